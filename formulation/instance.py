@@ -1,0 +1,364 @@
+"""The instance file ``stepwatt.instance/1``: every number of model.md ("Sets and data"), validated.
+
+Units: MW, MWh, USD, seconds, hours, kg CO2, °C, jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from .curves import Curve
+from .records import (
+    LARGEST,
+    Efficiency,
+    Finite,
+    Name,
+    NonNegative,
+    Positive,
+    Record,
+    Share,
+    as_input_error,
+    defect,
+    read_json,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from .arrays import InstanceArrays
+
+Series = list[Finite]
+NonNegativeSeries = list[NonNegative]
+Defect = tuple[tuple[str | int, ...], Any, str]
+
+
+class JobClass(Record):
+    """Jobs that are alike: what they pay (USD), may do and must meet."""
+
+    base_price: NonNegative
+    quality_price: NonNegative
+    step_price: NonNegative = 0.0
+    quality_floor: Share
+    max_execution_s: Positive | None = None
+    models: list[Name] | None = None
+    deadline_slots: Annotated[int, Field(ge=0)]
+    miss_penalty: NonNegative
+    payload_gb: NonNegative
+
+
+class GenerationModel(Record):
+    """A generative model: allowed denoising steps, GPU-seconds and joules affine in them, quality."""
+
+    steps: Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1)]
+    seconds_fixed: NonNegative
+    seconds_per_step: NonNegative
+    joules_fixed: NonNegative
+    joules_per_step: NonNegative
+    quality: Annotated[dict[Name, Curve], Field(min_length=1)]
+
+
+class Clock(Record):
+    """A GPU clock level (DVFS): speed and energy relative to the base clock."""
+
+    name: Name
+    speed: Positive
+    energy: Positive
+
+
+class Grid(Record):
+    """The grid connection: prices in USD/MWh per slot, limits in MW, demand charge in USD/MW."""
+
+    import_price: Series
+    export_price: Series
+    import_limit_mw: NonNegative
+    export_limit_mw: NonNegative
+    carbon_kg_per_mwh: NonNegativeSeries
+    demand_charge: NonNegative = 0.0
+
+
+class PueCooling(Record):
+    """Facility power is a known multiple of IT power."""
+
+    kind: Literal["pue"]
+    pue: list[Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False)]]
+
+
+class ThermalCooling(Record):
+    """Cooling power is a decision; the room stores heat."""
+
+    kind: Literal["thermal"]
+    cop: list[Positive]
+    max_power_mw: NonNegative
+    heat_capacity_mwh_per_c: Positive
+    leak_mw_per_c: NonNegative
+    outside_c: Series
+    min_c: Finite
+    max_c: Finite
+    initial_c: Finite
+
+
+class Battery(Record):
+    """Storage; soc_* are shares of ``energy_mwh``, wear is USD per MWh discharged."""
+
+    energy_mwh: NonNegative
+    power_mw: NonNegative
+    charge_efficiency: Efficiency
+    discharge_efficiency: Efficiency
+    soc_min: Share
+    soc_max: Share
+    soc_initial: Share
+    wear_cost: NonNegative
+
+
+class Generator(Record):
+    """A dispatchable generator, off before slot 0; fuel in USD/MWh, no-load in USD/h."""
+
+    max_mw: NonNegative
+    min_mw: NonNegative
+    fuel_cost: NonNegative
+    no_load_cost: NonNegative
+    startup_cost: NonNegative
+    carbon_kg_per_mwh: NonNegative
+
+
+def _base_clock() -> list[Clock]:
+    return [Clock(name="base", speed=1.0, energy=1.0)]
+
+
+class Site(Record):
+    """A data centre: GPUs, models on them, and how it is powered and cooled."""
+
+    gpus: Annotated[int, Field(ge=0, le=10_000_000)]
+    gpu_idle_watts: NonNegative
+    max_utilisation: Efficiency = 1.0
+    models: list[Name]
+    clocks: Annotated[list[Clock], Field(min_length=1)] = Field(default_factory=_base_clock)
+    grid: Grid
+    renewable_mw: NonNegativeSeries
+    cooling: Annotated[PueCooling | ThermalCooling, Field(discriminator="kind")]
+    battery: Battery | None = None
+    generator: Generator | None = None
+    terminal_price: NonNegative | None = None
+
+
+class Instance(Record):
+    """One scheduling problem. Read with :func:`load`, build with :meth:`from_dict`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_: Literal["stepwatt.instance/1"] = Field(alias="schema")
+    name: str = ""
+    start: str
+    n_slots: Annotated[int, Field(ge=1, le=10_000_000)]
+    slot_hours: Positive
+    integral_jobs: bool = True
+    carbon_price: NonNegative = 0.0
+    models: Annotated[dict[Name, GenerationModel], Field(min_length=1)]
+    classes: Annotated[dict[Name, JobClass], Field(min_length=1)]
+    sites: Annotated[dict[Name, Site], Field(min_length=1)]
+    arrivals: dict[Name, dict[Name, NonNegativeSeries]]
+    transfer_cost: dict[Name, dict[Name, NonNegative]]
+    link_gb_per_hour: dict[Name, dict[Name, NonNegative]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        defects = list(_defects(self))
+        if defects:
+            path, value, expected = defects[0]
+            raise defect(path, value, expected, more=len(defects) - 1)
+        return self
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Instance:
+        """An instance from the parsed file.
+
+        Raises:
+            InputError: the first defect found, with the number of further ones.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise as_input_error(error, data) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The file's content: what was given, with counts of jobs as integers where jobs are integral."""
+        data = self.model_dump(by_alias=True, exclude_unset=True)
+        if self.integral_jobs:
+            for by_class in data["arrivals"].values():
+                for name, series in by_class.items():
+                    by_class[name] = [int(jobs) for jobs in series]
+        return data
+
+    def save(self, path: str | Path) -> None:
+        """Write the instance file; an interrupted write leaves the old file."""
+        write_json(path, self.to_dict())
+
+    @property
+    def start_time(self) -> datetime:
+        """Start of slot 0; UTC where the file gives no offset."""
+        moment = datetime.fromisoformat(self.start)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def arrays(self) -> InstanceArrays:
+        """The instance as numpy arrays, the form that models and evaluator compute with."""
+        from .arrays import instance_arrays
+
+        return instance_arrays(self)
+
+
+def load(path: str | Path) -> Instance:
+    """Read an instance file.
+
+    Raises:
+        InputError: the file is unreadable or breaks the format; the error names file, field and value.
+    """
+    from .errors import InputError
+
+    try:
+        return Instance.from_dict(read_json(path))
+    except InputError as error:
+        raise (error if error.file else error.in_file(str(path))) from None
+
+
+def _defects(inst: Instance) -> Iterator[Defect]:
+    yield from _check_start(inst)
+    for name, model in inst.models.items():
+        yield from _check_model(inst, name, model)
+    for name, job_class in inst.classes.items():
+        yield from _unknown_names(("classes", name, "models"), job_class.models or [], inst.models, "model")
+    for name, site in inst.sites.items():
+        yield from _check_site(inst, ("sites", name), site)
+    yield from _check_arrivals(inst)
+    yield from _check_network(inst)
+
+
+def _check_start(inst: Instance) -> Iterator[Defect]:
+    try:
+        datetime.fromisoformat(inst.start)
+    except ValueError:
+        yield ("start",), inst.start, "an ISO 8601 date and time"
+
+
+def _check_model(inst: Instance, name: str, model: GenerationModel) -> Iterator[Defect]:
+    path = ("models", name)
+    if len(set(model.steps)) < len(model.steps):
+        yield (*path, "steps"), model.steps, "every step count once"
+    for used_by in model.quality:
+        if used_by != "default" and used_by not in inst.classes:
+            yield (*path, "quality", used_by), used_by, "a class of this instance or 'default'"
+    if "default" not in model.quality:
+        for class_name, job_class in inst.classes.items():
+            if (job_class.models is None or name in job_class.models) and class_name not in model.quality:
+                yield (*path, "quality"), sorted(model.quality), f"a curve for class {class_name} or a default"
+
+
+def _check_site(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[Defect]:
+    yield from _unknown_names((*path, "models"), site.models, inst.models, "model")
+    clocks = [clock.name for clock in site.clocks]
+    if len(set(clocks)) < len(clocks):
+        yield (*path, "clocks"), clocks, "every clock name once"
+    grid, cooling = site.grid, site.cooling
+    series: list[tuple[tuple[str, ...], list[float]]] = [
+        ((*path, "grid", "import_price"), grid.import_price),
+        ((*path, "grid", "export_price"), grid.export_price),
+        ((*path, "grid", "carbon_kg_per_mwh"), grid.carbon_kg_per_mwh),
+        ((*path, "renewable_mw"), site.renewable_mw),
+    ]
+    if isinstance(cooling, PueCooling):
+        series.append(((*path, "cooling", "pue"), cooling.pue))
+    else:
+        series.append(((*path, "cooling", "cop"), cooling.cop))
+        series.append(((*path, "cooling", "outside_c"), cooling.outside_c))
+        yield from _check_thermal(inst, (*path, "cooling"), cooling)
+    for where, values in series:
+        yield from _check_length(where, values, inst.n_slots)
+    for t, (buy, sell) in enumerate(zip(grid.import_price, grid.export_price, strict=False)):
+        if sell > buy:
+            yield (*path, "grid", "export_price", t), sell, f"at most the import price of the slot, {buy}"
+            break
+    if site.battery is not None:
+        yield from _check_battery((*path, "battery"), site.battery)
+    if site.generator is not None and site.generator.min_mw > site.generator.max_mw:
+        yield (*path, "generator", "min_mw"), site.generator.min_mw, f"at most max_mw, {site.generator.max_mw}"
+
+
+def _check_thermal(inst: Instance, path: tuple[str, ...], room: ThermalCooling) -> Iterator[Defect]:
+    if room.min_c > room.max_c:
+        yield (*path, "min_c"), room.min_c, f"at most max_c, {room.max_c}"
+    # beyond this the explicit heat balance oscillates, and a warmer room could end up cooler
+    if inst.slot_hours * room.leak_mw_per_c > room.heat_capacity_mwh_per_c:
+        yield (
+            (*path, "leak_mw_per_c"),
+            room.leak_mw_per_c,
+            f"at most heat_capacity_mwh_per_c / slot_hours, {room.heat_capacity_mwh_per_c / inst.slot_hours:g}",
+        )
+
+
+def _check_battery(path: tuple[str, ...], battery: Battery) -> Iterator[Defect]:
+    if battery.soc_min > battery.soc_max:
+        yield (*path, "soc_min"), battery.soc_min, f"at most soc_max, {battery.soc_max}"
+    elif not battery.soc_min <= battery.soc_initial <= battery.soc_max:
+        yield (
+            (*path, "soc_initial"),
+            battery.soc_initial,
+            f"a share between soc_min {battery.soc_min} and soc_max {battery.soc_max}",
+        )
+
+
+def _check_arrivals(inst: Instance) -> Iterator[Defect]:
+    yield from _unknown_keys(("arrivals",), inst.arrivals, inst.sites, "site")
+    yield from _missing_keys(("arrivals",), inst.arrivals, inst.sites, "site")
+    for origin, by_class in inst.arrivals.items():
+        path = ("arrivals", origin)
+        yield from _unknown_keys(path, by_class, inst.classes, "class")
+        yield from _missing_keys(path, by_class, inst.classes, "class")
+        for class_name, series in by_class.items():
+            yield from _check_length((*path, class_name), series, inst.n_slots)
+            if inst.integral_jobs:
+                for t, jobs in enumerate(series):
+                    if jobs != int(jobs):
+                        yield (*path, class_name, t), jobs, "a whole number of jobs (integral_jobs is true)"
+                        break
+
+
+def _check_network(inst: Instance) -> Iterator[Defect]:
+    for field in ("transfer_cost", "link_gb_per_hour"):
+        table: dict[str, dict[str, float]] = getattr(inst, field)
+        yield from _unknown_keys((field,), table, inst.sites, "site")
+        for origin, row in table.items():
+            yield from _unknown_keys((field, origin), row, inst.sites, "site")
+    for origin in inst.sites:
+        row = inst.transfer_cost.get(origin, {})
+        others = [name for name in inst.sites if name != origin]
+        yield from _missing_keys(("transfer_cost", origin), row, others, "site")
+        if row.get(origin, 0.0) != 0.0:
+            yield ("transfer_cost", origin, origin), row[origin], "0 on the diagonal"
+
+
+def _check_length(path: tuple[str, ...], values: list[float], n_slots: int) -> Iterator[Defect]:
+    if len(values) != n_slots:
+        yield path, f"{len(values)} numbers", f"{n_slots} numbers, one per slot"
+
+
+def _unknown_names(path: tuple[str, ...], names: list[str], known: Any, what: str) -> Iterator[Defect]:
+    for i, name in enumerate(names):
+        if name not in known:
+            yield (*path, i), name, f"a {what} of this instance ({', '.join(known)})"
+    if len(set(names)) < len(names):
+        yield path, names, f"every {what} once"
+
+
+def _unknown_keys(path: tuple[str, ...], given: Any, known: Any, what: str) -> Iterator[Defect]:
+    for name in given:
+        if name not in known:
+            yield (*path, name), name, f"a {what} of this instance ({', '.join(known)})"
+
+
+def _missing_keys(path: tuple[str, ...], given: Any, known: Any, what: str) -> Iterator[Defect]:
+    for name in known:
+        if name not in given:
+            yield path, sorted(given), f"an entry for {what} {name}"

@@ -1,0 +1,134 @@
+"""What every record of a file shares: strict types, bounded finite numbers, defects told in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from .errors import InputError, field_path
+
+#: Larger numbers are slips of units, and overflow when squared or summed.
+LARGEST = 1e12
+
+Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Efficiency = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Record(BaseModel):
+    """A frozen part of a file: unknown fields, wrong types and non-finite numbers are errors."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "(missing)"
+
+
+MISSING = _Missing()
+
+
+def defect(path: tuple[str | int, ...], value: Any, expected: str, more: int = 0) -> PydanticCustomError:
+    """A consistency defect, raised inside a validator; ``path`` is relative to the record validated."""
+    context = {"path": path, "value": value, "expected": expected, "more": more}
+    return PydanticCustomError("defect", "{expected}", context)
+
+
+def as_input_error(error: ValidationError, data: Any) -> InputError:
+    """The first defect pydantic found, in the words of the file."""
+    details = error.errors(include_url=False)
+    first = details[0]
+    path = _path_in_file(first["loc"], data)
+    kind, context = first["type"], first.get("ctx", {})
+    more = len(details) - 1
+    if kind == "defect":
+        return InputError(
+            field=field_path((*path, *context["path"])),
+            value=context["value"],
+            expected=context["expected"],
+            more=more + context["more"],
+        )
+    value, expected = first["input"], first["msg"].removeprefix("Input should be ")
+    if kind == "missing":
+        value, expected = MISSING, "this field"
+    elif kind == "extra_forbidden":
+        expected = "no field of this name"
+    elif kind == "union_tag_not_found":
+        expected = "a field 'kind' that says which"
+    elif kind == "union_tag_invalid":
+        expected = f"kind to be one of {context['expected_tags']}"
+    elif kind == "finite_number":
+        expected = "a finite number"
+    return InputError(field=field_path(path), value=value, expected=expected, more=more)
+
+
+def _path_in_file(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...]:
+    """pydantic inserts the tag of a union ("kind") into the path; the file has no such level."""
+    path: list[str | int] = []
+    here, entered = data, True
+    for part in loc:
+        if entered and isinstance(here, dict) and part == here.get("kind"):
+            entered = False
+            continue
+        path.append(part)
+        entered = True
+        if isinstance(here, dict):
+            here = here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            here = here[part]
+        else:
+            here = None
+    return tuple(path)
+
+
+def read_json(path: str | Path) -> Any:
+    """The JSON value in a file.
+
+    Raises:
+        InputError: the file cannot be read, is not JSON, or names a field twice.
+    """
+    name = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(file=name, field="file", value=reason, expected="a readable JSON file") from error
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except InputError as error:
+        raise error.in_file(name) from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(file=name, field="file", value=str(error), expected="valid JSON") from error
+    except ValueError as error:  # an integer with more digits than Python converts
+        raise InputError(file=name, field="file", value=str(error), expected="JSON numbers") from error
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(field=twice, value="given twice", expected="every field once")
+    return found
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON under a temporary name, then rename: an interrupted write leaves the old file."""
+    target = Path(path)
+    text = json.dumps(value, allow_nan=False)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise InputError(
+            file=str(path), field="file", value=error.strerror or str(error), expected="a writable place"
+        ) from error

@@ -1,0 +1,1 @@
+"""Learned policies: environment, agents, shapers, evaluation (torch lives here and nowhere below)."""

@@ -1,0 +1,1 @@
+"""Oracle, bounds, rolling horizon and rules."""
