@@ -54,6 +54,7 @@ class InstanceArrays:
     payload_gb: Floats  # (K,)
     transfer_cost: Floats  # (I,J) USD/GB
     link_gb_per_hour: Floats  # (I,J), inf where unlimited
+    transfer_allowed: Bools  # (I,J), all true in an instance file; ablations close pairs
     gpus: Ints  # (J,)
     gpu_idle_mw: Floats  # (J,) per powered-on GPU
     max_utilisation: Floats  # (J,)
@@ -176,6 +177,7 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         payload_gb=per_site([k.payload_gb for k in class_specs]),
         transfer_cost=_network(inst.transfer_cost, sites, missing=0.0),
         link_gb_per_hour=_network(inst.link_gb_per_hour, sites, missing=np.inf),
+        transfer_allowed=np.ones((len(sites), len(sites)), dtype=bool),
         gpus=np.array([site.gpus for site in specs], dtype=np.int64),
         gpu_idle_mw=per_site([site.gpu_idle_watts / 1e6 for site in specs]),
         max_utilisation=per_site([site.max_utilisation for site in specs]),

@@ -1,11 +1,12 @@
 """The one judge: recompute everything that follows from a schedule, and say what it is worth.
 
-Nothing is taken from the producer but the decisions: lost jobs follow from arrivals and FIFO deadlines, energy
-content, temperature, peak, commitment and every money term from the flows (model.md, "One evaluator").
+Nothing is taken from the producer but the decisions: lost jobs follow from arrivals and FIFO deadlines,
+energy content, temperature, peak, commitment and every money term from the flows (model.md, "One evaluator").
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,7 +160,7 @@ def commitment(a: InstanceArrays, generator_mw: Floats) -> tuple[Bools, Bools]:
         runs = np.flatnonzero(on[j])
         if a.state.generator_on[j]:
             runs = np.concatenate([[-1], runs])
-        for before, after in zip(runs[:-1], runs[1:], strict=True):
+        for before, after in itertools.pairwise(runs):
             if (after - before - 1) * a.slot_hours * a.no_load_cost[j] <= a.startup_cost[j]:
                 on[j, before + 1 : after] = True
     was_on = np.concatenate([a.state.generator_on[:, None], on[:, :-1]], axis=1)
@@ -232,8 +233,8 @@ def violations_of(
 ) -> dict[str, float]:
     """The largest violation of every constraint family of model.md, 0 where the family holds.
 
-    Units: jobs (``assignment``, ``deadline``, ``integrality``), GPUs (``gpu_count``, ``gpu_time``), GB per slot
-    (``link``), MWh (``state_of_charge``), °C (``temperature``), MW (the others); ``sign`` in that of the flow.
+    Units: jobs (``assignment``, ``deadline``, ``integrality``), GPUs (``gpu_count``, ``gpu_time``), GB per
+    slot (``link``), MWh (``state_of_charge``), °C (``temperature``), MW (the others); ``sign`` as the flow.
     """
     per_gpu = a.seconds_per_gpu[:, None]
     needed = per_site(a, a.options.seconds[:, None] * s.runs) / per_gpu

@@ -253,7 +253,8 @@ def _check_model(inst: Instance, name: str, model: GenerationModel) -> Iterator[
     if "default" not in model.quality:
         for class_name, job_class in inst.classes.items():
             if (job_class.models is None or name in job_class.models) and class_name not in model.quality:
-                yield (*path, "quality"), sorted(model.quality), f"a curve for class {class_name} or a default"
+                expected = f"a curve for class {class_name} or a default"
+                yield (*path, "quality"), sorted(model.quality), expected
 
 
 def _check_site(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[Defect]:
@@ -282,20 +283,19 @@ def _check_site(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[D
             break
     if site.battery is not None:
         yield from _check_battery((*path, "battery"), site.battery)
-    if site.generator is not None and site.generator.min_mw > site.generator.max_mw:
-        yield (*path, "generator", "min_mw"), site.generator.min_mw, f"at most max_mw, {site.generator.max_mw}"
+    unit = site.generator
+    if unit is not None and unit.min_mw > unit.max_mw:
+        yield (*path, "generator", "min_mw"), unit.min_mw, f"at most max_mw, {unit.max_mw}"
 
 
 def _check_thermal(inst: Instance, path: tuple[str, ...], room: ThermalCooling) -> Iterator[Defect]:
     if room.min_c > room.max_c:
         yield (*path, "min_c"), room.min_c, f"at most max_c, {room.max_c}"
     # beyond this the explicit heat balance oscillates, and a warmer room could end up cooler
-    if inst.slot_hours * room.leak_mw_per_c > room.heat_capacity_mwh_per_c:
-        yield (
-            (*path, "leak_mw_per_c"),
-            room.leak_mw_per_c,
-            f"at most heat_capacity_mwh_per_c / slot_hours, {room.heat_capacity_mwh_per_c / inst.slot_hours:g}",
-        )
+    most = room.heat_capacity_mwh_per_c / inst.slot_hours
+    if room.leak_mw_per_c > most:
+        expected = f"at most heat_capacity_mwh_per_c / slot_hours, {most:g}"
+        yield (*path, "leak_mw_per_c"), room.leak_mw_per_c, expected
 
 
 def _check_battery(path: tuple[str, ...], battery: Battery) -> Iterator[Defect]:

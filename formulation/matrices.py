@@ -1,7 +1,7 @@
 """The mixed-integer linear model of model.md as sparse matrices, written down straight from the arrays.
 
-The same columns and rows, under the same names, as the Pyomo model (:mod:`.pyomo_model`), which is the readable
-statement; a test proves that both are one matrix problem. Deadlines are stated by bounded waiting variables
+The same columns and rows, under the same names, as the Pyomo model (:mod:`.pyomo_model`), which is the
+readable statement; a test proves that both are one matrix problem. Deadlines are stated by bounded waiting variables
 (one per origin, class and slot) instead of cumulative rows: equivalent, and far sparser.
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Labels = Callable[[], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Block:
 
     name: str
     ids: Ints
-    labels: Callable[[], list[tuple[Any, ...]]]
+    labels: Labels
 
     def names(self) -> list[str]:
         """One name per id, for example ``import_mw[a,3]``."""
@@ -129,7 +130,7 @@ def members_of(a: InstanceArrays) -> Members:
     n, k = len(a.sites), len(a.classes)
     queue = np.ones((n, k), dtype=bool)
     served = a.served()
-    origin, target, moved = np.nonzero(queue[:, None, :] & served[None, :, :])
+    origin, target, moved = np.nonzero(a.transfer_allowed[:, :, None] & served[None, :, :])
     limited = np.isfinite(a.link_gb_per_hour)
     return Members(
         origin=origin,
@@ -161,7 +162,7 @@ class _Builder:
     def add_columns(
         self,
         name: str,
-        labels: Callable[[], list[tuple[Any, ...]]],
+        labels: Labels,
         count: int,
         *,
         upper: Any,
@@ -182,7 +183,7 @@ class _Builder:
     def add_rows(
         self,
         name: str,
-        labels: Callable[[], list[tuple[Any, ...]]],
+        labels: Labels,
         count: int,
         *,
         lower: Any = -np.inf,
@@ -253,11 +254,11 @@ def linear_problem(a: InstanceArrays) -> LinearProblem:
     return b.problem(at, offset=float(a.demand_charge @ a.state.peak_mw))
 
 
-def _labels(names: Sequence[str], *members: Ints) -> Callable[[], list[tuple[Any, ...]]]:
+def _labels(names: Sequence[str], *members: Ints) -> Labels:
     return lambda: [tuple(names[i] for i in entry) for entry in zip(*members, strict=True)]
 
 
-def _job_labels(a: InstanceArrays, sites: Sequence[Ints], classes: Ints) -> Callable[[], list[tuple[Any, ...]]]:
+def _job_labels(a: InstanceArrays, sites: Sequence[Ints], classes: Ints) -> Labels:
     return lambda: [
         (*(a.sites[i] for i in entry[:-1]), a.classes[entry[-1]])
         for entry in zip(*sites, classes, strict=True)
@@ -331,9 +332,7 @@ def _jobs(b: _Builder, a: InstanceArrays, at: Members) -> tuple[Ints, Ints]:
     served = a.served()
     at_site, of_class = np.nonzero(served)
     number[at_site, of_class] = np.arange(len(at_site))
-    rows = b.add_rows(
-        "assignment", _job_labels(a, (at_site,), of_class), len(at_site), lower=0.0, upper=0.0
-    )
+    rows = b.add_rows("assignment", _job_labels(a, (at_site,), of_class), len(at_site), lower=0.0, upper=0.0)
     b.put(rows[number[o.site, o.job_class]], runs, 1.0)
     b.put(rows[number[at.target, at.moved_class]], transfers, -1.0)
 

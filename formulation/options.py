@@ -78,10 +78,7 @@ def enumerate_options(inst: Instance) -> Options:
                     seconds = (model.seconds_fixed + model.seconds_per_step * steps) / clock.speed
                     same = np.ones(len(steps))
                     m = names.index(model_name)
-                    parts.append(
-                        (j * same, k * same, m * same, steps.astype(float), f * same)
-                        + (quality, revenue, seconds, joules / JOULES_PER_MWH)
-                    )
+                    labels = (j * same, k * same, m * same, steps.astype(float), f * same)
+                    parts.append((*labels, quality, revenue, seconds, joules / JOULES_PER_MWH))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.empty(0)] * 9
-    labels = [column.astype(np.int64) for column in columns[:5]]
-    return Options(*labels, *columns[5:])
+    return Options(*(column.astype(np.int64) for column in columns[:5]), *columns[5:])
