@@ -1,8 +1,8 @@
 """The mixed-integer linear model of model.md as sparse matrices, written down straight from the arrays.
 
 The same columns and rows, under the same names, as the Pyomo model (:mod:`.pyomo_model`), which is the
-readable statement; a test proves that both are one matrix problem. Deadlines are stated by bounded waiting variables
-(one per origin, class and slot) instead of cumulative rows: equivalent, and far sparser.
+readable statement; a test proves that both are one matrix problem. Deadlines are stated by bounded waiting
+variables (one per origin, class and slot) instead of cumulative rows: equivalent, and far sparser.
 """
 
 from __future__ import annotations
