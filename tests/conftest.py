@@ -1,0 +1,38 @@
+"""Settings shared by all tests: one reproducible hypothesis profile, and a longer one.
+
+``STEPWATT_HYPOTHESIS=long`` searches more examples with fresh random seeds.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from stepwatt.formulation import Instance, load
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    max_examples=25,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile(
+    "long",
+    deadline=None,
+    max_examples=400,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile(os.environ.get("STEPWATT_HYPOTHESIS", "ci"))
+
+
+@pytest.fixture(params=range(8), ids="example-{}".format)
+def example(request: pytest.FixtureRequest) -> Instance:
+    """Each of the example instances."""
+    return load(EXAMPLES / f"example-{request.param}.json")
