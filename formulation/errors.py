@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _SHOWN = 60
+_LISTED = 8
 
 
 class InputError(ValueError):
@@ -26,10 +28,17 @@ class InputError(ValueError):
             field=self.field, value=self.value, expected=self.expected, file=file, more=self.more
         )
 
+    def inside(self, outer: str) -> InputError:
+        """The same defect, of a record that is the field ``outer`` of a larger one."""
+        field = outer if self.field == field_path(()) else f"{outer}.{self.field}"
+        return InputError(
+            field=field, value=self.value, expected=self.expected, file=self.file, more=self.more
+        )
+
     def __str__(self) -> str:
         where = f"{self.file}: " if self.file else ""
         rest = f" (and {self.more} more)" if self.more else ""
-        return f"{where}{self.field} = {shown(self.value)}: expected {self.expected}{rest}"
+        return one_line(f"{where}{self.field} = {shown(self.value)}: expected {self.expected}{rest}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (self.field, self.value, self.expected, self.file, self.more))
@@ -39,15 +48,47 @@ def _rebuild(field: str, value: Any, expected: str, file: str | None, more: int)
     return InputError(field=field, value=value, expected=expected, file=file, more=more)
 
 
+class _Short(reprlib.Repr):
+    """Short texts of values however large or deep, which ``repr`` cannot always give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 2 * _SHOWN
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() < 1000 else f"an integer of {x.bit_length()} bits"
+
+
+_short = _Short()
+
+
 def shown(value: Any) -> str:
     """A value on one short line."""
-    text = " ".join(repr(value).split())
+    text = one_line(" ".join(_short.repr(value).split()))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and all else that does not print written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, the first few where there are many."""
+    known = list(names)
+    more = f", … {len(known)} in all" if len(known) > _LISTED else ""
+    return ", ".join(known[:_LISTED]) + more
 
 
 def field_path(parts: Sequence[str | int]) -> str:
     """``("sites", "a", "pue", 3)`` as ``sites.a.pue[3]``."""
     path = ""
     for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            name = part if len(part) <= _SHOWN else part[: _SHOWN - 1] + "…"
+            path += f".{name}" if path else name
     return path or "(whole file)"

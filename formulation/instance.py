@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from .curves import Curve
+from .errors import InputError, listed
 from .records import (
     LARGEST,
     Efficiency,
@@ -22,6 +23,7 @@ from .records import (
     Positive,
     Record,
     Share,
+    Text,
     as_input_error,
     defect,
     read_json,
@@ -45,7 +47,7 @@ class JobClass(Record):
     quality_floor: Share
     max_execution_s: Positive | None = None
     models: list[Name] | None = None
-    deadline_slots: Annotated[int, Field(ge=0)]
+    deadline_slots: Annotated[int, Field(ge=0, le=10_000_000)]
     miss_penalty: NonNegative
     payload_gb: NonNegative
 
@@ -148,11 +150,9 @@ class Site(Record):
 class Instance(Record):
     """One scheduling problem. Read with :func:`load`, build with :meth:`from_dict`."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
     schema_: Literal["stepwatt.instance/1"] = Field(alias="schema")
-    name: str = ""
-    start: str
+    name: Text = ""
+    start: Text
     n_slots: Annotated[int, Field(ge=1, le=10_000_000)]
     slot_hours: Positive
     integral_jobs: bool = True
@@ -216,8 +216,6 @@ def load(path: str | Path) -> Instance:
     Raises:
         InputError: the file is unreadable or breaks the format; the error names file, field and value.
     """
-    from .errors import InputError
-
     try:
         return Instance.from_dict(read_json(path))
     except InputError as error:
@@ -347,7 +345,7 @@ def _check_length(path: tuple[str, ...], values: list[float], n_slots: int) -> I
 def _unknown_names(path: tuple[str, ...], names: list[str], known: Any, what: str) -> Iterator[Defect]:
     for i, name in enumerate(names):
         if name not in known:
-            yield (*path, i), name, f"a {what} of this instance ({', '.join(known)})"
+            yield (*path, i), name, f"a {what} of this instance ({listed(known)})"
     if len(set(names)) < len(names):
         yield path, names, f"every {what} once"
 
@@ -355,7 +353,7 @@ def _unknown_names(path: tuple[str, ...], names: list[str], known: Any, what: st
 def _unknown_keys(path: tuple[str, ...], given: Any, known: Any, what: str) -> Iterator[Defect]:
     for name in given:
         if name not in known:
-            yield (*path, name), name, f"a {what} of this instance ({', '.join(known)})"
+            yield (*path, name), name, f"a {what} of this instance ({listed(known)})"
 
 
 def _missing_keys(path: tuple[str, ...], given: Any, known: Any, what: str) -> Iterator[Defect]:

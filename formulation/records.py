@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from .errors import InputError, field_path
@@ -14,12 +15,23 @@ from .errors import InputError, field_path
 #: Larger numbers are slips of units, and overflow when squared or summed.
 LARGEST = 1e12
 
+#: Smaller positive numbers are slips of units too, and overflow when divided by.
+SMALLEST = 1e-12
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("text", "printable characters")
+    return text
+
+
 Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Efficiency = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Efficiency = Annotated[float, Field(ge=SMALLEST, le=1, allow_inf_nan=False)]
+Text = Annotated[str, AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 
 class Record(BaseModel):
@@ -56,17 +68,22 @@ def as_input_error(error: ValidationError, data: Any) -> InputError:
             expected=context["expected"],
             more=more + context["more"],
         )
-    value, expected = first["input"], first["msg"].removeprefix("Input should be ")
+    value = first["input"]
+    expected = re.sub(r"^\w+ should (be|have) | after validation, not \d+$", "", first["msg"])
     if kind == "missing":
         value, expected = MISSING, "this field"
     elif kind == "extra_forbidden":
         expected = "no field of this name"
     elif kind == "union_tag_not_found":
-        expected = "a field 'kind' that says which"
+        path, value, expected = (*path, "kind"), MISSING, "a field that says which"
     elif kind == "union_tag_invalid":
-        expected = f"kind to be one of {context['expected_tags']}"
+        path, value, expected = (*path, "kind"), value["kind"], f"one of {context['expected_tags']}"
     elif kind == "finite_number":
         expected = "a finite number"
+    elif kind in ("model_type", "model_attributes_type", "dict_type"):
+        expected = "an object {…}"
+    elif kind == "list_type":
+        expected = "a list […]"
     return InputError(field=field_path(path), value=value, expected=expected, more=more)
 
 
@@ -78,6 +95,8 @@ def _path_in_file(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...
         if entered and isinstance(here, dict) and part == here.get("kind"):
             entered = False
             continue
+        if part == "[key]" and not (isinstance(here, dict) and part in here):
+            break  # pydantic's mark behind a name that is not allowed
         path.append(part)
         entered = True
         if isinstance(here, dict):
@@ -98,8 +117,10 @@ def read_json(path: str | Path) -> Any:
     name = str(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+    except (OSError, ValueError) as error:  # ValueError: bytes that are no UTF-8, or a path that cannot be
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnicodeDecodeError):
+            reason = "not UTF-8 text"
         raise InputError(file=name, field="file", value=reason, expected="a readable JSON file") from error
     try:
         return json.loads(text, object_pairs_hook=_without_duplicates)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from .arrays import InstanceArrays
-from .errors import InputError
+from .errors import InputError, listed
 from .instance import Instance
 from .records import Finite, Name, Record, as_input_error, read_json, write_json
 
@@ -103,12 +103,12 @@ def load_schedule(inst: Instance, path: str | Path) -> Schedule:
         InputError: the file is unreadable, breaks the format or does not fit the instance.
     """
     data = read_json(path)
-    if isinstance(data, dict) and data.get("schema") == "stepwatt.result/1":
-        data = data.get("schedule")
+    inside = isinstance(data, dict) and data.get("schema") == "stepwatt.result/1"
     try:
-        return Schedule.from_dict(inst, data)
+        return Schedule.from_dict(inst, data.get("schedule") if inside else data)
     except InputError as error:
-        raise error.in_file(str(path)) from None
+        found = error.inside("schedule") if inside else error
+        raise found.in_file(str(path)) from None
 
 
 def _count(value: float) -> float | int:
@@ -117,8 +117,6 @@ def _count(value: float) -> float | int:
 
 
 class _ScheduleFile(Record):
-    model_config = ConfigDict(populate_by_name=True)
-
     schema_: Literal["stepwatt.schedule/1"] = Field(alias="schema")
     transfers: list[Annotated[list[Any], Field(min_length=5, max_length=5)]]
     runs: list[Annotated[list[Any], Field(min_length=7, max_length=7)]]
@@ -171,7 +169,7 @@ def _from_file(inst: Instance, file: _ScheduleFile) -> Schedule:
 
 def _index(names: tuple[str, ...], name: Any, field: str, what: str) -> int:
     if not isinstance(name, str) or name not in names:
-        raise InputError(field=field, value=name, expected=f"a {what} of the instance ({', '.join(names)})")
+        raise InputError(field=field, value=name, expected=f"a {what} of the instance ({listed(names)})")
     return names.index(name)
 
 
