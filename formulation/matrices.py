@@ -359,7 +359,8 @@ def _it_power(b: _Builder, a: InstanceArrays, runs: Ints, gpus_on: Ints) -> Ints
     np.maximum.at(hottest, o.site, per_second)
     timeless = np.zeros(len(a.sites))
     free = o.seconds == 0
-    np.add.at(timeless, o.site[free], o.energy_mwh[free] * a.arrivals.sum() / a.slot_hours)
+    jobs = a.arrivals.sum() + a.state.backlog.sum()
+    np.add.at(timeless, o.site[free], o.energy_mwh[free] * jobs / a.slot_hours)
     most = a.gpus * (hottest * a.seconds_per_gpu / a.slot_hours + a.gpu_idle_mw) + timeless
     it_mw = b.add_columns("it_mw", sites, len(a.sites), upper=most[:, None])
     rows = b.add_rows("it_power", sites, len(a.sites), lower=0.0, upper=0.0)
