@@ -1,0 +1,23 @@
+"""Data: hourly series, the catalogue of models and tariffs, and the scenarios made of them."""
+
+from .catalogue import Catalogue, Quantity, catalogue_table, load_catalogue
+from .local_time import TIME_ZONES, local_day
+from .scenarios import SCENARIOS, scenario
+from .series import as_series, covered, load_europe_2018, read_series, window, zone_list
+
+__all__ = [
+    "SCENARIOS",
+    "TIME_ZONES",
+    "Catalogue",
+    "Quantity",
+    "as_series",
+    "catalogue_table",
+    "covered",
+    "load_catalogue",
+    "load_europe_2018",
+    "local_day",
+    "read_series",
+    "scenario",
+    "window",
+    "zone_list",
+]
