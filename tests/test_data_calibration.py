@@ -1,6 +1,6 @@
 """Every lever of the scenario "jemas" is worth something, and none is worth everything.
 
-The worth of a lever is the share of the perfect-foresight utility (linear relaxation, fluid jobs) lost without it.
+Worth: the share of the perfect-foresight utility (linear relaxation, fluid jobs) that is lost without it.
 """
 
 from __future__ import annotations
