@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from stepwatt.formulation import Instance
+from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule
 
 #: What an instance may have beyond grid, renewables, PUE cooling and GPUs. "few" has a handful of long
 #: jobs per slot, so that integrality matters; "fluid" drops integrality.
@@ -117,6 +117,17 @@ def instances(
     """Valid instances; arguments as for :func:`instance_files`."""
     files = instance_files(max_slots=max_slots, max_sites=max_sites, always=always, never=never)
     return files.map(Instance.from_dict)
+
+
+def random_schedule(rng: np.random.Generator, a: InstanceArrays) -> Schedule:
+    """Numbers of plausible size in every array, some of them zero; not meant to be feasible."""
+    schedule = Schedule.idle(a)
+    for name in ("transfers", "runs", *SITE_FLOWS):
+        values = getattr(schedule, name)
+        counts = name in ("transfers", "runs", "gpus_on")
+        drawn = rng.integers(0, 5, values.shape) if counts and a.integral_jobs else rng.random(values.shape)
+        values[...] = drawn * (rng.random(values.shape) < 0.6) * (1 if counts else 0.01)
+    return schedule
 
 
 class _Draft:

@@ -9,20 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import instances, random_instance
+from strategies import instances, random_instance, random_schedule
 
-from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule, evaluate, load_schedule
-
-
-def random_schedule(rng: np.random.Generator, a: InstanceArrays) -> Schedule:
-    """Numbers in every array, some of them zero; not meant to be feasible."""
-    schedule = Schedule.idle(a)
-    for name in ("transfers", "runs", *SITE_FLOWS):
-        values = getattr(schedule, name)
-        whole = name in ("transfers", "runs", "gpus_on") and a.integral_jobs
-        drawn = rng.integers(0, 5, values.shape) if whole else rng.uniform(0, 5, values.shape)
-        values[...] = drawn * (rng.random(values.shape) < 0.6)
-    return schedule
+from stepwatt.formulation import SITE_FLOWS, Instance, Schedule, evaluate, load_schedule
 
 
 def same(one: Schedule, two: Schedule) -> bool:
