@@ -1,1 +1,96 @@
-"""stepwatt."""
+"""stepwatt: joint schedules of AI generation jobs and site energy.
+
+    import stepwatt as sw
+    inst = sw.scenario("jemas", start="2018-06-12")
+    best = sw.solve(inst)
+    sw.compare(inst, {"oracle": best, "greedy": "greedy"}).to_html("report.html")
+
+Names are loaded on first use, so that ``import stepwatt`` stays quick and brings in no modelling library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepwatt import data as data
+    from stepwatt import formulation as formulation
+    from stepwatt import solvers as solvers
+    from stepwatt.comparing import compare as compare
+    from stepwatt.comparison import Comparison as Comparison
+    from stepwatt.data import SCENARIOS as SCENARIOS
+    from stepwatt.data import scenario as scenario
+    from stepwatt.formulation import Evaluation as Evaluation
+    from stepwatt.formulation import InputError as InputError
+    from stepwatt.formulation import Instance as Instance
+    from stepwatt.formulation import Schedule as Schedule
+    from stepwatt.formulation import evaluate as evaluate
+    from stepwatt.formulation import load as load
+    from stepwatt.formulation import load_schedule as load_schedule
+    from stepwatt.page import report as report
+    from stepwatt.solvers import METHODS as METHODS
+    from stepwatt.solvers import Result as Result
+    from stepwatt.solvers import solve as solve
+
+    __version__: str
+
+_HOME = {
+    "Comparison": "comparison",
+    "Evaluation": "formulation",
+    "InputError": "formulation",
+    "Instance": "formulation",
+    "METHODS": "solvers",
+    "Result": "solvers",
+    "SCENARIOS": "data",
+    "Schedule": "formulation",
+    "compare": "comparing",
+    "evaluate": "formulation",
+    "load": "formulation",
+    "load_schedule": "formulation",
+    "report": "page",
+    "scenario": "data",
+    "solve": "solvers",
+}
+_ROOMS = ("data", "formulation", "solvers")
+
+__all__ = [
+    "METHODS",
+    "SCENARIOS",
+    "Comparison",
+    "Evaluation",
+    "InputError",
+    "Instance",
+    "Result",
+    "Schedule",
+    "__version__",
+    "compare",
+    "data",
+    "evaluate",
+    "formulation",
+    "load",
+    "load_schedule",
+    "report",
+    "scenario",
+    "solve",
+    "solvers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("stepwatt")
+    elif name in _ROOMS:
+        value = import_module(f"stepwatt.{name}")
+    elif name in _HOME:
+        value = getattr(import_module(f"stepwatt.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'stepwatt' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,25 @@
+"""The figures of a report, one subject per file; each returns a panel of title, plain words and figure."""
+
+from .dispatch import dispatch_panel
+from .gaps import gap_panel
+from .jobs import jobs_panel
+from .money import money_panel
+from .panel import Panel
+from .prices import prices_panel
+from .state import charge_panel, temperature_panel
+from .steps import clock_panel, steps_panel
+from .transfers import transfers_panel
+
+__all__ = [
+    "Panel",
+    "charge_panel",
+    "clock_panel",
+    "dispatch_panel",
+    "gap_panel",
+    "jobs_panel",
+    "money_panel",
+    "prices_panel",
+    "steps_panel",
+    "temperature_panel",
+    "transfers_panel",
+]

@@ -1,0 +1,154 @@
+"""What every figure shares: the panel, colours, the time axis, rows of one axis pair per site.
+
+Figures are plain dictionaries in the form plotly.js draws; times are given as start and step, which keeps
+reports small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from math import isfinite
+from typing import Any
+
+from stepwatt.formulation import Instance
+
+#: Colours that stay apart for colour-blind readers (Okabe and Ito), by what is shown.
+COLOURS = {
+    "import": "#0072B2",
+    "renewable": "#009E73",
+    "discharge": "#CC79A7",
+    "generator": "#8C510A",
+    "it": "#E69F00",
+    "cooling": "#56B4E9",
+    "charge": "#E8BFD6",
+    "export": "#9AA5B1",
+    "revenue": "#009E73",
+    "bad": "#D55E00",
+    "ink": "#1F2933",
+    "faint": "#9AA5B1",
+}
+SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C510A", "#6B5B95", "#5F6B76")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure with its heading and the words that explain it; without a figure the words say why."""
+
+    key: str
+    title: str
+    words: str
+    figure: dict[str, Any] | None = None
+    wide: bool = True
+
+
+def label(name: str, longest: int = 24) -> str:
+    """A name from a file as plotly text: markup in it is shown, not obeyed, and it is cut where too long."""
+    return escape(name if len(name) <= longest else name[: longest - 1] + "…", quote=False)
+
+
+def colour(number: int) -> str:
+    """A colour of the series."""
+    return SERIES[number % len(SERIES)]
+
+
+def numbers(values: Iterable[float]) -> list[float | None]:
+    """Numbers with five digits, enough for any screen; no negative zero, and a hole where there is none."""
+    return [float(f"{value:.5g}") + 0.0 if isfinite(value) else None for value in values]
+
+
+def times(inst: Instance) -> dict[str, Any]:
+    """Start and step of the slots on a date axis, in the instance's own wall-clock time."""
+    first = inst.start_time.replace(tzinfo=None)
+    return {"x0": first.isoformat(sep=" "), "dx": inst.slot_hours * 3_600_000}
+
+
+def held(values: Iterable[float]) -> list[float | None]:
+    """Values of slots for a step line: the last one is held to the end of its slot."""
+    found = numbers(values)
+    return [*found, found[-1]] if found else found
+
+
+def zone_label(inst: Instance) -> str:
+    """How times are to be read: ``UTC`` or ``UTC+02:00``."""
+    offset = inst.start_time.strftime("%z")
+    return "UTC" if offset in ("+0000", "") else f"UTC{offset[:3]}:{offset[3:5]}"
+
+
+def step_line(inst: Instance, values: Iterable[float], name: str, shade: str, **more: Any) -> dict[str, Any]:
+    """A line that is constant within each slot."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        **times(inst),
+        "y": held(values),
+        "line": {"color": shade, "width": 1.6, "shape": "hv"},
+        **more,
+    }
+
+
+def layout(height: int, **more: Any) -> dict[str, Any]:
+    """The common look."""
+    return {
+        "height": height,
+        "autosize": True,
+        "margin": {"l": 58, "r": 14, "t": 30, "b": 42},
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": COLOURS["ink"]},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "hovermode": "x unified",
+        "hoverlabel": {"font": {"size": 12}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        "barmode": "stack",
+        **more,
+    }
+
+
+def axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """An axis with light grid lines."""
+    base = {"gridcolor": "#E4E7EB", "zerolinecolor": "#7B8794", "automargin": True, "title": {"text": title}}
+    return {**base, **more}
+
+
+def time_axis(inst: Instance, **more: Any) -> dict[str, Any]:
+    """The date axis."""
+    return axis(f"time ({zone_label(inst)})", type="date", **more)
+
+
+def stacked_rows(
+    inst: Instance, names: list[str], unit: str, *, row_height: int, same_scale: bool = True
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """A layout with one row per name over a shared time axis, and the axis names of each row's traces."""
+    count = len(names)
+    height = 110 + row_height * count
+    space = 28 / height if count > 1 else 0.0
+    each = (1 - space * (count - 1)) / count
+    found = layout(height)
+    # in pixels, so that the legend keeps its distance whatever the number of rows
+    found["legend"]["y"] = 1 + 24 / (height - 72)
+    found["annotations"] = []
+    rows = []
+    for number, name in enumerate(names):
+        suffix = "" if number == 0 else str(number + 1)
+        top = 1 - number * (each + space)
+        found[f"yaxis{suffix}"] = axis(unit, domain=[max(top - each, 0.0), top])
+        if same_scale and number:
+            found[f"yaxis{suffix}"]["matches"] = "y"
+        found["annotations"].append(
+            {
+                "text": f"<b>{label(name)}</b>",
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.0,
+                "y": top,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+        )
+        rows.append({"xaxis": "x", "yaxis": f"y{suffix}"})
+    last = "" if count == 1 else str(count)
+    found["xaxis"] = time_axis(inst, anchor=f"y{last}")
+    return found, rows

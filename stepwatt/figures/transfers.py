@@ -1,0 +1,49 @@
+"""Where jobs come from and where they run."""
+
+from __future__ import annotations
+
+from stepwatt.formulation import Instance, Schedule
+
+from .panel import Panel, axis, label, layout
+
+_WORDS = (
+    "Share of each origin's jobs that ran at each site (hover for counts). The diagonal is work done at "
+    "home; off the diagonal, jobs were sent away because another site had cheaper power, a better suited "
+    "model or free GPUs, and that was worth the transfer cost."
+)
+
+
+def transfers_panel(inst: Instance, schedule: Schedule) -> Panel:
+    """Heat map of jobs from origin to site over the whole horizon."""
+    names = [label(name, 14) for name in inst.sites]
+    jobs = schedule.transfers.sum(axis=(2, 3))
+    totals = jobs.sum(axis=1, keepdims=True)
+    share = 100 * jobs / totals.clip(min=1e-12)
+    if not totals.any():
+        return Panel("transfers", "Transfers between sites", "No job was run.", wide=False)
+    figure = {
+        "data": [
+            {
+                "type": "heatmap",
+                "x": names,
+                "y": names,
+                "z": share.round(2).tolist(),
+                "customdata": jobs.round(1).tolist(),
+                "zmin": 0,
+                "zmax": 100,
+                "colorscale": [[0, "#F7FBFF"], [1, "#0072B2"]],
+                "texttemplate": "%{z:.0f} %",
+                "hovertemplate": "from %{y} to %{x}: %{customdata:,} jobs (%{z:.1f} %)<extra></extra>",
+                "xgap": 2,
+                "ygap": 2,
+                "showscale": False,
+            }
+        ],
+        "layout": layout(
+            330,
+            hovermode="closest",
+            xaxis=axis("runs at", type="category", showgrid=False),
+            yaxis=axis("arrives at", type="category", autorange="reversed", showgrid=False),
+        ),
+    }
+    return Panel("transfers", "Transfers between sites", _WORDS, figure, wide=False)
