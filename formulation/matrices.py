@@ -64,6 +64,11 @@ class LinearProblem:
     columns: dict[str, Block]
     rows: dict[str, Block]
     members: Members
+    varying: Ints  # positions in matrix.data of the entries that differ from slot to slot (PUE and COP)
+
+    def ids(self, *names: str) -> Ints:
+        """The columns of some blocks, one after the other."""
+        return np.concatenate([self.columns[name].ids.ravel() for name in names])
 
     def column_names(self) -> list[str]:
         """One name per column."""
@@ -150,13 +155,15 @@ def members_of(a: InstanceArrays) -> Members:
 class _Builder:
     """Collects columns, rows and entries; indices are handed out as arrays."""
 
-    def __init__(self, n_slots: int) -> None:
+    def __init__(self, n_slots: int, like: LinearProblem | None) -> None:
         self.n_slots = n_slots
+        self._like = like
         self.columns: dict[str, Block] = {}
         self.rows: dict[str, Block] = {}
         self._column_data: list[tuple[Floats, Floats, Floats, Bools]] = []
         self._row_data: list[tuple[Floats, Floats]] = []
         self._entries: list[tuple[Ints, Ints, Floats]] = []
+        self._varying: list[tuple[Ints, Ints, Floats]] = []
         self._n_columns = self._n_rows = 0
 
     def add_columns(
@@ -203,18 +210,41 @@ class _Builder:
         )
         return ids
 
-    def put(self, rows: Ints, columns: Ints, values: Any) -> None:
-        """Entries at (rows, columns), all of one shape after broadcasting."""
-        r, c, v = np.broadcast_arrays(rows, columns, np.asarray(values, dtype=float))
-        self._entries.append((r.ravel(), c.ravel(), v.ravel()))
+    def put(self, rows: Ints, columns: Ints, values: Any, *, varying: bool = False) -> None:
+        """Entries at (rows, columns), all of one shape after broadcasting.
 
-    def problem(self, members: Members, offset: float) -> LinearProblem:
+        ``varying`` entries differ from slot to slot; the others are the same in every window of a horizon.
+        """
+        if self._like is not None and not varying:
+            return
+        r, c, v = np.broadcast_arrays(rows, columns, np.asarray(values, dtype=float))
+        (self._varying if varying else self._entries).append((r.ravel(), c.ravel(), v.ravel()))
+
+    def _matrix(self) -> tuple[csc_array, Ints]:
         from scipy.sparse import coo_array
 
-        rows, columns, values = (np.concatenate(part) for part in zip(*self._entries, strict=True))
+        parts = self._varying or [(np.empty(0, dtype=np.int64),) * 2 + (np.empty(0),)]
+        v_rows, v_columns, v_values = (np.concatenate(part) for part in zip(*parts, strict=True))
+        if self._like is not None:
+            matrix = self._like.matrix.copy()
+            matrix.data[self._like.varying] = v_values
+            return matrix, self._like.varying
+        rows, columns, values = (
+            np.concatenate([*part, varying])
+            for part, varying in zip(
+                zip(*self._entries, strict=True), (v_rows, v_columns, v_values), strict=True
+            )
+        )
         keep = values != 0
         shape = (self._n_rows, self._n_columns)
         matrix = coo_array((values[keep], (rows[keep], columns[keep])), shape=shape).tocsc()
+        matrix.sort_indices()
+        # entries of a column lie by row, so (column, row) pairs are sorted
+        key = np.repeat(np.arange(shape[1]), np.diff(matrix.indptr)) * shape[0] + matrix.indices
+        return matrix, np.searchsorted(key, v_columns * shape[0] + v_rows)
+
+    def problem(self, members: Members, offset: float) -> LinearProblem:
+        matrix, varying = self._matrix()
         lower, upper, cost, integer = (np.concatenate(part) for part in zip(*self._column_data, strict=True))
         row_lower, row_upper = (np.concatenate(part) for part in zip(*self._row_data, strict=True))
         return LinearProblem(
@@ -229,13 +259,17 @@ class _Builder:
             columns=self.columns,
             rows=self.rows,
             members=members,
+            varying=varying,
         )
 
 
-def linear_problem(a: InstanceArrays) -> LinearProblem:
-    """The matrices of the model, every column with finite bounds."""
+def linear_problem(a: InstanceArrays, like: LinearProblem | None = None) -> LinearProblem:
+    """The matrices of the model, every column with finite bounds.
+
+    ``like``: the problem of another window of the same horizon and length, whose structure is reused.
+    """
     at = members_of(a)
-    b = _Builder(a.n_slots)
+    b = _Builder(a.n_slots, like)
     runs, gpus_on = _jobs(b, a, at)
     it_mw = _it_power(b, a, runs, gpus_on)
     flows = _grid(b, a, at)
@@ -246,7 +280,7 @@ def linear_problem(a: InstanceArrays) -> LinearProblem:
     b.put(balance, flows["import_mw"], 1.0)
     b.put(balance, flows["renewable_mw"], 1.0)
     b.put(balance, flows["export_mw"], -1.0)
-    b.put(balance, it_mw, -a.pue)
+    b.put(balance, it_mw, -a.pue, varying=True)
     b.put(balance[at.batteries], discharge, 1.0)
     b.put(balance[at.batteries], charge, -1.0)
     b.put(balance[at.generators], generator_mw, 1.0)
@@ -481,7 +515,7 @@ def _cooling(b: _Builder, a: InstanceArrays, at: Members, it_mw: Ints) -> Ints:
     b.put(rows, temperature, 1.0)
     b.put(rows[:, 1:], temperature[:, :-1], leak - 1)
     b.put(rows, it_mw[j], -per_mw)
-    b.put(rows, cooling, per_mw * a.cop[j])
+    b.put(rows, cooling, per_mw * a.cop[j], varying=True)
     rows = b.add_rows("terminal_heat", sites, n, lower=-a.temperature_reference_c[j], per_slot=False)
     b.put(rows, leftover, 1.0)
     b.put(rows, temperature[:, -1], -1.0)

@@ -1,0 +1,100 @@
+"""The linear relaxation: bound, fluid schedule and dual prices (method ``lp``)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import Instance, InstanceArrays, evaluate
+from stepwatt.formulation.matrices import LinearProblem, linear_problem
+
+from .certificate import safe_bound
+from .highs import HighsSession, Outcome, Termination
+from .prices import Prices, labelled_prices
+from .result import Result, Seconds, Status
+from .settings import Settings
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """A solved relaxation: the session stays open for further work on the same model."""
+
+    problem: LinearProblem
+    session: HighsSession
+    outcome: Outcome
+    bound: float | None
+    build_seconds: float
+
+
+def solve_relaxation(a: InstanceArrays, time_limit: float | None = None) -> Relaxation:
+    """The LP of the arrays, solved, with a bound that holds whatever HiGHS says."""
+    begun = time.perf_counter()
+    problem = linear_problem(a)
+    session = HighsSession(problem, relaxed=True)
+    built = time.perf_counter() - begun
+    outcome = session.solve(time_limit=time_limit, interruptible=True)
+    bound = safe_bound(problem, outcome.row_dual) if outcome.row_dual is not None else None
+    return Relaxation(problem, session, outcome, bound, built)
+
+
+def dual_of(problem: LinearProblem, row_dual: Floats, name: str) -> Floats:
+    """Duals of a block of rows, in its shape."""
+    return row_dual[problem.rows[name].ids]
+
+
+def prices_from_duals(inst: Instance, a: InstanceArrays, problem: LinearProblem, row_dual: Floats) -> Prices:
+    """What one more unit of each thing is worth, from the duals of the linear relaxation."""
+    at = problem.members
+    shape = (len(a.sites), a.n_slots)
+    stored, coolness = np.zeros(shape), np.zeros(shape)
+    stored[at.batteries] = dual_of(problem, row_dual, "state_of_charge")
+    coolness[at.rooms] = -dual_of(problem, row_dual, "room_heat")
+    waiting = np.zeros((len(a.sites), len(a.classes), a.n_slots))
+    waiting[at.queue_origin, at.queue_class] = dual_of(problem, row_dual, "waiting_balance")
+    at_site = np.zeros_like(waiting)
+    at_site[np.nonzero(a.served())] = dual_of(problem, row_dual, "assignment")
+    return labelled_prices(
+        inst,
+        a,
+        power=-dual_of(problem, row_dual, "power_balance") / a.slot_hours,
+        stored_energy=stored,
+        coolness=coolness,
+        gpu_time=3600 * dual_of(problem, row_dual, "gpu_time"),
+        waiting_jobs=waiting,
+        job_at_site=at_site,
+    )
+
+
+def lp(inst: Instance, settings: Settings) -> Result:
+    """Linear relaxation: jobs and GPUs fluid, battery mode and commitment fractional.
+
+    The schedule is the relaxation's; for an instance of whole jobs its violations show what was relaxed.
+    """
+    begun = time.perf_counter()
+    a = inst.arrays()
+    relaxed = solve_relaxation(a, settings.time_limit)
+    outcome = relaxed.outcome
+
+    def seconds() -> Seconds:
+        return Seconds(relaxed.build_seconds, outcome.seconds, time.perf_counter() - begun)
+
+    if outcome.termination is Termination.INFEASIBLE:
+        return Result(inst, "lp", Status.INFEASIBLE, seconds())
+    if outcome.x is None or outcome.row_dual is None:
+        return Result(inst, "lp", Status.TIME_LIMIT, seconds(), bound=relaxed.bound)
+    schedule = relaxed.problem.schedule(a, outcome.x)
+    return Result(
+        inst,
+        "lp",
+        Status.OPTIMAL,
+        seconds(),
+        schedule=schedule,
+        evaluation=evaluate(a, schedule),
+        bound=relaxed.bound,
+        prices=prices_from_duals(inst, a, relaxed.problem, outcome.row_dual),
+    )
