@@ -44,6 +44,7 @@ class InstanceArrays:
     classes: tuple[str, ...]
     models: tuple[str, ...]
     clocks: tuple[tuple[str, ...], ...]
+    clock_speeds: tuple[tuple[float, ...], ...]  # relative to the base clock
     n_slots: int
     slot_hours: float
     integral_jobs: bool
@@ -167,6 +168,7 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         classes=tuple(classes),
         models=tuple(inst.models),
         clocks=tuple(tuple(clock.name for clock in site.clocks) for site in specs),
+        clock_speeds=tuple(tuple(clock.speed for clock in site.clocks) for site in specs),
         n_slots=inst.n_slots,
         slot_hours=inst.slot_hours,
         integral_jobs=inst.integral_jobs,
