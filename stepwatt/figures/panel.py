@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 from stepwatt.formulation import Instance
 
@@ -40,7 +40,7 @@ class Panel:
     title: str
     words: str
     figure: dict[str, Any] | None = None
-    wide: bool = True
+    size: Literal["wide", "half", "third"] = "wide"
 
 
 def label(name: str, longest: int = 24) -> str:
@@ -94,13 +94,14 @@ def layout(height: int, **more: Any) -> dict[str, Any]:
     return {
         "height": height,
         "autosize": True,
-        "margin": {"l": 58, "r": 14, "t": 30, "b": 42},
+        "margin": {"l": 58, "r": 14, "t": 24, "b": 42},
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": COLOURS["ink"]},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
         "hovermode": "x unified",
         "hoverlabel": {"font": {"size": 12}},
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        # the page writes its own legend, which wraps on a phone
+        "showlegend": False,
         "barmode": "stack",
         **more,
     }
@@ -108,7 +109,9 @@ def layout(height: int, **more: Any) -> dict[str, Any]:
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
     """An axis with light grid lines."""
-    base = {"gridcolor": "#E4E7EB", "zerolinecolor": "#7B8794", "automargin": True, "title": {"text": title}}
+    base: dict[str, Any] = {"gridcolor": "#E4E7EB", "zerolinecolor": "#7B8794", "automargin": True}
+    if title:
+        base["title"] = {"text": title, "standoff": 8, "font": {"size": 13}}
     return {**base, **more}
 
 
@@ -126,8 +129,6 @@ def stacked_rows(
     space = 28 / height if count > 1 else 0.0
     each = (1 - space * (count - 1)) / count
     found = layout(height)
-    # in pixels, so that the legend keeps its distance whatever the number of rows
-    found["legend"]["y"] = 1 + 24 / (height - 72)
     found["annotations"] = []
     rows = []
     for number, name in enumerate(names):

@@ -35,9 +35,9 @@ def charge_panel(inst: Instance, judged: Evaluation) -> Panel:
             curves[j] = 100 * judged.energy_mwh[j] / site.battery.energy_mwh
     title = "State of charge"
     if not curves:
-        return Panel("charge", title, "No site has a battery.", wide=False)
+        return Panel("charge", title, "No site has a battery.", size="half")
     return Panel(
-        "charge", title, _CHARGE, _lines(inst, curves, limits, "%", lambda v: f"{v:.0f} %"), wide=False
+        "charge", title, _CHARGE, _lines(inst, curves, limits, "%", lambda v: f"{v:.0f} %"), size="half"
     )
 
 
@@ -52,9 +52,9 @@ def temperature_panel(inst: Instance, judged: Evaluation) -> Panel:
     title = "Room temperature"
     if not curves:
         words = "No site's cooling is a decision: facility power is a known multiple of computing power."
-        return Panel("temperature", title, words, wide=False)
+        return Panel("temperature", title, words, size="half")
     figure = _lines(inst, curves, limits, "°C", lambda v: f"{v:g} °C")
-    return Panel("temperature", title, _TEMPERATURE, figure, wide=False)
+    return Panel("temperature", title, _TEMPERATURE, figure, size="half")
 
 
 def _lines(

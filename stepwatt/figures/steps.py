@@ -25,7 +25,7 @@ def steps_panel(inst: Instance, schedule: Schedule) -> Panel:
     jobs = schedule.runs.sum(axis=1)
     title = "Denoising steps"
     if not jobs.any():
-        return Panel("steps", title, "No job was run.", wide=False)
+        return Panel("steps", title, "No job was run.", size="third")
     counts = sorted({int(steps) for steps in o.steps[jobs > 0]})
     traces = []
     for m, name in enumerate(inst.models):
@@ -42,7 +42,7 @@ def steps_panel(inst: Instance, schedule: Schedule) -> Panel:
                 }
             )
     look = layout(330, xaxis=axis("denoising steps", type="category"), yaxis=axis("jobs"), bargap=0.15)
-    return Panel("steps", title, _STEPS, {"data": traces, "layout": look}, wide=False)
+    return Panel("steps", title, _STEPS, {"data": traces, "layout": look}, size="third")
 
 
 def clock_panel(inst: Instance, schedule: Schedule) -> Panel:
@@ -51,10 +51,10 @@ def clock_panel(inst: Instance, schedule: Schedule) -> Panel:
     o, jobs = a.options, schedule.runs.sum(axis=1)
     title = "GPU clocks"
     if not jobs.any():
-        return Panel("clocks", title, "No job was run.", wide=False)
+        return Panel("clocks", title, "No job was run.", size="third")
     names = list(dict.fromkeys(name for clocks in a.clocks for name in clocks))
     if len(names) == 1:
-        return Panel("clocks", title, f"GPUs have one clock level, {names[0]}.", wide=False)
+        return Panel("clocks", title, f"GPUs have one clock level, {names[0]}.", size="third")
     total = np.array([jobs[o.site == j].sum() for j in range(len(a.sites))])
     sites = [label(name, 14) for name in a.sites]
     traces = []
@@ -75,4 +75,4 @@ def clock_panel(inst: Instance, schedule: Schedule) -> Panel:
             }
         )
     look = layout(330, xaxis=axis("", type="category"), yaxis=axis("% of jobs", range=[0, 100]), bargap=0.4)
-    return Panel("clocks", title, _CLOCKS, {"data": traces, "layout": look}, wide=False)
+    return Panel("clocks", title, _CLOCKS, {"data": traces, "layout": look}, size="third")

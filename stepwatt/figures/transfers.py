@@ -20,7 +20,7 @@ def transfers_panel(inst: Instance, schedule: Schedule) -> Panel:
     totals = jobs.sum(axis=1, keepdims=True)
     share = 100 * jobs / totals.clip(min=1e-12)
     if not totals.any():
-        return Panel("transfers", "Transfers between sites", "No job was run.", wide=False)
+        return Panel("transfers", "Transfers between sites", "No job was run.", size="third")
     figure = {
         "data": [
             {
@@ -46,4 +46,4 @@ def transfers_panel(inst: Instance, schedule: Schedule) -> Panel:
             yaxis=axis("arrives at", type="category", autorange="reversed", showgrid=False),
         ),
     }
-    return Panel("transfers", "Transfers between sites", _WORDS, figure, wide=False)
+    return Panel("transfers", "Transfers between sites", _WORDS, figure, size="third")

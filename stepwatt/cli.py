@@ -1,0 +1,93 @@
+"""The command ``stepwatt``. Exit codes: 0 done, 1 the answer is no, 2 bad input, 130 interrupted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from .commands import compare, demo, evaluate, export, quality, report, scenario, solve
+from .console import INTERRUPTED, complain
+
+app = typer.Typer(
+    name="stepwatt",
+    help=(
+        "Joint schedules of AI generation jobs and site energy: certified optima, baselines, reports.\n\n"
+        "Exit codes: 0 done; 1 the answer is no (no feasible schedule, or one that breaks a constraint); "
+        "2 bad input, told in one line; 130 interrupted.\n\n"
+        "Example: stepwatt demo"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("scenario")(scenario.scenario)
+app.command("solve")(solve.solve)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
+app.command("export")(export.export)
+app.add_typer(quality.app, name="quality")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from stepwatt import __version__
+
+        print(f"stepwatt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit code."""
+    try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = app(args=given, prog_name="stepwatt", standalone_mode=False)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        code = _told(error)
+        if code is None:
+            raise
+        return code
+    if code == INTERRUPTED:
+        complain("interrupted; nothing was written")
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> int | None:
+    """The exit code of an error that one line can tell; None for a defect of stepwatt itself."""
+    from stepwatt.formulation.errors import InputError
+
+    if isinstance(error, InputError):
+        complain(str(error))
+        return 2
+    # typer's own errors about usage live in a private module, or in click, depending on its version
+    show = getattr(error, "format_message", None)
+    if show is not None:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(show())
+        else:
+            complain(f"{show()} (see --help)")
+        return 2
+    if type(error).__name__ == "SolverError":
+        complain(f"the solver failed: {error}")
+        return 1
+    return None
+
+
+def main() -> None:
+    """Entry point of the command."""
+    sys.exit(run())

@@ -1,0 +1,132 @@
+"""``stepwatt compare``: policies side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Gap, Json, LookAhead, Seed, TimeLimit
+
+if TYPE_CHECKING:
+    from stepwatt.comparison import Comparison
+    from stepwatt.formulation import Instance
+
+_DEFAULT = ("oracle", "lp", "rolling", "greedy", "all-off")
+
+
+def compare(
+    instances: Annotated[list[Path], typer.Argument(metavar="INSTANCE...", help="Instance files.")],
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy",
+            metavar="POLICY",
+            help="A method, rolling:FORECAST, or NAME=FILE for a schedule of your own; repeatable. "
+            f"Default: {', '.join(_DEFAULT)}.",
+        ),
+    ] = None,
+    bound: Annotated[str, typer.Option(help="Method that proves the bound where no policy does.")] = "oracle",
+    gap: Gap = 1e-4,
+    time_limit: TimeLimit = None,
+    seed: Seed = 0,
+    look_ahead: LookAhead = 24.0,
+    history: Annotated[
+        list[Path] | None,
+        typer.Option(help="Yesterday's instance, for forecasts; one per instance, in order."),
+    ] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(help="File to write; the ending chooses: .html .md .tex .csv .json. Repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge several policies on the same instances, against one bound.
+
+    Example: stepwatt compare instance.json --policy oracle --policy greedy --out report.html
+    """
+    from stepwatt.formulation import InputError, load
+
+    from ..comparing import compare as run
+    from ..console import print_json, print_table, tell, working
+    from ..files import make_room
+    from ..tables import COLUMNS, cells, headings
+
+    targets = out or []
+    for path in targets:
+        _writer(path)
+        make_room(path)
+    loaded = [load(path) for path in instances]
+    policies = _policies(policy or list(_DEFAULT), loaded)
+    past = [load(path) for path in history] if history else None
+    if past and len(past) != len(loaded):
+        raise InputError(
+            field="--history", value=f"{len(past)} files", expected=f"{len(loaded)}, one per instance"
+        )
+    comparison = working(
+        "compare",
+        lambda progress: run(
+            loaded,
+            policies,
+            bound=bound,
+            gap=gap,
+            time_limit=time_limit,
+            seed=seed,
+            look_ahead_hours=look_ahead,
+            history=past,
+            progress=progress,
+        ),
+    )
+    for path in targets:
+        write(comparison, path)
+    if as_json:
+        print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
+        return
+    print_table(headings(), cells(comparison), right=range(2, 2 + len(COLUMNS)))
+    for path in targets:
+        tell(f"wrote {path}")
+
+
+def _policies(given: list[str], loaded: list[Instance]) -> dict[str, Any]:
+    from stepwatt.formulation import InputError, load_schedule
+
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if name in found:
+            raise InputError(field="--policy", value=text, expected="every policy once")
+        if equals and len(loaded) > 1:
+            raise InputError(field="--policy", value=text, expected="a schedule file only with one instance")
+        found[name] = load_schedule(loaded[0], file) if equals else name
+    return found
+
+
+def as_plain(comparison: Comparison) -> dict[str, Any]:
+    """The tables of a comparison as plain values."""
+    return {
+        "table": comparison.table.reset_index().to_dict(orient="records"),
+        "results": comparison.results.to_dict(orient="records"),
+    }
+
+
+def write(comparison: Comparison, path: Path) -> None:
+    """Write a comparison in the format that the file's ending names."""
+    _writer(path)(comparison, path)
+
+
+def _writer(path: Path) -> Any:
+    from stepwatt.formulation import InputError
+
+    from ..files import write_text
+
+    writers: dict[str, Any] = {
+        ".html": lambda comparison, path: comparison.to_html(path),
+        ".md": lambda comparison, path: write_text(path, comparison.to_markdown()),
+        ".tex": lambda comparison, path: write_text(path, comparison.to_latex()),
+        ".csv": lambda comparison, path: comparison.to_csv(path),
+        ".json": lambda comparison, path: comparison.save(path),
+    }
+    if path.suffix not in writers:
+        raise InputError(field="--out", value=str(path), expected="a name ending in " + " ".join(writers))
+    return writers[path.suffix]

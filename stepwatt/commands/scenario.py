@@ -1,0 +1,68 @@
+"""``stepwatt scenario``: write an instance from a named scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import Json
+
+
+def scenario(
+    name: Annotated[str, typer.Argument(help="Name of the scenario, for example jemas.")] = "jemas",
+    start: Annotated[str, typer.Option(help="Start of the first slot, ISO 8601.")] = "2018-06-12",
+    zones: Annotated[str, typer.Option(help="Price zones, one site each, with commas between.")] = "DE,FR,DK",
+    slots: Annotated[int, typer.Option(help="Number of slots.")] = 288,
+    slot_minutes: Annotated[int, typer.Option(help="Length of a slot; divides 60.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of the arrivals.")] = 0,
+    fluid: Annotated[bool, typer.Option("--fluid", help="Divisible jobs and GPUs.")] = False,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a constant; repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("instance.json"),
+    as_json: Json = False,
+) -> None:
+    """Write an instance file from a named scenario.
+
+    Example: stepwatt scenario jemas --start 2018-06-12 --zones DE,FR,DK --out instance.json
+    """
+    from ..console import print_facts, print_json, tell
+    from ..facts import instance_facts
+    from ..files import make_room
+
+    constants = dict(_constant(text) for text in change or [])
+    make_room(out)
+    from stepwatt.data import scenario as build
+
+    parameters: dict[str, Any] = {"integral_jobs": False} if fluid else {}
+    inst = build(
+        name,
+        start=start,
+        zones=tuple(zone.strip() for zone in zones.split(",")),
+        n_slots=slots,
+        slot_minutes=slot_minutes,
+        seed=seed,
+        **parameters,
+        **constants,
+    )
+    inst.save(out)
+    if as_json:
+        print_json({"instance": inst.name, "file": str(out), **dict(instance_facts(inst))})
+    else:
+        print_facts([("instance", inst.name), *instance_facts(inst)])
+        tell(f"wrote {out}")
+
+
+def _constant(text: str) -> tuple[str, float]:
+    from stepwatt.formulation import InputError
+
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        equals = ""
+    if not equals:
+        raise InputError(field="--set", value=text, expected="NAME=NUMBER, for example gpus=128")
+    return name.strip(), number

@@ -1,0 +1,103 @@
+"""``stepwatt solve``: one method on one instance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Gap, InstanceFile, Json, LookAhead, Seed, TimeLimit
+
+if TYPE_CHECKING:
+    from stepwatt.solvers import Result
+
+
+def solve(
+    instance: InstanceFile,
+    method: Annotated[
+        str, typer.Option(help="How to solve; an unknown name lists the known ones.")
+    ] = "oracle",
+    gap: Gap = 1e-4,
+    time_limit: TimeLimit = None,
+    seed: Seed = 0,
+    forecast: Annotated[
+        str, typer.Option(help="What the rolling horizon plans on: perfect, persistence or day-ahead.")
+    ] = "persistence",
+    look_ahead: LookAhead = 24.0,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Instance that ends where this one starts, for forecasts from yesterday."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Result file to write (stepwatt.result/1).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Solve an instance and judge the schedule.
+
+    Exit code 0 with a schedule, 1 when the instance is infeasible or no schedule was found.
+
+    Example: stepwatt solve instance.json --method oracle --gap 1e-3 --out result.json
+    """
+    from stepwatt.formulation import load
+
+    from ..console import complain, print_facts, print_json, tell, working
+    from ..files import make_room
+
+    inst = load(instance)
+    past = load(history) if history else None
+    if out:
+        make_room(out)
+    from stepwatt import solvers
+
+    result = working(
+        f"solve {method}",
+        lambda progress: solvers.solve(
+            inst,
+            method,
+            gap=gap,
+            time_limit=time_limit,
+            seed=seed,
+            forecast=forecast,
+            look_ahead_hours=look_ahead,
+            history=past,
+            progress=progress,
+        ),
+    )
+    if out:
+        result.save(out)
+    if as_json:
+        print_json(_summary(result) | {"file": str(out) if out else None})
+    else:
+        print_facts(_facts(result))
+        if out:
+            tell(f"wrote {out}")
+    if result.schedule is None:
+        complain(f"no schedule: {result.status}" + (f" ({result.message})" if result.message else ""))
+        raise typer.Exit(1)
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    """The result file's content without the schedule."""
+    return {name: value for name, value in result.to_dict().items() if name != "schedule"}
+
+
+def _facts(result: Result) -> list[tuple[str, str]]:
+    from ..tables import money, percent
+
+    found = [("instance", result.instance.name), ("method", result.method), ("status", str(result.status))]
+    judged = result.evaluation
+    if judged is not None:
+        found.append(("utility", f"{money(judged.utility)} USD"))
+        if not judged.feasible:
+            family, amount = judged.worst
+            found.append(("schedule", f"breaks {family} by {amount:.3g}: a relaxation, or not to be trusted"))
+    if result.bound is not None:
+        found.append(("bound", f"{money(result.bound)} USD"))
+    if result.gap is not None:
+        found.append(("gap", percent(result.gap)))
+    if judged is not None:
+        found.append(("jobs missed", percent(judged.metrics["miss_rate"])))
+        found.append(("mean quality", f"{judged.metrics['mean_quality']:.3f}"))
+        found.append(("site energy", f"{judged.metrics['energy_mwh']:.3f} MWh"))
+    found.append(("seconds", f"{result.seconds.total:.2f} (build {result.seconds.build:.2f})"))
+    return found

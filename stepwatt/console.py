@@ -1,0 +1,145 @@
+"""What commands share: one-line errors, tables, JSON, progress on stderr, and work that Ctrl-C can stop."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Progress = Callable[[float, str], None]
+
+INTERRUPTED = 130
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    print("stepwatt: " + " ".join(message.split()), file=sys.stderr, flush=True)
+
+
+def tell(message: str) -> None:
+    """A line on stderr that is no error: where a file went, what comes next."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout; what is not a number is null."""
+    print(json.dumps(_finite(value), allow_nan=False, indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    item = getattr(value, "item", None)
+    return _finite(item()) if item is not None else value
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """A table on stdout; columns in ``right`` hold numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number in right else "left")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    # a pipe has no width, and 80 columns would fold the numbers
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Names and values on stdout, one a line."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print(f"{name:<{width}}  {value}")
+
+
+def working(title: str, work: Callable[[Progress], T]) -> T:
+    """Do long work under a progress bar; Ctrl-C ends the process at once with :data:`INTERRUPTED`.
+
+    The work runs in a thread of its own: native code would keep the main thread from hearing Ctrl-C.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    with _progress(title) as progress:
+
+        def run() -> None:
+            try:
+                done.append(work(progress))
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(0.1)
+        except KeyboardInterrupt:
+            stop_now()
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
+def stop_now() -> None:
+    """End the process after Ctrl-C, whatever native code still runs."""
+    # the progress bar hides the cursor
+    sys.stderr.write("\r\033[K\033[?25h" if sys.stderr.isatty() else "")
+    complain("interrupted; nothing was written")
+    sys.stdout.flush()
+    os._exit(INTERRUPTED)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Progress]:
+    if not sys.stderr.isatty():
+        yield _lines(title)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.fields[title]}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[what]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0, title=title, what="")
+
+        def tell_bar(done: float, what: str) -> None:
+            bar.update(task, completed=done, what=what.replace("[", "("))
+
+        yield tell_bar
+
+
+def _lines(title: str) -> Progress:
+    """Without a terminal: a line whenever the work moves on to another part."""
+    last: list[str] = []
+
+    def tell_line(done: float, what: str) -> None:
+        part = what.partition(": ")[0]
+        if part and part not in last:
+            last[:] = [part]
+            tell(f"{title}: {100 * done:3.0f} % {part}")
+
+    return tell_line

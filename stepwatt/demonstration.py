@@ -1,0 +1,48 @@
+"""The main job in one go: a real day in three countries, the optimum, its bounds and the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from stepwatt.formulation import Instance
+
+from .comparing import compare
+from .comparison import Comparison
+
+ZONES = ("DE", "FR", "DK")
+DAY = date(2018, 6, 12)
+
+#: Name in the table → method.
+POLICIES = {
+    "oracle": "oracle",
+    "lp": "lp",
+    "conic": "conic",
+    "rolling, perfect": "rolling:perfect",
+    "rolling, day-ahead": "rolling:day-ahead",
+    "rolling, persistence": "rolling:persistence",
+    "greedy": "greedy",
+    "random": "random",
+    "all-off": "all-off",
+    "local": "local",
+    "fixed-steps": "fixed-steps",
+    "no-dvfs": "no-dvfs",
+    "no-renewables": "no-renewables",
+    "no-storage": "no-storage",
+}
+
+
+def demonstration(
+    slots: int = 288, progress: Callable[[float, str], None] | None = None
+) -> tuple[Instance, Comparison]:
+    """The instance, and all policies on it; ``slots`` of five minutes, a day by default.
+
+    Yesterday's instance serves as history for the persistence forecast.
+    """
+    from stepwatt.data import scenario
+
+    inst = scenario("jemas", start=DAY.isoformat(), zones=ZONES, n_slots=slots)
+    minutes = 5 * slots
+    before = inst.start_time - timedelta(minutes=minutes)
+    past = scenario("jemas", start=before.isoformat(), zones=ZONES, n_slots=slots)
+    return inst, compare(inst, POLICIES, history=past, gap=1e-4, progress=progress)
