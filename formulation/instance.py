@@ -6,7 +6,7 @@ Units: MW, MWh, USD, seconds, hours, kg CO2, °C, jobs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -236,9 +236,14 @@ def _defects(inst: Instance) -> Iterator[Defect]:
 
 def _check_start(inst: Instance) -> Iterator[Defect]:
     try:
-        datetime.fromisoformat(inst.start)
+        moment = inst.start_time
     except ValueError:
         yield ("start",), inst.start, "an ISO 8601 date and time"
+        return
+    try:
+        moment + timedelta(hours=inst.n_slots * inst.slot_hours)
+    except OverflowError:
+        yield ("start",), inst.start, "a start whose horizon ends before the year 10000"
 
 
 def _check_model(inst: Instance, name: str, model: GenerationModel) -> Iterator[Defect]:
