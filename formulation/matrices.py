@@ -110,7 +110,7 @@ class Members:
     origin: Ints  # of transfers
     target: Ints
     moved_class: Ints
-    queue_origin: Ints  # of waiting and lost: only where jobs ever arrive
+    queue_origin: Ints  # of waiting and lost: every origin and class
     queue_class: Ints
     batteries: Ints
     generators: Ints
