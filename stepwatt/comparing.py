@@ -36,7 +36,7 @@ def compare(
     *,
     bound: str | None = "oracle",
     gap: float = 1e-4,
-    time_limit: float | None = None,
+    time_limit: float | None = 300.0,
     seed: int = 0,
     look_ahead_hours: float = 24.0,
     history: Instance | Sequence[Instance | None] | None = None,

@@ -29,6 +29,7 @@ POLICIES = {
     "no-dvfs": "no-dvfs",
     "no-renewables": "no-renewables",
     "no-storage": "no-storage",
+    "no-deferral": "no-deferral",
 }
 
 

@@ -12,7 +12,7 @@ KIND_LABELS: dict[Kind, str] = {
     "optimum": "optimum",
     "bound": "bound",
     "planner": "planner",
-    "ablation": "optimum without a lever",
+    "ablation": "restricted foresight",
     "yours": "given schedule",
 }
 
@@ -44,6 +44,9 @@ _NOTES = {
     "no-dvfs": Method("ablation", "optimum with GPUs at one clock"),
     "no-renewables": Method("ablation", "optimum without wind and sun"),
     "no-storage": Method("ablation", "optimum without batteries"),
+    "no-deferral": Method(
+        "ablation", "optimum without waiting: every job runs in the slot in which it arrives"
+    ),
     "all-off": Method(
         "planner",
         "what an operator without this toolkit does: local, 30 steps, one clock, no battery, at once",

@@ -59,7 +59,7 @@ def html(comparison: Comparison, number: int = 0) -> str:
 
     case = comparison.cases[number]
     overview = [asdict(panel) for panel in (figures.gap_panel(comparison), figures.money_panel(comparison))]
-    details = [
+    details: list[dict[str, Any]] = [
         {
             "policy": entry.policy,
             "what": method_note(entry.method).what,
@@ -130,7 +130,7 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
         rows.append(
             {
                 "cells": texts,
-                "what": method_note(table.at[policy, "method"]).what,
+                "what": method_note(str(table.at[policy, "method"])).what,
                 "strongest": policy == strongest,
                 "kind": str(table.at[policy, "kind"]),
                 "flagged": bool(texts[-1]),

@@ -17,6 +17,11 @@ from stepwatt.formulation import InputError
 Floats = NDArray[np.float64]
 
 
+#: A curve is fitted only where the points see at least this part of its rise. On the far tail of a sigmoid,
+#: floor and span cancel in floating point and anything fits.
+_LEAST_PART = 0.02
+
+
 @dataclass(frozen=True)
 class Fit:
     """A fitted curve: ``quality`` is ready for an instance file; errors are of the unclipped curve."""
@@ -80,18 +85,20 @@ def _rms(error: Floats) -> float:
 
 
 def _loss(shape: Floats, q: Floats) -> float:
+    if np.ptp(shape) < _LEAST_PART:
+        return math.inf
     level, gain = _line(shape, q)
     return float(((q - level - gain * shape) ** 2).sum())
 
 
-def _best(loss: Callable[[float], float], lowest: float, highest: float) -> float:
+def _best(loss: Callable[[float], float], lowest: float, highest: float, count: int = 241) -> float:
     """The minimiser of a smooth function of a positive number: a logarithmic grid, then golden section."""
-    grid = np.linspace(math.log(lowest), math.log(highest), 241)
+    grid = np.linspace(math.log(lowest), math.log(highest), count)
     values = [loss(math.exp(x)) for x in grid]
     k = int(np.argmin(values))
     a, b = grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)]
     ratio = (math.sqrt(5) - 1) / 2
-    for _ in range(80):
+    for _ in range(50):
         left, right = b - ratio * (b - a), a + ratio * (b - a)
         if loss(math.exp(left)) < loss(math.exp(right)):
             b = right
@@ -127,12 +134,12 @@ def _sigmoid(s: Floats, q: Floats) -> Fit:
     reach = float(np.ptp(s))
     best = (math.inf, 1.0, float(s.mean()))
     for middle in np.linspace(s.min() - reach, s.max(), 121):
-        rate = _best(lambda r, m=middle: _loss(shape(r, m), q), 1e-2 / reach, 20.0)  # type: ignore[misc]
+        rate = _best(lambda r, m=middle: _loss(shape(r, m), q), 1e-2 / reach, 20.0, 41)  # type: ignore[misc]
         best = min(best, (_loss(shape(rate, middle), q), rate, float(middle)))
     width = 2 * reach / 120
     for _ in range(60):  # the valley is narrow: shrink the window around the best midpoint
         for middle in (best[2] - width, best[2] + width):
-            rate = _best(lambda r, m=middle: _loss(shape(r, m), q), best[1] / 2, best[1] * 2)  # type: ignore[misc]
+            rate = _best(lambda r, m=middle: _loss(shape(r, m), q), best[1] / 2, best[1] * 2, 11)  # type: ignore[misc]
             best = min(best, (_loss(shape(rate, middle), q), rate, float(middle)))
         width *= 0.75
     _, rate, middle = best

@@ -29,7 +29,7 @@ def compare(
     ] = None,
     bound: Annotated[str, typer.Option(help="Method that proves the bound where no policy does.")] = "oracle",
     gap: Gap = 1e-4,
-    time_limit: TimeLimit = None,
+    time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
     look_ahead: LookAhead = 24.0,
     history: Annotated[

@@ -49,7 +49,17 @@ def scenario(
     )
     inst.save(out)
     if as_json:
-        print_json({"instance": inst.name, "file": str(out), **dict(instance_facts(inst))})
+        print_json(
+            {
+                "file": str(out),
+                "instance": inst.name,
+                "start": inst.start,
+                "n_slots": inst.n_slots,
+                "slot_hours": inst.slot_hours,
+                "sites": list(inst.sites),
+                "jobs": sum(sum(jobs) for by_class in inst.arrivals.values() for jobs in by_class.values()),
+            }
+        )
     else:
         print_facts([("instance", inst.name), *instance_facts(inst)])
         tell(f"wrote {out}")

@@ -19,7 +19,7 @@ def solve(
         str, typer.Option(help="How to solve; an unknown name lists the known ones.")
     ] = "oracle",
     gap: Gap = 1e-4,
-    time_limit: TimeLimit = None,
+    time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
     forecast: Annotated[
         str, typer.Option(help="What the rolling horizon plans on: perfect, persistence or day-ahead.")

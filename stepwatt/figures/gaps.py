@@ -11,7 +11,7 @@ from .panel import Panel, axis, colour, label, layout, numbers
 _WORDS = (
     "Each dot is one instance: the distance of the policy's utility from the bound, in % of the bound. "
     "Zero cannot be beaten. The bar is the mean. Compare a planner with other planners: those that know "
-    "the day beforehand (optimum, optimum without a lever) show what is lost, not what could have been "
+    "the day beforehand (optimum, restricted foresight) show what is lost, not what could have been "
     "decided."
 )
 _ORDER: tuple[Kind, ...] = ("optimum", "planner", "ablation", "yours")

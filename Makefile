@@ -1,0 +1,35 @@
+# Everything starts here: `make demo` for the report, `make test` for the proof.
+# EXTRAS adds optional parts of the installation, for example: make demo EXTRAS=learning
+
+PYTHON ?= python3
+EXTRAS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+comma := ,
+PARTS := test,lint$(if $(EXTRAS),$(comma)$(EXTRAS))
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/installed
+	$(BIN)/stepwatt demo --out demo/report.html
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/typecheck.py
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# installs again whenever the project's description changes
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e '.[$(PARTS)]'
+	touch $@
