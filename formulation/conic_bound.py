@@ -29,19 +29,14 @@ def safe_bound(data: dict[str, Any], z: Floats, upper: Floats) -> float:
 def _into_dual_cone(z: Floats, dims: Any) -> Floats:
     """The dual vector, changed as little as rounding asks for to lie in the dual cone.
 
-    Dual of {y·exp(x/y) ≤ z}: u < 0, −u·exp(v/u − 1) ≤ w. Dual of {x^α·y^(1−α) ≥ |z|}:
-    (u/α)^α·(v/(1−α))^(1−α) ≥ |w|.
+    Dual of {y·exp(x/y) ≤ z}: u < 0, −u·exp(v/u − 1) ≤ w.
     """
     start = dims.zero + dims.nonneg
+    if len(z) != start + 3 * dims.exp:
+        raise ValueError("expected zero, nonnegative and exponential cones only")
     z[dims.zero : start] = np.maximum(z[dims.zero : start], 0.0)
-    u, v, w = z[start : start + 3 * dims.exp].reshape(-1, 3).T
+    u, v, w = z[start:].reshape(-1, 3).T
     u[:] = np.minimum(u, -1e-300)
     with np.errstate(over="ignore"):
         w[:] = np.maximum(w, -u * np.exp(v / u - 1) * (1 + 1e-12))
-    start += 3 * dims.exp
-    u, v, w = z[start:].reshape(-1, 3).T
-    alpha = np.array(dims.p3d)
-    u[:], v[:] = np.maximum(u, 0.0), np.maximum(v, 0.0)
-    most = (u / alpha) ** alpha * (v / (1 - alpha)) ** (1 - alpha) * (1 - 1e-12)
-    w[:] = np.clip(w, -most, most)
     return z

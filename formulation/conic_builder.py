@@ -75,8 +75,8 @@ class Builder:
         """Variables from 0 to ``upper`` (natural units); ``limit`` names a constraint that states this bound.
 
         The dual of the limit is in USD per ``unit`` or ``per``. Entries that can only be 0 are left out: a
-        cone solver needs room between the bounds. ``implied`` bounds follow from the rows and tighten the safe
-        bound.
+        cone solver needs room between the bounds. ``implied`` bounds follow from the rows; they tighten the
+        safe bound.
         """
         free = upper > 0
         size = int(free.sum())

@@ -12,7 +12,7 @@ from .arrays import InstanceArrays
 from .conic_builder import Builder, before, pick, times, total
 from .conic_groups import power_of_two
 from .curves import Exponential, Logarithmic, Power
-from .envelope import Envelope, SmoothConcave
+from .envelope import SmoothConcave
 from .matrices import members_of
 
 Floats = NDArray[np.float64]
@@ -73,7 +73,7 @@ def add_quality(b: Builder) -> None:
     """Q ≤ N·q̂(S/N), with N + r·X = S/s_min, r = s_max/s_min − 1, and for the curve's formula or its cuts
 
     exponential  Q ≤ c·N − σ·N·exp(−ρ·X/N),    σ = span·exp(−rate·s_min), ρ = rate·(s_max − s_min)
-    power        Q ≤ c·N − σ·N·(1 + r·X/N)^(−rate),   σ = span·s_min^(−rate)
+    power        Q ≤ c·N − σ·N·exp(−rate·L/N),  L ≤ N·ln(1 + r·X/N),  σ = span·s_min^(−rate)
     logarithmic  Q ≤ o·N + gain·N·ln(1 + r·X/N),      o = offset + gain·ln(s_min)
     cuts         Q ≤ (a + b·s_min)·N + b·(s_max − s_min)·X
     """
@@ -101,27 +101,30 @@ def add_quality(b: Builder) -> None:
     if len(rows):
         bound = cp.multiply(at_low[several, None], jobs[rows]) + cp.multiply(rise[several, None], extra[rows])
         b.unnamed.append(pick(quality[rows] - bound, possible[rows]) <= 0)
+    # the power curve as two exponential cones: the solver stalls on power cones now and then
+    logs = [np.log(e.high / e.low) if isinstance(e.formula, Power) else 0.0 for e in g.envelopes]
+    log_steps = b.column("log_steps", b.job_limit * (curved * np.array(logs))[:, None], u.jobs)
     for n in np.flatnonzero(curved & possible.any(axis=1)):
-        formula = g.envelopes[n].formula
-        if formula is not None:
-            b.unnamed.append(
-                _cone(formula, g.envelopes[n], *(pick(x[[n]], possible[[n]]) for x in (jobs, extra, quality)))
-            )
+        envelope = g.envelopes[n]
+        if envelope.formula is not None:
+            parts = (pick(x[[n]], possible[[n]]) for x in (jobs, extra, quality, log_steps))
+            b.unnamed += _cones(envelope.formula, envelope.low, envelope.high, *parts)
 
 
-def _cone(formula: SmoothConcave, range_: Envelope, jobs: Any, extra: Any, quality: Any) -> Any:
+def _cones(
+    formula: SmoothConcave, low: float, high: float, jobs: Any, extra: Any, quality: Any, logs: Any
+) -> list[Any]:
     """Q ≤ N·q(S/N) for one group, entry by entry; see :func:`add_quality`."""
-    low, high = range_.low, range_.high
     steps = jobs + (high / low - 1) * extra
     match formula:
         case Exponential(ceiling=ceiling, span=span, rate=rate):
             fall = (ceiling * jobs - quality) / (span * np.exp(-rate * low))
-            return cp.ExpCone(-rate * (high - low) * extra, jobs, fall)
+            return [cp.ExpCone(-rate * (high - low) * extra, jobs, fall)]
         case Power(ceiling=ceiling, span=span, rate=rate):
             fall = (ceiling * jobs - quality) / (span * low**-rate)
-            return cp.PowCone3D(fall, steps, jobs, 1 / (1 + rate))
+            return [cp.ExpCone(logs, jobs, steps), cp.ExpCone(-rate * logs, jobs, fall)]
         case Logarithmic(offset=offset, gain=gain):
-            return cp.ExpCone((quality - (offset + gain * np.log(low)) * jobs) / gain, jobs, steps)
+            return [cp.ExpCone((quality - (offset + gain * np.log(low)) * jobs) / gain, jobs, steps)]
 
 
 def add_power(b: Builder) -> None:
