@@ -5,7 +5,7 @@ Per group g (site, class, model, clock) with allowed steps from s_min to s_max, 
 * ``jobs`` N and ``extra`` X = (S − s_min·N)/(s_max − s_min) ≤ N for S total steps, so that GPU-seconds,
   energy and revenue are affine in (N, X);
 * total quality Q ≤ N·q̂(S/N), the perspective of the concave envelope q̂ of the curve (:mod:`.envelope`):
-  exponential cones or cuts. The quality floor Q ≥ floor·N holds at both ends of the range, so it holds for the
+  exponential cones or cuts. The quality floor Q ≥ floor·N holds at both ends of the range, hence for the
   concave q̂ in between.
 
 The rest is the model with its integers dropped, where charging and discharging share the battery's power.
