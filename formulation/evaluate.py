@@ -19,8 +19,26 @@ from .schedule import SITE_FLOWS, Schedule
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: Violations up to this are rounding of floating-point solvers. Jobs, GPUs, MW, MWh, GB and °C alike.
+#: Violations up to this are rounding of floating-point solvers: jobs, GPUs, GB and °C as they are, MW and MWh
+#: as a share of the largest power of the instance, divided by ten (energy is money, so it is held tighter).
 TOLERANCE = 1e-6
+
+#: Families measured in MW or MWh.
+POWER_FAMILIES = frozenset(
+    {
+        "import_limit",
+        "export_limit",
+        "renewable",
+        "cooling_limit",
+        "charge_limit",
+        "discharge_limit",
+        "charge_discharge",
+        "state_of_charge",
+        "generator_limit",
+        "generator_minimum",
+        "balance",
+    }
+)
 
 #: A generator giving less than this (MW) counts as off.
 GENERATOR_OFF_MW = 1e-9
@@ -39,6 +57,7 @@ class Evaluation:
     breakdown: dict[str, float]
     metrics: dict[str, float]
     violations: dict[str, float]
+    power_tolerance_mw: float
     energy_mwh: Floats
     temperature_c: Floats
     it_mw: Floats
@@ -51,12 +70,21 @@ class Evaluation:
     @property
     def feasible(self) -> bool:
         """Whether no constraint family is broken by more than rounding (:data:`TOLERANCE`)."""
-        return all(value <= TOLERANCE for value in self.violations.values())
+        return not self.broken
+
+    @property
+    def broken(self) -> dict[str, float]:
+        """The constraint families broken by more than rounding, and by how much."""
+        return {name: value for name, value in self.violations.items() if value > self.tolerance(name)}
+
+    def tolerance(self, family: str) -> float:
+        """What counts as rounding in a constraint family, in its unit."""
+        return self.power_tolerance_mw if family in POWER_FAMILIES else TOLERANCE
 
     @property
     def worst(self) -> tuple[str, float]:
-        """The constraint family broken most, and by how much."""
-        return max(self.violations.items(), key=lambda item: item[1])
+        """The constraint family broken most, measured by its tolerance, and by how much."""
+        return max(self.violations.items(), key=lambda item: item[1] / self.tolerance(item[0]))
 
 
 def evaluate(inst: Instance | InstanceArrays, schedule: Schedule) -> Evaluation:
@@ -82,6 +110,7 @@ def evaluate(inst: Instance | InstanceArrays, schedule: Schedule) -> Evaluation:
         breakdown=breakdown,
         metrics=_metrics(a, schedule, lost, facility),
         violations=violations_of(a, schedule, facility, excess, energy, temperature),
+        power_tolerance_mw=0.1 * TOLERANCE * _largest_power(a),
         energy_mwh=energy,
         temperature_c=temperature,
         it_mw=it_mw,
@@ -273,6 +302,14 @@ def violations_of(
         "generator_minimum": _largest((a.generator_min_mw[:, None] - s.generator_mw)[generating]),
         "balance": _largest(np.abs(supply - use)),
     }
+
+
+def _largest_power(a: InstanceArrays) -> float:
+    """MW that a site can draw or give at most; 1e-3 at least, so that the tolerance stays above noise."""
+    supply = (
+        a.import_limit_mw + a.generator_max_mw + a.battery_power_mw + a.renewable_mw.max(axis=1, initial=0.0)
+    )
+    return max(1e-3, float(supply.max(initial=0.0)))
 
 
 def _largest(violation: Floats) -> float:

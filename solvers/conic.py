@@ -7,7 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import SITE_FLOWS, TOLERANCE, Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.conic_groups import Groups
 from stepwatt.formulation.conic_model import ConicModel
 from stepwatt.formulation.matrices import members_of
@@ -18,6 +18,8 @@ from .settings import Settings
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+_TRICKLE_MW = 1e-6
 
 
 def conic(inst: Instance, settings: Settings) -> Result:
@@ -73,7 +75,7 @@ def _schedule(a: InstanceArrays, groups: Groups, flows: dict[str, Floats]) -> Sc
     }
     # an interior-point solution leaves a trickle everywhere
     trickle = np.minimum(by_site["charge_mw"], by_site["discharge_mw"])
-    trickle[trickle > TOLERANCE] = 0.0
+    trickle[trickle > _TRICKLE_MW] = 0.0
     for name in ("charge_mw", "discharge_mw"):
         by_site[name] -= trickle
     every_group = np.ones(len(groups), dtype=bool)

@@ -123,11 +123,17 @@ class HighsSession:
         self._check(self.highs.setOptionValue(name, value), f"option {name} = {value!r}")
 
     def solve(
-        self, *, time_limit: float | None = None, gap: float | None = None, interruptible: bool = False
+        self,
+        *,
+        time_limit: float | None = None,
+        gap: float | None = None,
+        gap_usd: float = 0.0,
+        interruptible: bool = False,
     ) -> Outcome:
         """Run HiGHS on the model as it stands.
 
-        With ``interruptible``, Ctrl-C stops HiGHS and the outcome holds what it has found.
+        A MIP ends at the relative ``gap`` or the absolute ``gap_usd``. With ``interruptible``, Ctrl-C
+        stops HiGHS and the outcome holds what it has found.
 
         Raises:
             SolverError: any end other than optimal, infeasible, time limit or interrupt.
@@ -137,7 +143,7 @@ class HighsSession:
         self.set_option("time_limit", spent + time_limit if time_limit is not None else float("inf"))
         if gap is not None:
             self.set_option("mip_rel_gap", gap)
-            self.set_option("mip_abs_gap", 0.0)
+            self.set_option("mip_abs_gap", gap_usd * self.scaling.objective)
         begun = time.perf_counter()
         run = self._run_interruptibly if interruptible else self.highs.run
         status = run()

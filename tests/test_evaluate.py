@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from solving import best_schedule
 from strategies import instances, random_file, random_instance, random_schedule
 
-from stepwatt.formulation import SITE_FLOWS, TOLERANCE, Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.evaluate import GENERATOR_OFF_MW, commitment, queue
 
 Floats = NDArray[np.float64]
@@ -312,7 +312,7 @@ def test_a_breach_is_seen_in_its_family_and_in_no_other(name: str) -> None:
             - s.generator_mw
         )
     result = evaluate(a, s)
-    assert {name for name, value in result.violations.items() if value > TOLERANCE} == {family}
+    assert set(result.broken) == {family}
     assert result.violations[family] == pytest.approx(amount, rel=1e-6)
     assert result.worst == (family, result.violations[family])
     assert not result.feasible
@@ -324,10 +324,18 @@ def test_every_family_has_a_breach() -> None:
 
 def test_rounding_is_no_breach_and_more_than_rounding_is() -> None:
     a, s = by_hand()
-    s.import_mw[A, 0] += 0.5 * TOLERANCE
+    allowed = evaluate(a, s).tolerance("balance")
+    s.import_mw[A, 0] += 0.5 * allowed
     assert evaluate(a, s).feasible
-    s.import_mw[A, 0] += TOLERANCE
+    s.import_mw[A, 0] += allowed
     assert not evaluate(a, s).feasible
+    assert set(evaluate(a, s).broken) == {"balance"}
+
+
+def test_what_rounding_may_gain_is_a_ten_millionth_of_the_power_of_a_site() -> None:
+    a, s = by_hand()
+    largest = float((a.import_limit_mw + a.generator_max_mw + a.battery_power_mw).max())
+    assert evaluate(a, s).tolerance("balance") <= 1e-7 * (largest + float(a.renewable_mw.max()))
 
 
 def test_fluid_jobs_and_their_gpus_may_be_fractions() -> None:

@@ -21,7 +21,7 @@ def evaluate(
 
     Example: stepwatt evaluate instance.json result.json
     """
-    from stepwatt.formulation import TOLERANCE, load, load_schedule
+    from stepwatt.formulation import load, load_schedule
     from stepwatt.formulation import evaluate as judge
 
     from ..console import complain, print_facts, print_json
@@ -29,7 +29,7 @@ def evaluate(
 
     inst = load(instance)
     judged = judge(inst, load_schedule(inst, schedule))
-    broken = {family: amount for family, amount in judged.violations.items() if amount > TOLERANCE}
+    broken = judged.broken
     if as_json:
         print_json(
             {
