@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from stepwatt.formulation import Instance, InstanceArrays, evaluate
 from stepwatt.formulation.matrices import LinearProblem, linear_problem
 
 from .certificate import safe_bound
-from .highs import HighsSession, Outcome, Termination
+from .highs import HighsSession, Outcome, Termination, scaling_of
 from .prices import Prices, labelled_prices
 from .result import Result, Seconds, Status
 from .settings import Settings
@@ -35,11 +35,22 @@ def solve_relaxation(a: InstanceArrays, time_limit: float | None = None) -> Rela
     """The LP of the arrays, solved, with a bound that holds whatever HiGHS says."""
     begun = time.perf_counter()
     problem = linear_problem(a)
-    session = HighsSession(problem, relaxed=True)
+    session = HighsSession(_priced_by_rows(problem), relaxed=True, scaling=scaling_of(problem))
     built = time.perf_counter() - begun
     outcome = session.solve(time_limit=time_limit, interruptible=True)
     bound = safe_bound(problem, outcome.row_dual) if outcome.row_dual is not None else None
     return Relaxation(problem, session, outcome, bound, built)
+
+
+def _priced_by_rows(p: LinearProblem) -> LinearProblem:
+    """The problem without the upper bounds that its rows imply.
+
+    A solver may put the price of a full GPU or of a job that all want on such a bound instead of the row, and
+    the row's dual would then say that it is worth nothing.
+    """
+    upper = p.upper.copy()
+    upper[p.ids("transfers", "runs", "lost", "it_mw")] = np.inf
+    return replace(p, upper=upper)
 
 
 def dual_of(problem: LinearProblem, row_dual: Floats, name: str) -> Floats:
