@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -161,10 +161,14 @@ class HighsSession:
 
         Raises:
             ValueError: the matrices differ in structure, so the session cannot be reused.
+            SolverError: data that HiGHS must not see; the model stays as it was.
         """
-        old, self.problem = self.problem, problem
-        if problem.matrix.shape != old.matrix.shape or problem.matrix.nnz != old.matrix.nnz:
+        old = self.problem
+        same_kinds = self.relaxed or np.array_equal(problem.integer, old.integer)
+        if not (same_kinds and _same_structure(problem, old)):
             raise ValueError("a session can only be refreshed with a problem of the same structure")
+        _refuse_defects(problem)
+        self.problem = problem
         ids = np.flatnonzero(problem.cost != old.cost)
         self.change_costs(ids, problem.cost[ids])
         ids = np.flatnonzero((problem.lower != old.lower) | (problem.upper != old.upper))
@@ -211,6 +215,9 @@ class HighsSession:
             self.highs.changeColsBounds(len(ids), ids.astype(np.int32), lower / unit, upper / unit),
             "changing bounds",
         )
+        now = self.problem
+        self.problem = replace(now, lower=now.lower.copy(), upper=now.upper.copy())
+        self.problem.lower[ids], self.problem.upper[ids] = lower, upper
 
     def change_rows(self, ids: Ints, lower: Floats, upper: Floats) -> None:
         """New sides of some rows."""
@@ -243,10 +250,7 @@ class HighsSession:
 
     def _lp(self, p: LinearProblem) -> highspy.HighsLp:
         scale = self.scaling
-        _refuse_non_finite("cost", p.cost)
-        _refuse_non_finite("coefficient", p.matrix.data)
-        _refuse_nan("bound", p.lower, p.upper)
-        _refuse_nan("row", p.row_lower, p.row_upper)
+        _refuse_defects(p)
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = self._n_columns, self._n_rows
         lp.sense_ = highspy.ObjSense.kMaximize
@@ -306,6 +310,20 @@ class HighsSession:
     def _check(status: highspy.HighsStatus, doing: str) -> None:
         if status == highspy.HighsStatus.kError:
             raise SolverError(f"HiGHS refused {doing}")
+
+
+def _same_structure(one: LinearProblem, other: LinearProblem) -> bool:
+    a, b = one.matrix, other.matrix
+    same_columns = a.shape == b.shape and np.array_equal(a.indptr, b.indptr)
+    return same_columns and np.array_equal(a.indices, b.indices)
+
+
+def _refuse_defects(p: LinearProblem) -> None:
+    _refuse_non_finite("cost", p.cost)
+    _refuse_non_finite("offset", np.array([p.offset]))
+    _refuse_non_finite("coefficient", p.matrix.data)
+    _refuse_nan("bound", p.lower, p.upper)
+    _refuse_nan("row", p.row_lower, p.row_upper)
 
 
 def _refuse_non_finite(what: str, values: Floats) -> None:
