@@ -21,8 +21,14 @@ def safe_bound(p: LinearProblem, row_dual: Floats) -> float:
     """An upper bound (USD) on the maximum of ``p``, integers dropped, valid for any ``row_dual``.
 
     Multipliers that would charge an infinite side are clipped to zero; rounding of the sums is bounded and
-    added.
+    added. Multipliers too large to compute with give +inf.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        bound = _lagrangian(p, row_dual)
+    return bound if np.isfinite(bound) else np.inf
+
+
+def _lagrangian(p: LinearProblem, row_dual: Floats) -> float:
     y = np.where(np.isfinite(row_dual), row_dual, 0.0)
     y = np.where((y > 0) & ~np.isfinite(p.row_upper), 0.0, y)
     y = np.where((y < 0) & ~np.isfinite(p.row_lower), 0.0, y)
@@ -35,8 +41,8 @@ def safe_bound(p: LinearProblem, row_dual: Floats) -> float:
     size = np.abs(p.cost) + abs(p.matrix).T @ np.abs(y)
     from_columns = np.maximum(reduced * p.lower, reduced * p.upper)
     rounding = float((entries * _EPSILON * size * largest).sum())
-    terms = len(from_rows) + len(from_columns)
-    rounding += (
-        2 * _EPSILON * np.log2(terms + 2) * float(np.abs(from_rows).sum() + np.abs(from_columns).sum())
-    )
+    # numpy sums in pairs above blocks of 128 numbers
+    depth = 32 + np.log2(len(from_rows) + len(from_columns) + 1)
+    total = float(np.abs(from_rows).sum() + np.abs(from_columns).sum()) + abs(p.offset)
+    rounding += depth * _EPSILON * total
     return float(from_rows.sum() + from_columns.sum()) + p.offset + rounding
