@@ -172,7 +172,7 @@ class HighsSession:
         ids = np.flatnonzero(problem.cost != old.cost)
         self.change_costs(ids, problem.cost[ids])
         ids = np.flatnonzero((problem.lower != old.lower) | (problem.upper != old.upper))
-        self.change_bounds(ids, problem.lower[ids], problem.upper[ids])
+        self._push_bounds(ids, problem.lower[ids], problem.upper[ids])
         ids = np.flatnonzero((problem.row_lower != old.row_lower) | (problem.row_upper != old.row_upper))
         self.change_rows(ids, problem.row_lower[ids], problem.row_upper[ids])
         matrix = problem.matrix
@@ -209,15 +209,18 @@ class HighsSession:
 
     def change_bounds(self, ids: Ints, lower: Floats, upper: Floats) -> None:
         """New bounds of some columns."""
+        self._push_bounds(ids, lower, upper)
+        now = self.problem
+        self.problem = replace(now, lower=now.lower.copy(), upper=now.upper.copy())
+        self.problem.lower[ids], self.problem.upper[ids] = lower, upper
+
+    def _push_bounds(self, ids: Ints, lower: Floats, upper: Floats) -> None:
         _refuse_nan("bound", lower, upper)
         unit = self.scaling.column[ids]
         self._check(
             self.highs.changeColsBounds(len(ids), ids.astype(np.int32), lower / unit, upper / unit),
             "changing bounds",
         )
-        now = self.problem
-        self.problem = replace(now, lower=now.lower.copy(), upper=now.upper.copy())
-        self.problem.lower[ids], self.problem.upper[ids] = lower, upper
 
     def change_rows(self, ids: Ints, lower: Floats, upper: Floats) -> None:
         """New sides of some rows."""
@@ -233,14 +236,6 @@ class HighsSession:
         scaled = value * self.scaling.row[row] * self.scaling.column[column]
         _refuse_non_finite("coefficient", np.array([scaled]))
         self._check(self.highs.changeCoeff(int(row), int(column), float(scaled)), "changing a coefficient")
-
-    def change_integrality(self, ids: Ints, integer: bool) -> None:
-        """Make some columns integer or continuous."""
-        kind = highspy.HighsVarType.kInteger if integer else highspy.HighsVarType.kContinuous
-        kinds = np.full(len(ids), int(kind), dtype=np.uint8)
-        self._check(
-            self.highs.changeColsIntegrality(len(ids), ids.astype(np.int32), kinds), "changing integrality"
-        )
 
     def start_from(self, x: Floats) -> None:
         """Offer a point to start from."""

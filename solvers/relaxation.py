@@ -35,14 +35,14 @@ def solve_relaxation(a: InstanceArrays, time_limit: float | None = None) -> Rela
     """The LP of the arrays, solved, with a bound that holds whatever HiGHS says."""
     begun = time.perf_counter()
     problem = linear_problem(a)
-    session = HighsSession(_priced_by_rows(problem), relaxed=True, scaling=scaling_of(problem))
+    session = HighsSession(priced_by_rows(problem), relaxed=True, scaling=scaling_of(problem))
     built = time.perf_counter() - begun
     outcome = session.solve(time_limit=time_limit, interruptible=True)
     bound = safe_bound(problem, outcome.row_dual) if outcome.row_dual is not None else None
     return Relaxation(problem, session, outcome, bound, built)
 
 
-def _priced_by_rows(p: LinearProblem) -> LinearProblem:
+def priced_by_rows(p: LinearProblem) -> LinearProblem:
     """The problem without the upper bounds that its rows imply.
 
     A solver may put the price of a full GPU or of a job that all want on such a bound instead of the row, and
@@ -60,6 +60,11 @@ def dual_of(problem: LinearProblem, row_dual: Floats, name: str) -> Floats:
 
 def prices_from_duals(inst: Instance, a: InstanceArrays, problem: LinearProblem, row_dual: Floats) -> Prices:
     """What one more unit of each thing is worth, from the duals of the linear relaxation."""
+    return labelled_prices(inst, a, **price_arrays(a, problem, row_dual))
+
+
+def price_arrays(a: InstanceArrays, problem: LinearProblem, row_dual: Floats) -> dict[str, Floats]:
+    """The arguments of :func:`.prices.labelled_prices`."""
     at = problem.members
     shape = (len(a.sites), a.n_slots)
     stored, coolness = np.zeros(shape), np.zeros(shape)
@@ -69,16 +74,14 @@ def prices_from_duals(inst: Instance, a: InstanceArrays, problem: LinearProblem,
     waiting[at.queue_origin, at.queue_class] = dual_of(problem, row_dual, "waiting_balance")
     at_site = np.zeros_like(waiting)
     at_site[np.nonzero(a.served())] = dual_of(problem, row_dual, "assignment")
-    return labelled_prices(
-        inst,
-        a,
-        power=-dual_of(problem, row_dual, "power_balance") / a.slot_hours,
-        stored_energy=stored,
-        coolness=coolness,
-        gpu_time=3600 * dual_of(problem, row_dual, "gpu_time"),
-        waiting_jobs=waiting,
-        job_at_site=at_site,
-    )
+    return {
+        "power": -dual_of(problem, row_dual, "power_balance") / a.slot_hours,
+        "stored_energy": stored,
+        "coolness": coolness,
+        "gpu_time": 3600 * dual_of(problem, row_dual, "gpu_time"),
+        "waiting_jobs": waiting,
+        "job_at_site": at_site,
+    }
 
 
 def lp(inst: Instance, settings: Settings) -> Result:

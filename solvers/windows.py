@@ -38,10 +38,10 @@ def window(a: InstanceArrays, start: int, length: int, state: State) -> Instance
 
 
 def next_state(a: InstanceArrays, evaluation: Evaluation) -> State:
-    """What a judged one-slot window leaves to the next slot; queues are FIFO, so the newest jobs remain."""
+    """What a judged window leaves to the slot after it; queues are FIFO, so the newest jobs remain."""
     waiting = np.round(evaluation.waiting[:, :, -1], 9)
     backlog = np.zeros_like(a.state.backlog)
-    ages = np.concatenate([a.arrivals[:, :, -1:], a.state.backlog], axis=2)
+    ages = np.concatenate([a.arrivals[:, :, ::-1], a.state.backlog], axis=2)
     rest = waiting
     for age in range(backlog.shape[2]):
         backlog[:, :, age] = np.minimum(rest, ages[:, :, age])
@@ -63,6 +63,11 @@ def joined(parts: list[Schedule]) -> Schedule:
             for field in fields(Schedule)
         }
     )
+
+
+def first_slots(schedule: Schedule, count: int) -> Schedule:
+    """The beginning of a schedule."""
+    return Schedule(**{field.name: getattr(schedule, field.name)[..., :count] for field in fields(Schedule)})
 
 
 def safe_temperature(a: InstanceArrays) -> Floats:
