@@ -115,7 +115,7 @@ def _entry(inst: Instance, name: str, policy: Any, effort: _Effort, told: Progre
             expected = "a callable that returns a Schedule"
             raise InputError(field=f"policies.{name}", value=type(schedule).__name__, expected=expected)
         return _from_schedule(inst, name, "callable", schedule, seconds), None
-    results = [policy] if isinstance(policy, Result) else policy
+    results = list(policy) if isinstance(policy, Sequence) else [policy]
     for result in results:
         if not isinstance(result, Result):
             raise InputError(

@@ -23,6 +23,11 @@ def percent(value: float) -> str:
     return f"{round(100 * value, 2) + 0.0:.2f} %"
 
 
+def share(value: float) -> str:
+    """A share as a percentage with two decimals; what is little is not called nothing."""
+    return "< 0.01 %" if 0 < value < 5e-5 else percent(value)
+
+
 def plain(value: float) -> str:
     """Three decimals."""
     return f"{value:.3f}"
@@ -39,7 +44,7 @@ COLUMNS: tuple[Column, ...] = (
     ("gap", "gap", percent),
     ("captured_share", "captured share", percent),
     ("energy_cost", "energy cost, USD", money),
-    ("miss_rate", "missed jobs", percent),
+    ("miss_rate", "missed jobs", share),
     ("mean_quality", "mean quality", plain),
     ("seconds", "seconds", seconds),
 )

@@ -21,8 +21,8 @@ def evaluate(
 
     Example: stepwatt evaluate instance.json result.json
     """
-    from stepwatt.formulation import load, load_schedule
     from stepwatt.formulation import evaluate as judge
+    from stepwatt.formulation import load, load_schedule
 
     from ..console import complain, print_facts, print_json
     from ..tables import money

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..comparison import Comparison
 from ..methods import KIND_LABELS, Kind
+from ..tables import percent
 from .panel import Panel, axis, colour, label, layout, numbers
 
 _WORDS = (
@@ -40,6 +41,9 @@ def gap_panel(comparison: Comparison) -> Panel:
                 "y": names,
                 "x": numbers(100 * mine["gap"]),
                 "marker": {"color": colour(number), "opacity": 0.75},
+                "text": [percent(value) for value in mine["gap"]],
+                "textposition": "outside",
+                "cliponaxis": False,
                 "hovertemplate": "mean %{x:.4g} %<extra>%{y}</extra>",
             }
         )
@@ -63,6 +67,7 @@ def gap_panel(comparison: Comparison) -> Panel:
         hovermode="closest",
         barmode="overlay",
         bargap=0.35,
+        margin={"l": 58, "r": 70, "t": 24, "b": 42},
         xaxis=axis("gap, % of the bound", rangemode="tozero"),
         yaxis=axis(type="category", categoryorder="array", categoryarray=order, showgrid=False),
     )
