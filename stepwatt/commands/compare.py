@@ -17,7 +17,7 @@ _DEFAULT = ("oracle", "lp", "rolling", "greedy", "all-off")
 
 
 def compare(
-    instances: Annotated[list[Path], typer.Argument(metavar="INSTANCE...", help="Instance files.")],
+    instances: Annotated[list[Path], typer.Argument(metavar="INSTANCE", help="Instance files.")],
     policy: Annotated[
         list[str] | None,
         typer.Option(

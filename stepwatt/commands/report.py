@@ -17,7 +17,7 @@ def report(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A comparison file, or an instance file.")],
     schedules: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[SCHEDULE]...", help="With an instance: schedule or result files of it."),
+        typer.Argument(metavar="SCHEDULE", help="With an instance: schedule or result files of it."),
     ] = None,
     bound: Annotated[
         str, typer.Option(help="With an instance: method that proves the bound and gives prices, or none.")
