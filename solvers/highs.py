@@ -237,6 +237,14 @@ class HighsSession:
         _refuse_non_finite("coefficient", np.array([scaled]))
         self._check(self.highs.changeCoeff(int(row), int(column), float(scaled)), "changing a coefficient")
 
+    def basis(self) -> Any:
+        """The basis HiGHS ended with, to start from later."""
+        return self.highs.getBasis()
+
+    def set_basis(self, basis: Any) -> None:
+        """Start the next solve from a basis of a model of the same size."""
+        self._check(self.highs.setBasis(basis), "taking a basis")
+
     def start_from(self, x: Floats) -> None:
         """Offer a point to start from."""
         solution = highspy.HighsSolution()
