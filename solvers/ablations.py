@@ -36,10 +36,13 @@ def fixed_steps(a: InstanceArrays) -> InstanceArrays:
 
 
 def no_dvfs(a: InstanceArrays) -> InstanceArrays:
-    """One clock per site, model and class: the one nearest to the base clock."""
+    """One clock per site, model and class: the one nearest to the base clock that has an allowed option."""
     o = a.options
     speed = np.array([a.clock_speeds[j][f] for j, f in zip(o.site, o.clock, strict=True)])
-    return replace(a, options=_nearest(o, np.abs(np.log(speed)), (o.model, o.steps)))
+    chosen = _nearest(o, np.abs(np.log(speed)), (o.model,))
+    kept = set(zip(chosen.site, chosen.job_class, chosen.model, chosen.clock, strict=True))
+    keys = zip(o.site, o.job_class, o.model, o.clock, strict=True)
+    return replace(a, options=o.take(np.array([key in kept for key in keys], dtype=bool)))
 
 
 def no_renewables(a: InstanceArrays) -> InstanceArrays:
