@@ -105,7 +105,7 @@ def lp(inst: Instance, settings: Settings) -> Result:
     return Result(
         inst,
         "lp",
-        Status.OPTIMAL,
+        Status.OPTIMAL if outcome.termination is Termination.OPTIMAL else Status.TIME_LIMIT,
         seconds(),
         schedule=schedule,
         evaluation=evaluate(a, schedule),

@@ -18,8 +18,8 @@ from strategies import instances, random_instance
 
 from stepwatt.formulation import Instance, InstanceArrays
 from stepwatt.formulation.matrices import LinearProblem, linear_problem
-from stepwatt.solvers import Prices, Status, solve
-from stepwatt.solvers.highs import HighsSession
+from stepwatt.solvers import Prices, Status, relaxation, solve
+from stepwatt.solvers.highs import HighsSession, Termination
 from stepwatt.solvers.relaxation import prices_from_duals, solve_relaxation
 
 EXPECTED = json.loads((Path(__file__).parent / "examples" / "expected.json").read_text())
@@ -105,6 +105,16 @@ def test_the_fluid_optimum_is_the_relaxation() -> None:
     assert result.evaluation.feasible
     assert result.utility == pytest.approx(result.bound, rel=1e-9)
     assert solve(inst).utility == pytest.approx(result.bound, rel=1e-7)
+
+
+def test_a_relaxation_stopped_early_is_not_called_optimal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feasible point without proof: status ``time_limit``, and the bound of the duals it has."""
+    relaxed = solve_relaxation(tiny.battery().arrays())
+    stopped = replace(relaxed, outcome=replace(relaxed.outcome, termination=Termination.TIME_LIMIT))
+    monkeypatch.setattr(relaxation, "solve_relaxation", lambda a, time_limit: stopped)
+    result = solve(tiny.battery(), "lp")
+    assert result.status is Status.TIME_LIMIT
+    assert result.bound == pytest.approx(526.0)
 
 
 # ---------------------------------------------------------------------- prices: labels
