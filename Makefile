@@ -33,3 +33,9 @@ $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -e '.[$(PARTS)]'
 	touch $@
+
+# measures every target of the solvers, for hours; ARGS=--quick for minutes
+.PHONY: bench-solvers
+bench-solvers: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet -e '.[test,benchmark]'
+	$(BIN)/python -m benchmarks.solvers $(ARGS)

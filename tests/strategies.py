@@ -62,10 +62,13 @@ def random_instance(
     n_sites: int,
     slot_hours: float = 0.5,
     features: Collection[str] | None = None,
+    gpus: int | None = None,
 ) -> Instance:
     """An instance that has each of ``features`` somewhere; without ``features``, those that chance picks."""
     return Instance.from_dict(
-        random_file(rng, n_slots=n_slots, n_sites=n_sites, slot_hours=slot_hours, features=features)
+        random_file(
+            rng, n_slots=n_slots, n_sites=n_sites, slot_hours=slot_hours, features=features, gpus=gpus
+        )
     )
 
 
@@ -76,14 +79,15 @@ def random_file(
     n_sites: int,
     slot_hours: float = 0.5,
     features: Collection[str] | None = None,
+    gpus: int | None = None,
 ) -> dict[str, Any]:
-    """The content of the instance file of :func:`random_instance`."""
+    """The content of the instance file of :func:`random_instance`; ``gpus`` per site, by default few."""
     if features is None:
         features = [name for name in FEATURES if rng.random() < (0.15 if name in RARE else 0.5)]
     chosen = set(features)
     if unknown := chosen - set(FEATURES):
         raise ValueError(f"features {sorted(unknown)}: expected some of {FEATURES}")
-    return _Draft(rng, n_slots, slot_hours, chosen).file(n_sites)
+    return _Draft(rng, n_slots, slot_hours, chosen, gpus).file(n_sites)
 
 
 @st.composite
@@ -133,9 +137,16 @@ def random_schedule(rng: np.random.Generator, a: InstanceArrays) -> Schedule:
 class _Draft:
     """One instance in the making; ``job_scale`` is how much larger than a picture each job is."""
 
-    def __init__(self, rng: np.random.Generator, n_slots: int, slot_hours: float, features: set[str]) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        n_slots: int,
+        slot_hours: float,
+        features: set[str],
+        gpus: int | None,
+    ) -> None:
         self.rng, self.n_slots, self.slot_hours, self.features = rng, n_slots, slot_hours, features
-        self.gpus = 3 if "few" in features else 12
+        self.gpus = gpus if gpus is not None else 3 if "few" in features else 12
         self.seconds = 3600 * slot_hours
         self.job_scale = self.seconds / 9 if "few" in features else 1.0
         self.site_mw = self.gpus * 8e-4

@@ -1,0 +1,1 @@
+"""How fast and how close: plain Pyomo, linopy, the raw HiGHS LP and the oracle on the same instances."""
