@@ -1,0 +1,218 @@
+"""Many instances over processes: each solved as it would be alone, single-threaded."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+import warnings
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
+from dataclasses import fields
+from typing import Any, Literal, TypedDict, Unpack, overload
+
+from stepwatt.formulation import InputError, Instance
+
+from .methods import METHODS, solve
+from .result import Result
+from .settings import Progress, Settings, silent
+
+#: What a worker sends back: the fields of a result but for the instance, which stays where it was.
+_Answer = tuple[int, "dict[str, Any] | BatchError"]
+
+
+class SolveSettings(TypedDict, total=False):
+    """Settings of :func:`.methods.solve`, the same for all instances."""
+
+    gap: float
+    time_limit: float | None
+    seed: int
+    forecast: str
+    look_ahead_hours: float
+    history: Instance | None
+
+
+class BatchError(RuntimeError):
+    """An instance of a batch that could not be solved.
+
+    ``index`` is its place in the batch, ``instance`` its name, ``cause`` the error in one line, ``details``
+    the traceback, ``results`` (index → result) what the batch had finished when this was raised.
+    """
+
+    def __init__(self, index: int, instance: str, cause: str, details: str = "") -> None:
+        self.index, self.instance, self.cause, self.details = index, instance, cause, details
+        self.results: dict[int, Result] = {}
+        super().__init__(f"instance {index} ({instance!r}): {cause}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BatchError, (self.index, self.instance, self.cause, self.details)
+
+
+@overload
+def solve_many(
+    instances: Iterable[Instance],
+    method: str = ...,
+    *,
+    processes: int | None = ...,
+    on_error: Literal["raise"] = ...,
+    progress: Progress = ...,
+    **settings: Unpack[SolveSettings],
+) -> list[Result]: ...
+@overload
+def solve_many(
+    instances: Iterable[Instance],
+    method: str = ...,
+    *,
+    processes: int | None = ...,
+    on_error: Literal["keep"],
+    progress: Progress = ...,
+    **settings: Unpack[SolveSettings],
+) -> list[Result | BatchError]: ...
+def solve_many(
+    instances: Iterable[Instance],
+    method: str = "oracle",
+    *,
+    processes: int | None = None,
+    on_error: Literal["raise", "keep"] = "raise",
+    progress: Progress = silent,
+    **settings: Unpack[SolveSettings],
+) -> list[Result] | list[Result | BatchError]:
+    """Solve instances side by side; the results stand in the order of the instances.
+
+    Where no time limit cuts in, each result is what :func:`.methods.solve` returns for the instance alone.
+    Ctrl-C ends the workers.
+
+    Args:
+        instances: any number, all held in memory (:func:`solve_each` holds only those in work).
+        method: a key of :data:`.methods.METHODS`.
+        processes: how many solve at a time; None for one per core, 1 for none but this one.
+        on_error: ``raise`` at the first instance that cannot be solved, or ``keep`` its error in its place.
+        progress: called with the share done and the instance that was finished last.
+        settings: as for :func:`.methods.solve`; the time limit (300 s if not given) is that of each instance.
+
+    Raises:
+        InputError: unknown method, settings out of range, ``processes`` below 1, unknown ``on_error``.
+        BatchError: an instance could not be solved; it names the instance and holds the results there are.
+    """
+    if on_error not in ("raise", "keep"):
+        raise InputError(field="on_error", value=on_error, expected="raise or keep")
+    batch = list(instances)
+    found: dict[int, Result | BatchError] = {}
+    results: dict[int, Result] = {}
+    at_once = min(_at_once(processes), max(1, len(batch)))
+    for index, result in solve_each(batch, method, processes=at_once, **settings):
+        found[index] = result
+        if isinstance(result, Result):
+            results[index] = result
+        elif on_error == "raise":
+            result.results = results
+            raise result
+        progress(len(found) / len(batch), f"{len(found)} of {len(batch)}: {batch[index].name}")
+    if on_error == "keep":
+        return [found[index] for index in range(len(batch))]
+    return [results[index] for index in range(len(batch))]
+
+
+def solve_each(
+    instances: Iterable[Instance],
+    method: str = "oracle",
+    *,
+    processes: int | None = None,
+    **settings: Unpack[SolveSettings],
+) -> Iterator[tuple[int, Result | BatchError]]:
+    """Solve a stream of instances; (index, result or error) as they come, not in order.
+
+    Instances are read a few ahead of the work. Arguments as for :func:`solve_many`.
+
+    Raises:
+        InputError: unknown method, settings out of range, ``processes`` below 1.
+    """
+    if method not in METHODS:
+        raise InputError(field="method", value=method, expected=f"one of {', '.join(METHODS)}")
+    Settings(**settings)
+    at_once = _at_once(processes)
+    return (
+        _one_by_one(instances, method, settings)
+        if at_once == 1
+        else _Batch(method, settings, at_once).run(instances)
+    )
+
+
+def _at_once(processes: int | None) -> int:
+    if processes is None:
+        import joblib
+
+        return int(joblib.cpu_count())
+    if processes < 1:
+        raise InputError(field="processes", value=processes, expected="1 or more")
+    return processes
+
+
+def _one_by_one(
+    instances: Iterable[Instance], method: str, settings: SolveSettings
+) -> Iterator[tuple[int, Result | BatchError]]:
+    for index, inst in enumerate(instances):
+        result = _attempt(index, inst, method, settings)
+        if isinstance(result, Result) and result.message == "interrupted":
+            raise KeyboardInterrupt  # a solve answers Ctrl-C with its incumbent; a batch ends
+        yield index, result
+
+
+class _Batch:
+    """Instances in work, and what comes back of them."""
+
+    def __init__(self, method: str, settings: SolveSettings, at_once: int) -> None:
+        self._method, self._settings, self._at_once = method, settings, at_once
+        self._in_work: dict[int, Instance] = {}
+
+    def run(self, instances: Iterable[Instance]) -> Iterator[tuple[int, Result | BatchError]]:
+        waiting = enumerate(instances)
+        while True:
+            try:
+                yield from self._answers(waiting)
+                return
+            except BrokenExecutor:
+                # a worker died (killed, out of memory) and took the others with it: one at a time shows which
+                for index, inst in sorted(self._in_work.items()):
+                    try:
+                        yield from self._answers(iter([(index, inst)]))
+                    except BrokenExecutor as error:
+                        del self._in_work[index]
+                        yield index, BatchError(index, inst.name, f"the worker process died: {error}")
+
+    def _answers(self, waiting: Iterator[tuple[int, Instance]]) -> Iterator[tuple[int, Result | BatchError]]:
+        import joblib
+
+        with joblib.parallel_config("loky", n_jobs=self._at_once, inner_max_num_threads=1):
+            pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
+            answers: Generator[_Answer, None, None] = pool(self._tasks(waiting))
+        try:
+            for index, answer in answers:
+                inst = self._in_work.pop(index)
+                yield index, answer if isinstance(answer, BatchError) else Result(inst, **answer)
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # who stops reading means to cancel what is in work
+                answers.close()
+
+    def _tasks(self, waiting: Iterator[tuple[int, Instance]]) -> Iterator[Any]:
+        import joblib
+
+        for index, inst in waiting:
+            self._in_work[index] = inst
+            yield joblib.delayed(_work)(index, inst, self._method, self._settings)
+
+
+def _work(index: int, inst: Instance, method: str, settings: SolveSettings) -> _Answer:
+    """In a worker: Ctrl-C is the parent's business, who ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    result = _attempt(index, inst, method, settings)
+    if isinstance(result, BatchError):
+        return index, result
+    return index, {f.name: getattr(result, f.name) for f in fields(result) if f.name != "instance"}
+
+
+def _attempt(index: int, inst: Instance, method: str, settings: SolveSettings) -> Result | BatchError:
+    try:
+        return solve(inst, method, **settings)
+    except Exception as error:
+        return BatchError(index, inst.name, f"{type(error).__name__}: {error}", traceback.format_exc())
