@@ -1,5 +1,8 @@
 """Oracle, bounds, rolling horizon and rules: from an instance to a judged schedule."""
 
+from .batch import BatchError, solve_each, solve_many
+from .explain import explain
+from .explanation import Explanation
 from .highs import SolverError
 from .methods import METHODS, solve
 from .prices import Prices
@@ -8,6 +11,8 @@ from .settings import Progress, Settings
 
 __all__ = [
     "METHODS",
+    "BatchError",
+    "Explanation",
     "Prices",
     "Progress",
     "Result",
@@ -15,6 +20,9 @@ __all__ = [
     "Settings",
     "SolverError",
     "Status",
+    "explain",
     "relative_gap",
     "solve",
+    "solve_each",
+    "solve_many",
 ]

@@ -30,14 +30,18 @@ if TYPE_CHECKING:
     from stepwatt.formulation import load_schedule as load_schedule
     from stepwatt.page import report as report
     from stepwatt.solvers import METHODS as METHODS
+    from stepwatt.solvers import Explanation as Explanation
     from stepwatt.solvers import Result as Result
+    from stepwatt.solvers import explain as explain
     from stepwatt.solvers import solve as solve
+    from stepwatt.solvers import solve_many as solve_many
 
     __version__: str
 
 _HOME = {
     "Comparison": "comparison",
     "Evaluation": "formulation",
+    "Explanation": "solvers",
     "InputError": "formulation",
     "Instance": "formulation",
     "METHODS": "solvers",
@@ -46,11 +50,13 @@ _HOME = {
     "Schedule": "formulation",
     "compare": "comparing",
     "evaluate": "formulation",
+    "explain": "solvers",
     "load": "formulation",
     "load_schedule": "formulation",
     "report": "page",
     "scenario": "data",
     "solve": "solvers",
+    "solve_many": "solvers",
 }
 _ROOMS = ("data", "formulation", "solvers")
 
@@ -59,6 +65,7 @@ __all__ = [
     "SCENARIOS",
     "Comparison",
     "Evaluation",
+    "Explanation",
     "InputError",
     "Instance",
     "Result",
@@ -67,12 +74,14 @@ __all__ = [
     "compare",
     "data",
     "evaluate",
+    "explain",
     "formulation",
     "load",
     "load_schedule",
     "report",
     "scenario",
     "solve",
+    "solve_many",
     "solvers",
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from .commands import compare, demo, evaluate, export, quality, report, scenario, solve
+from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve
 from .console import INTERRUPTED, complain
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("demo")(demo.demo)
 app.command("scenario")(scenario.scenario)
 app.command("solve")(solve.solve)
 app.command("evaluate")(evaluate.evaluate)
+app.command("explain")(explain.explain)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("export")(export.export)

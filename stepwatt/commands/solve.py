@@ -71,6 +71,8 @@ def solve(
         print_facts(_facts(result))
         if out:
             tell(f"wrote {out}")
+    if result.status is solvers.Status.INFEASIBLE:
+        tell(str(working("explain", lambda progress: solvers.explain(inst))))
     if result.schedule is None:
         complain(f"no schedule: {result.status}" + (f" ({result.message})" if result.message else ""))
         raise typer.Exit(1)
