@@ -45,7 +45,7 @@ def _tie_rows(p: LinearProblem, slot: int) -> Ints:
 
 @dataclass(frozen=True)
 class _Cut:
-    """What a block answered at some prices: its bound, and how that moves with the prices on its two sides."""
+    """What a block answered at some prices: its bound, and how that moves with the prices on both sides."""
 
     before: Floats | None
     after: Floats | None
@@ -99,7 +99,7 @@ class PricedBlocks:
         reach = np.abs(other - prices) + 0.1 * np.abs(prices) + 0.01 * typical + 1e-12
         share = 1.0
         for turn in range(1, _ROUNDS):
-            if relative_gap(best, utility) <= 0.5 * settings.gap:
+            if relative_gap(best, utility) <= 0.9 * settings.gap:
                 break
             trial, hoped = self._master(prices, share * reach)
             if best - hoped <= 1e-3 * max(abs(best - utility), 1e-9):

@@ -40,6 +40,12 @@ _WINDOW_GAP, _WINDOW_SECONDS = 2e-4, 5.0
 _WINDOW_GAP, _WINDOW_SECONDS = 2e-4, 5.0
 
 
+def columns_per_slot(a: InstanceArrays) -> float:
+    """Size of the model per slot."""
+    slots = min(a.n_slots, 4)
+    return len(linear_problem(window(a, 0, slots, fresh_state(a))).cost) / slots
+
+
 def blocks_of(a: InstanceArrays, columns_per_slot: float) -> list[tuple[int, int]]:
     """(first, stop) of blocks of near equal length, whole days where a day fits."""
     day = max(1, round(24 / a.slot_hours))
@@ -55,8 +61,7 @@ def blocks_of(a: InstanceArrays, columns_per_slot: float) -> list[tuple[int, int
 def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
     """The oracle for horizons too long for one relaxation."""
     begun = time.perf_counter()
-    sample = linear_problem(window(a, 0, min(a.n_slots, 4), fresh_state(a)))
-    blocks = blocks_of(a, len(sample.cost) / min(a.n_slots, 4))
+    blocks = blocks_of(a, columns_per_slot(a))
     schedule, boundaries, prices = _committed(a, blocks, settings)
     evaluation = evaluate(a, schedule)
     bound = PricedBlocks(a, blocks, boundaries, schedule).bound(evaluation.utility, settings)

@@ -8,6 +8,8 @@
 4. Where whole jobs are coarse, small MIPs over a few slots improve the schedule and tighten the bound
    (:mod:`.neighbourhoods`).
 5. If the gap is still open, HiGHS gets the whole MIP with that incumbent, for the time that is left.
+
+Horizons too long for one relaxation are solved in pieces (:mod:`.horizon`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import time
 from stepwatt.formulation import Instance, InstanceArrays
 
 from .highs import Termination
+from .horizon import LARGEST_PROBLEM, columns_per_slot, solve_long
 from .relaxation import prices_from_duals, solve_relaxation
 from .result import Result, Seconds, Status
 from .search import Search
@@ -35,6 +38,8 @@ def oracle(inst: Instance, settings: Settings) -> Result:
 
 def oracle_on(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
     """The oracle on arrays that may restrict those of ``inst`` (ablations)."""
+    if columns_per_slot(a) * a.n_slots > LARGEST_PROBLEM:
+        return solve_long(inst, a, settings, method)
     begun = time.perf_counter()
     deadline = None if settings.time_limit is None else begun + settings.time_limit
     settings.progress(0.0, "linear relaxation")
@@ -46,14 +51,16 @@ def oracle_on(inst: Instance, a: InstanceArrays, settings: Settings, method: str
 
     outcome = relaxed.outcome
     if outcome.termination is Termination.INFEASIBLE:
-        return Result(inst, method, Status.INFEASIBLE, seconds(), message="the relaxation has no solution")
+        return Result(inst, method, Status.INFEASIBLE, seconds(), message="explain says why")
     if outcome.x is None or outcome.row_dual is None or relaxed.bound is None:
         return Result(inst, method, Status.TIME_LIMIT, seconds(), message="stopped in the relaxation")
     search = Search(a, relaxed.problem, settings, deadline, relaxed.bound)
     search.interrupted = outcome.termination is Termination.INTERRUPTED
     prices = prices_from_duals(inst, a, relaxed.problem, outcome.row_dual)
     if search.run(relaxed) is Termination.INFEASIBLE:
-        return Result(inst, method, Status.INFEASIBLE, seconds(), message="no whole-number solution exists")
+        return Result(
+            inst, method, Status.INFEASIBLE, seconds(), message="no whole-number solution; explain says why"
+        )
     if search.closed:
         status = Status.OPTIMAL
     elif search.interrupted:
