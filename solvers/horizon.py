@@ -33,7 +33,7 @@ LARGEST_PROBLEM = 250_000
 #: Columns that a block should have.
 _BLOCK_COLUMNS = 120_000
 #: Hours a window looks beyond the slots it commits.
-_OVERLAP_HOURS = 12.0
+_OVERLAP_HOURS = 18.0
 #: Gap and seconds (at least) for the whole jobs of a window.
 _WINDOW_GAP, _WINDOW_SECONDS = 2e-4, 5.0
 #: Gap and seconds (at least) for the whole jobs of a window.
@@ -89,11 +89,12 @@ def _committed(
     parts: list[Schedule] = []
     boundaries: list[list[Floats]] = []
     prices: list[dict[str, Floats]] = []
+    stored_value = np.median(a.import_price, axis=1)
     for number, (first, stop) in enumerate(blocks):
         settings.progress(0.6 * number / len(blocks), f"window {number + 1} of {len(blocks)}")
         begun = time.perf_counter()
         length = min(stop + overlap, a.n_slots) - first
-        seen = window(a, first, length, state)
+        seen = _open_ended(window(a, first, length, state), stored_value)
         session = _session_for(session, seen)
         problem = linear_problem(seen, like=session.problem)
         outcome = session.solve(interruptible=True)
@@ -104,6 +105,7 @@ def _committed(
         if stop < a.n_slots:
             boundaries.append([tie_prices(problem, outcome.row_dual, stop - first)])
         of_window = price_arrays(seen, problem, outcome.row_dual)
+        stored_value = of_window["stored_energy"].mean(axis=1)
         prices.append({name: values[..., : stop - first] for name, values in of_window.items()})
         relaxed = Relaxation(problem, session, outcome, outcome.bound, 0.0)
         limit = max(_WINDOW_SECONDS, 2 * (time.perf_counter() - begun))
@@ -123,6 +125,14 @@ def _committed(
         parts.append(committed)
     joined_prices = {name: np.concatenate([part[name] for part in prices], axis=-1) for name in prices[0]}
     return joined(parts), boundaries, joined_prices
+
+
+def _open_ended(a: InstanceArrays, stored_value: Floats) -> InstanceArrays:
+    """A window in mid-horizon: what its end lacks is charged at what energy was worth lately.
+
+    The price of the end of the horizon, its highest import price, would make every window refill for nothing.
+    """
+    return a if a.closes else replace(a, terminal_price=np.maximum(stored_value, 0.0))
 
 
 def _session_for(session: HighsSession | None, a: InstanceArrays) -> HighsSession:
