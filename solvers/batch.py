@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 import traceback
 import warnings
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from dataclasses import fields
+from types import FrameType
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 from stepwatt.formulation import InputError, Instance
@@ -151,10 +154,32 @@ def _one_by_one(
     instances: Iterable[Instance], method: str, settings: SolveSettings
 ) -> Iterator[tuple[int, Result | BatchError]]:
     for index, inst in enumerate(instances):
-        result = _attempt(index, inst, method, settings)
-        if isinstance(result, Result) and result.message == "interrupted":
-            raise KeyboardInterrupt  # a solve answers Ctrl-C with its incumbent; a batch ends
+        with _ending_at_ctrl_c():
+            result = _attempt(index, inst, method, settings)
         yield index, result
+
+
+@contextmanager
+def _ending_at_ctrl_c() -> Iterator[None]:
+    """A solve answers Ctrl-C with its incumbent; a batch is to end all the same."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    pressed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        usual(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 class _Batch:
