@@ -129,7 +129,7 @@ class InstanceArrays:
         total = np.concatenate([np.zeros((*history.shape[:2], 1)), np.cumsum(history, axis=2)], axis=2)
         last = np.arange(past.shape[2] + 1, history.shape[2] + 1)
         first = np.maximum(last[None, :] - self.deadline[:, None], 0)
-        limit = total[:, :, last] - total[:, np.arange(len(self.deadline))[:, None], first]
+        limit: Floats = total[:, :, last] - total[:, np.arange(len(self.deadline))[:, None], first]
         if self.closes:
             limit[:, :, -1] = 0.0
         return limit

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,8 @@ def allowed_steps(model: GenerationModel, class_name: str, job_class: JobClass, 
 def enumerate_options(inst: Instance) -> Options:
     """All allowed options of the instance, ordered by site, class, model, clock, steps."""
     names = list(inst.models)
-    parts: list[tuple[Floats, ...]] = []
+    labels: list[tuple[NDArray[Any], ...]] = []
+    numbers: list[tuple[NDArray[Any], ...]] = []
     for j, site in enumerate(inst.sites.values()):
         for k, (class_name, job_class) in enumerate(inst.classes.items()):
             for model_name in site.models:
@@ -76,9 +78,27 @@ def enumerate_options(inst: Instance) -> Options:
                         + job_class.step_price * steps
                     )
                     seconds = (model.seconds_fixed + model.seconds_per_step * steps) / clock.speed
-                    same = np.ones(len(steps))
-                    m = names.index(model_name)
-                    labels = (j * same, k * same, m * same, steps.astype(float), f * same)
-                    parts.append((*labels, quality, revenue, seconds, joules / JOULES_PER_MWH))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.empty(0)] * 9
-    return Options(*(column.astype(np.int64) for column in columns[:5]), *columns[5:])
+                    whole = np.full(len(steps), 1)
+                    labels.append((j * whole, k * whole, names.index(model_name) * whole, steps, f * whole))
+                    numbers.append((quality, revenue, seconds, joules / JOULES_PER_MWH))
+    sites, classes, models, all_steps, clocks = _joined(labels, 5, np.int64)
+    qualities, revenues, all_seconds, energy = _joined(numbers, 4, np.float64)
+    return Options(
+        site=sites,
+        job_class=classes,
+        model=models,
+        steps=all_steps,
+        clock=clocks,
+        quality=qualities,
+        revenue=revenues,
+        seconds=all_seconds,
+        energy_mwh=energy,
+    )
+
+
+def _joined(parts: Sequence[tuple[NDArray[Any], ...]], width: int, kind: type) -> list[NDArray[Any]]:
+    """Columns of the parts, one after the other."""
+    return [
+        np.concatenate([np.empty(0, dtype=kind), *(part[column] for part in parts)]).astype(kind)
+        for column in range(width)
+    ]

@@ -44,5 +44,5 @@ def _lagrangian(p: LinearProblem, row_dual: Floats) -> float:
     # numpy sums in pairs above blocks of 128 numbers
     depth = 32 + np.log2(len(from_rows) + len(from_columns) + 1)
     total = float(np.abs(from_rows).sum() + np.abs(from_columns).sum()) + abs(p.offset)
-    rounding += depth * _EPSILON * total
-    return float(from_rows.sum() + from_columns.sum()) + p.offset + rounding
+    rounding += float(depth) * _EPSILON * total
+    return float(from_rows.sum() + from_columns.sum()) + float(p.offset) + rounding

@@ -187,7 +187,7 @@ class HighsSession:
         """Drop what HiGHS remembers of earlier solves: the next one starts cold."""
         self._check(self.highs.clearSolver(), "clearing")
 
-    def _run_interruptibly(self) -> highspy.HighsStatus:
+    def _run_interruptibly(self) -> Any:
         if threading.current_thread() is not threading.main_thread():
             return self.highs.run()
         self.highs.HandleUserInterrupt = True

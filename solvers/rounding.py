@@ -147,7 +147,7 @@ class _Site:
         self.saved_mw = np.where(same, self.it_mw[:, None] - self.it_mw[None, :], -1.0)
 
     def per_class(self, runs: Floats) -> Floats:
-        return np.bincount(self.classes, weights=runs, minlength=self.n_classes)
+        return np.bincount(self.classes, weights=runs, minlength=self.n_classes).astype(float)
 
     def fit(
         self, coming: Floats, planned: Floats, profit: Floats, gpus: float, it_limit: float
@@ -155,7 +155,7 @@ class _Site:
         """Whole runs of as many of the coming jobs as fit, and the GPUs they need."""
         runs = self._by_remainder(coming, planned, profit)
         self._swap(runs, profit, self.seconds, self.saved_seconds, gpus * self.per_gpu)
-        needed = np.ceil(self.seconds @ runs / self.per_gpu - 1e-12)
+        needed = float(np.ceil(self.seconds @ runs / self.per_gpu - 1e-12))
         gpus = max(gpus, min(needed, self.gpus)) if runs.any() else gpus
         self._shed(runs, profit, self.seconds, gpus * self.per_gpu)
         if np.isfinite(it_limit):

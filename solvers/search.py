@@ -130,23 +130,23 @@ class Search:
         a, p = self.a, self.problem
         jobs = p.ids("transfers", "runs", "gpus_on")
         session.change_bounds(jobs, x[jobs], x[jobs])
-        outcome = session.solve(time_limit=self.seconds_left())
-        if outcome.x is None:
+        point = session.solve(time_limit=self.seconds_left()).x
+        if point is None:
             return False
-        modes = mode_columns(a, p, outcome.x)
+        modes = mode_columns(a, p, point)
         while len(modes):
             fixed = replace(p, lower=p.lower.copy(), upper=p.upper.copy(), integer=np.zeros_like(p.integer))
             fixed.lower[jobs] = fixed.upper[jobs] = x[jobs]
             fixed.integer[modes] = True
             mip = HighsSession(fixed, relaxed=False, scaling=session.scaling)
-            outcome = mip.solve(time_limit=self.seconds_left(), gap=0.1 * self.settings.gap)
-            if outcome.x is None:
+            point = mip.solve(time_limit=self.seconds_left(), gap=0.1 * self.settings.gap).x
+            if point is None:
                 return False
-            more = np.setdiff1d(mode_columns(a, p, outcome.x), modes)
+            more = np.setdiff1d(mode_columns(a, p, point), modes)
             if len(more) == 0:
                 break
             modes = np.union1d(modes, more)
-        return self.offer(outcome.x)
+        return self.offer(point)
 
     def settle_commitment(self) -> Termination:
         """The MIP in which only jobs stay fluid: its bound, and whole jobs next to its point."""
