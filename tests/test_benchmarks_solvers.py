@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.solvers import part_compare
+from benchmarks.solvers import figures, part_compare
 from benchmarks.solvers.__main__ import main
 from benchmarks.solvers.cases import Case
 from benchmarks.solvers.fit import power_law
@@ -23,7 +23,7 @@ from benchmarks.solvers.runner import Cell, load_records, run_cells
 ROUTES = ("raw", "ours", "linopy", "pyomo")
 
 
-def test_the_quick_path_measures_resumes_and_reports(tmp_path: Path) -> None:
+def test_the_quick_path_measures_resumes_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["--profile", "tiny", "--part", "compare", "--time-limit", "0.3", "--out", str(tmp_path)]
     assert main(words) == 0
     records = load_records(tmp_path / "cells.jsonl")
@@ -38,6 +38,7 @@ def test_the_quick_path_measures_resumes_and_reports(tmp_path: Path) -> None:
     assert "python -m benchmarks.solvers --profile tiny" in report
     assert "Void" not in report
     assert json.loads((tmp_path / "summary.json").read_text())["void"] == []
+    monkeypatch.setattr(figures, "compare", lambda *_: False)
     before = (tmp_path / "cells.jsonl").read_bytes()
     assert main(words) == 0
     assert (tmp_path / "cells.jsonl").read_bytes() == before
