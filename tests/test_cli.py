@@ -18,7 +18,8 @@ from stepwatt.formulation.matrices import linear_problem
 
 EXAMPLES = Path(__file__).parent / "examples"
 COMMANDS = [
-    ["demo"], ["scenario"], ["solve"], ["evaluate"], ["compare"], ["report"], ["export"], ["quality", "fit"],
+    ["demo"], ["scenario"], ["solve"], ["explain"], ["evaluate"], ["compare"], ["report"], ["export"],
+    ["quality", "fit"],
 ]  # fmt: skip
 Output = pytest.CaptureFixture[str]
 

@@ -101,7 +101,7 @@ INFEASIBLE = {
         {"cooling.max_c", "cooling.initial_c", "grid.import_limit_mw"},
     ),
     "no import, battery that runs out": (
-        room(grid=NO_IMPORT, battery=BATTERY | {"soc_min": 0.3}),
+        room(grid=NO_IMPORT, battery=BATTERY | {"soc_min": 0.5, "soc_initial": 0.5}),
         {"import"},
         {"cooling.max_c", "cooling.initial_c", "grid.import_limit_mw", "battery.soc_min"},
     ),
