@@ -39,7 +39,7 @@ def batch() -> list[Instance]:
 
 
 def dead_end() -> Instance:
-    """No import, and a battery that a look-ahead of one slot empties: infeasible, and greedy fails."""
+    """Rooms that start at 60 °C without cooling: infeasible, and greedy fails."""
     file = sw.scenario("jemas", n_slots=2).to_dict()
     for site in file["sites"].values():
         site["cooling"] |= {"initial_c": 60.0, "max_power_mw": 0.0}
