@@ -44,7 +44,14 @@ Floats = NDArray[np.float64]
 
 
 class ConicSolverError(RuntimeError):
-    """The conic solver found no optimum; the message says what it reported."""
+    """The conic solver found no optimum; ``status`` is what it reported."""
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+        super().__init__(f"the conic relaxation was not solved: the solver reports {status}")
+
+    def __reduce__(self) -> tuple[type[ConicSolverError], tuple[str]]:
+        return type(self), (self.status,)
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class ConicModel:
         data, chain, inverse = self.problem.get_problem_data(cp.CLARABEL, solver_opts=settings)
         raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts=settings)
         if str(raw.status) not in ("Solved", "AlmostSolved"):
-            raise ConicSolverError(f"the conic relaxation was not solved: the solver reports {raw.status}")
+            raise ConicSolverError(str(raw.status))
         with warnings.catch_warnings():
             # an inaccurate solution is reported as status
             warnings.simplefilter("ignore", UserWarning)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.conic_groups import Groups
-from stepwatt.formulation.conic_model import ConicModel
+from stepwatt.formulation.conic_model import ConicModel, ConicSolverError
 from stepwatt.formulation.matrices import members_of
 
 from .prices import Prices, labelled_prices
@@ -21,6 +21,13 @@ Bools = NDArray[np.bool_]
 
 _TRICKLE_MW = 1e-6
 
+#: Ends of Clarabel that are answers.
+_ENDS = {
+    "PrimalInfeasible": Status.INFEASIBLE,
+    "AlmostPrimalInfeasible": Status.INFEASIBLE,
+    "MaxTime": Status.TIME_LIMIT,
+}
+
 
 def conic(inst: Instance, settings: Settings) -> Result:
     """Conic relaxation: fluid jobs, continuous steps (Clarabel).
@@ -29,14 +36,20 @@ def conic(inst: Instance, settings: Settings) -> Result:
     and energy, so its evaluated utility can lie a little below the bound.
 
     Raises:
-        ConicSolverError: Clarabel found no optimum.
+        ConicSolverError: Clarabel gave up for another reason than infeasibility or time.
     """
     begun = time.perf_counter()
     a = inst.arrays()
     model = ConicModel(inst)
     built = time.perf_counter() - begun
     limit = {} if settings.time_limit is None else {"time_limit": settings.time_limit}
-    solution = model.solve(**limit)
+    try:
+        solution = model.solve(**limit)
+    except ConicSolverError as failed:
+        if failed.status not in _ENDS:
+            raise
+        total = time.perf_counter() - begun
+        return Result(inst, "conic", _ENDS[failed.status], Seconds(built, total - built, total))
     schedule = _schedule(a, model.groups, solution.flows)
     total = time.perf_counter() - begun
     return Result(

@@ -46,6 +46,10 @@ class SolverError(RuntimeError):
     """HiGHS refused or failed; the message says where."""
 
 
+class NoDecision(SolverError):
+    """A method that goes slot by slot met one without a feasible decision."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a run of HiGHS left: objective and bound in USD, duals in USD per unit of the row.

@@ -30,8 +30,8 @@ Floats = NDArray[np.float64]
 
 #: Columns beyond which one relaxation is solved in pieces.
 LARGEST_PROBLEM = 250_000
-#: Columns that a block should have.
-_BLOCK_COLUMNS = 120_000
+#: Columns a block should have, and may have to span a whole day (simplex time grows faster than size).
+_BLOCK_COLUMNS, _DAY_COLUMNS = 40_000, 120_000
 #: Hours a window looks beyond the slots it commits.
 _OVERLAP_HOURS = 18.0
 #: Gap and seconds (at least) for the whole jobs of a window.
@@ -47,15 +47,15 @@ def columns_per_slot(a: InstanceArrays) -> float:
 
 
 def blocks_of(a: InstanceArrays, columns_per_slot: float) -> list[tuple[int, int]]:
-    """(first, stop) of blocks of near equal length, whole days where a day fits."""
+    """(first, stop) of blocks of equal length, whole days where a day fits."""
     day = max(1, round(24 / a.slot_hours))
     length = max(1, int(_BLOCK_COLUMNS / columns_per_slot))
-    length = length // day * day if length >= day else length
-    count = max(1, -(-a.n_slots // length))
-    edges = np.linspace(0, a.n_slots, count + 1).round().astype(int)
     if length >= day:
-        edges = np.unique(np.append(np.arange(count) * length, a.n_slots))
-    return list(itertools.pairwise(int(edge) for edge in edges))
+        length = length // day * day
+    elif day * columns_per_slot <= _DAY_COLUMNS:
+        length = day
+    edges = [*range(0, a.n_slots, length), a.n_slots]
+    return list(itertools.pairwise(edges))
 
 
 def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:

@@ -12,7 +12,7 @@ from stepwatt.formulation import Instance, InstanceArrays, evaluate
 from stepwatt.formulation.matrices import LinearProblem, linear_problem
 
 from .certificate import safe_bound
-from .highs import HighsSession, Outcome, Termination, scaling_of
+from .highs import HighsSession, NoDecision, Outcome, Termination, scaling_of
 from .prices import Prices, labelled_prices
 from .result import Result, Seconds, Status
 from .settings import Settings
@@ -112,3 +112,17 @@ def lp(inst: Instance, settings: Settings) -> Result:
         bound=relaxed.bound,
         prices=prices_from_duals(inst, a, relaxed.problem, outcome.row_dual),
     )
+
+
+def infeasible_or_raise(
+    inst: Instance, a: InstanceArrays, method: str, begun: float, stuck: NoDecision
+) -> Result:
+    """The result of a slot-by-slot method that got stuck: infeasible, if the instance is.
+
+    Raises:
+        NoDecision: the instance has schedules, the method only ran into a slot without a decision.
+    """
+    if solve_relaxation(a).outcome.termination is not Termination.INFEASIBLE:
+        raise stuck
+    total = time.perf_counter() - begun
+    return Result(inst, method, Status.INFEASIBLE, Seconds(0.0, total, total))

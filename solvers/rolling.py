@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import Instance, InstanceArrays, State, evaluate
+from stepwatt.formulation import InputError, Instance, InstanceArrays, State, evaluate
 from stepwatt.formulation.matrices import LinearProblem, linear_problem
 
 from .certificate import safe_bound
 from .forecasts import Forecast, make_forecast
-from .highs import HighsSession, Outcome, SolverError, Termination
+from .highs import HighsSession, NoDecision, Outcome, Termination
+from .relaxation import infeasible_or_raise
 from .result import Result, Seconds, Status
 from .settings import Settings
 from .slots import Decision, SlotSolver, slot_by_slot
@@ -35,14 +37,17 @@ def rolling(inst: Instance, settings: Settings) -> Result:
 
     Raises:
         InputError: unknown forecast, or a history that does not fit.
-        SolverError: a window or a slot has no feasible decision.
+        NoDecision: a window or a slot has no feasible decision, although the instance is feasible.
     """
     begun = time.perf_counter()
     a = inst.arrays()
-    history = None if settings.history is None else settings.history.arrays()
+    history = None if settings.history is None else _history_of(inst, settings.history)
     forecast = make_forecast(settings.forecast, a, history, settings.seed)
     planner = RollingPlanner(a, forecast, settings.look_ahead_hours)
-    schedule = slot_by_slot(a, planner.decide, settings.progress)
+    try:
+        schedule = slot_by_slot(a, planner.decide, settings.progress)
+    except NoDecision as stuck:
+        return infeasible_or_raise(inst, a, "rolling", begun, stuck)
     total = time.perf_counter() - begun
     return Result(
         inst,
@@ -52,6 +57,17 @@ def rolling(inst: Instance, settings: Settings) -> Result:
         schedule=schedule,
         evaluation=evaluate(a, schedule),
     )
+
+
+def _history_of(inst: Instance, history: Instance) -> InstanceArrays:
+    ends = history.start_time + timedelta(hours=history.slot_hours * history.n_slots)
+    if abs((ends - inst.start_time).total_seconds()) > 1:
+        raise InputError(
+            field="history",
+            value=ends.isoformat(),
+            expected=f"slots that end at {inst.start_time.isoformat()}",
+        )
+    return history.arrays()
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,8 @@ class RollingPlanner:
     """Decides slots one after the other; holds the window model and the slot model.
 
     Args:
-        a: the instance; slots after the current one are never read, except through ``forecast``.
+        a: the instance; slots after the current one are read only through ``forecast``, and by the guard
+            against overheating (:meth:`.slots.SlotSolver.window`).
         look_ahead_hours: length of the window, current slot included.
     """
 
@@ -86,7 +103,7 @@ class RollingPlanner:
         view = self._view(t, state)
         outcome = self._plan(view)
         if outcome.x is None:
-            raise SolverError(f"the window of slot {t} has no feasible plan")
+            raise NoDecision(f"the window of slot {t} has no feasible plan")
         return self._execute(t, state, view, outcome)
 
     def _view(self, t: int, state: State) -> _View:
@@ -136,7 +153,7 @@ class RollingPlanner:
         followed = _with_storage(alone, problem, first.x, temperature)
         schedule = self._slots.finish(alone, followed, first) or self._slots.best(alone, problem)
         if schedule is None:
-            raise SolverError(f"slot {t} has no feasible decision")
+            raise NoDecision(f"slot {t} has no feasible decision")
         return alone, schedule
 
 

@@ -83,12 +83,12 @@ def _split(share: Floats, target: Floats) -> Floats:
     missing = target - whole.sum(axis=1)
     for i, k in np.argwhere(missing != 0):
         rest = missing[i, k]
-        while rest > 0:
-            j = int(np.argmax(remainder[i, :, k] + 1e-12 * share[i, :, k]))
-            # far behind the plan: everything left goes the plan's main way
-            if share[i, j, k] <= 0 and not share[i, :, k].any():
-                break
-            step = 1.0 if remainder[i, j, k] > 0 else rest
+        ways = np.flatnonzero(share[i, :, k] > 0)
+        while rest > 0 and len(ways):
+            j, step = int(ways[np.argmax(remainder[i, ways, k])]), 1.0
+            if remainder[i, j, k] <= 0:
+                # far behind the plan: everything left goes the plan's main way
+                j, step = int(np.argmax(share[i, :, k])), float(rest)
             whole[i, j, k] += step
             remainder[i, j, k] -= step
             rest -= step

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.matrices import LinearProblem
 
+from .highs import NoDecision
+from .relaxation import infeasible_or_raise
 from .result import Result, Seconds, Status
 from .settings import Settings
 from .slots import greedy_schedule
@@ -22,7 +24,7 @@ def greedy(inst: Instance, settings: Settings) -> Result:
     """Slot by slot, optimal within the slot, no look-ahead (:func:`.slots.greedy_schedule`).
 
     Raises:
-        SolverError: a slot has no feasible decision.
+        NoDecision: a slot has no feasible decision, although the instance is feasible.
     """
     return _judged(inst, "greedy", lambda a: greedy_schedule(a, settings.progress))
 
@@ -31,7 +33,7 @@ def random(inst: Instance, settings: Settings) -> Result:
     """Every slot feasible but decided at random: true prices are replaced by draws of the same size.
 
     Raises:
-        SolverError: a slot has no feasible decision.
+        NoDecision: a slot has no feasible decision, although the instance is feasible.
     """
     rng = np.random.default_rng(settings.seed)
 
@@ -53,7 +55,10 @@ def random(inst: Instance, settings: Settings) -> Result:
 def _judged(inst: Instance, method: str, make: Callable[[InstanceArrays], Schedule]) -> Result:
     begun = time.perf_counter()
     a = inst.arrays()
-    schedule = make(a)
+    try:
+        schedule = make(a)
+    except NoDecision as stuck:
+        return infeasible_or_raise(inst, a, method, begun, stuck)
     total = time.perf_counter() - begun
     seconds = Seconds(0.0, total, total)
     return Result(inst, method, Status.FEASIBLE, seconds, schedule=schedule, evaluation=evaluate(a, schedule))

@@ -64,7 +64,17 @@ class Search:
         return None if self.deadline is None else max(0.0, self.deadline - time.perf_counter()) * share
 
     def run(self, relaxed: Relaxation) -> Termination:
-        """All stages until the gap is closed; INFEASIBLE when no whole-number solution exists."""
+        """All stages until the gap is closed; INFEASIBLE when no whole-number solution exists.
+
+        Ctrl-C ends the stages; what they have found stays.
+        """
+        try:
+            return self._stages(relaxed)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return Termination.INTERRUPTED
+
+    def _stages(self, relaxed: Relaxation) -> Termination:
         a, p, outcome = self.a, self.problem, relaxed.outcome
         assert outcome.x is not None
         assert outcome.row_dual is not None
@@ -92,6 +102,12 @@ class Search:
             return self.whole_mip()
         return Termination.OPTIMAL
 
+    def _solve(self, session: HighsSession, *, gap: float | None = None, share: float = 1.0) -> Outcome:
+        """Run HiGHS in a share of the time that is left; Ctrl-C ends the search, not the program."""
+        outcome = session.solve(time_limit=self.seconds_left(share), gap=gap, interruptible=True)
+        self.interrupted |= outcome.termination is Termination.INTERRUPTED
+        return outcome
+
     def tighten(self, bound: float | None) -> None:
         """Take over a bound if it is lower."""
         if bound is not None:
@@ -118,7 +134,7 @@ class Search:
         nearest = np.round(outcome.x[gpus])
         if np.abs(nearest - outcome.x[gpus]).max(initial=0.0) > 1e-9:
             session.change_bounds(gpus, nearest, nearest)
-            outcome = session.solve(time_limit=self.seconds_left())
+            outcome = self._solve(session)
         if outcome.x is None or outcome.row_dual is None:
             return
         for limited in (False, True):
@@ -130,7 +146,7 @@ class Search:
         a, p = self.a, self.problem
         jobs = p.ids("transfers", "runs", "gpus_on")
         session.change_bounds(jobs, x[jobs], x[jobs])
-        point = session.solve(time_limit=self.seconds_left()).x
+        point = self._solve(session).x
         if point is None:
             return False
         modes = mode_columns(a, p, point)
@@ -139,7 +155,7 @@ class Search:
             fixed.lower[jobs] = fixed.upper[jobs] = x[jobs]
             fixed.integer[modes] = True
             mip = HighsSession(fixed, relaxed=False, scaling=session.scaling)
-            point = mip.solve(time_limit=self.seconds_left(), gap=0.1 * self.settings.gap).x
+            point = self._solve(mip, gap=max(1e-6, 0.1 * self.settings.gap)).x
             if point is None:
                 return False
             more = np.setdiff1d(mode_columns(a, p, point), modes)
@@ -154,16 +170,13 @@ class Search:
         whole = p.ids(*(["gpus_on"] if a.integral_jobs else []), "charging", "generator_on")
         partly = replace(p, integer=np.zeros_like(p.integer))
         partly.integer[whole] = True
-        outcome = HighsSession(partly, relaxed=False).solve(
-            time_limit=self.seconds_left(0.3), gap=0.25 * self.settings.gap, interruptible=True
-        )
-        self.interrupted |= outcome.termination is Termination.INTERRUPTED
+        outcome = self._solve(HighsSession(partly, relaxed=False), gap=0.25 * self.settings.gap, share=0.3)
         self.tighten(outcome.bound)
         if outcome.x is not None:
             session = HighsSession(p, relaxed=True)
             values = np.round(outcome.x[whole])
             session.change_bounds(whole, values, values)
-            settled = session.solve(time_limit=self.seconds_left())
+            settled = self._solve(session)
             if settled.x is not None:
                 self.round_from(session, settled)
         return outcome.termination
@@ -204,10 +217,7 @@ class Search:
         session = HighsSession(p, relaxed=False)
         if self.x is not None:
             session.start_from(self._settled(self.x))
-        outcome = session.solve(
-            time_limit=self.seconds_left(), gap=0.9 * self.settings.gap, interruptible=True
-        )
-        self.interrupted |= outcome.termination is Termination.INTERRUPTED
+        outcome = self._solve(session, gap=0.9 * self.settings.gap)
         self.tighten(outcome.bound)
         if outcome.x is not None and not self.offer(outcome.x):
             x = np.round(outcome.x) if a.integral_jobs else outcome.x

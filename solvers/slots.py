@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InstanceArrays, Schedule, State, evaluate
 from stepwatt.formulation.matrices import LinearProblem, linear_problem
 
-from .highs import HighsSession, Outcome, SolverError
+from .highs import HighsSession, NoDecision, Outcome
 from .settings import Progress
 from .solutions import clean_schedule, whole_jobs
 from .windows import fresh_state, joined, next_state, safe_temperature, window
@@ -26,6 +26,9 @@ Decision = tuple[InstanceArrays, Schedule]
 Weigh = Callable[[LinearProblem], Floats]
 
 _SLOT_GAP = 1e-6
+#: Loss by rounding jobs, as a share of the money that moves in the slot, above which the MIP is asked.
+_SLOT_LOSS = 1e-4
+_SLOT_SECONDS = 1.0
 
 
 def slot_by_slot(a: InstanceArrays, decide: Callable[[int, State], Decision], progress: Progress) -> Schedule:
@@ -51,7 +54,11 @@ class SlotSolver:
         self._fluid: HighsSession | None = None
 
     def window(self, t: int, state: State) -> InstanceArrays:
-        """Slot t alone, left no warmer than the coming slots can bear."""
+        """Slot t alone, left no warmer than the coming slots can bear.
+
+        This guard against overheating is the only look into the future: it reads the weather (COP, outside
+        temperature, renewables) of later slots, so that no later slot is without a feasible decision.
+        """
         return replace(window(self._a, t, 1, state), max_c=self._warmest[:, t + 1])
 
     def problem(self, alone: InstanceArrays) -> LinearProblem:
@@ -61,7 +68,7 @@ class SlotSolver:
         return problem
 
     def best(self, alone: InstanceArrays, problem: LinearProblem) -> Schedule | None:
-        """The optimum of the slot, exact in GPUs, commitment and modes, jobs rounded next to it."""
+        """The optimum of the slot, up to :data:`_SLOT_LOSS`; None if there is none."""
         integer = np.zeros_like(problem.integer)
         modes = problem.ids("charging", "generator_on")
         integer[modes] = True
@@ -76,28 +83,55 @@ class SlotSolver:
         if chosen.x is None:
             return None
         fixed = np.flatnonzero(integer)
-        settled = with_values(problem, fixed, np.round(chosen.x[fixed]))
-        outcome = self._solve_fluid(settled)
-        return (
-            None
-            if outcome.x is None
-            else self.finish(alone, with_values(problem, modes, outcome.x[modes]), outcome)
-        )
+        plan = self._solve_fluid(with_values(problem, fixed, np.round(chosen.x[fixed])))
+        x = None
+        if plan.x is not None:
+            x = self._rounded(alone, with_values(problem, modes, plan.x[modes]), plan)
+        if alone.integral_jobs and (x is None or self._coarse(problem, x, chosen.bound)):
+            x = self._exact(problem, x)
+        return None if x is None else clean_schedule(alone, problem, x)
 
     def finish(self, alone: InstanceArrays, problem: LinearProblem, plan: Outcome) -> Schedule | None:
         """Whole jobs next to the plan, the energy side of ``problem`` solved for them; None if none fits."""
-        jobs = np.concatenate(
-            [problem.columns[name].ids.ravel() for name in ("transfers", "runs", "gpus_on")]
-        )
+        x = self._rounded(alone, problem, plan)
+        return None if x is None else clean_schedule(alone, problem, x)
+
+    def _rounded(self, alone: InstanceArrays, problem: LinearProblem, plan: Outcome) -> Floats | None:
+        """The better of rounding GPUs to the nearest number and up; None if neither is feasible."""
+        jobs = problem.ids("transfers", "runs", "gpus_on")
+        best: Floats | None = None
         for limited in (False, True):
-            assert plan.x is not None
-            x = whole_jobs(alone, problem, plan, limited=limited) if alone.integral_jobs else plan.x
-            outcome = self._solve_fluid(with_values(problem, jobs, x[jobs]))
-            if outcome.x is not None:
-                schedule = clean_schedule(alone, problem, outcome.x)
-                if evaluate(alone, schedule).feasible:
-                    return schedule
+            for spare in (False, True) if alone.integral_jobs else (False,):
+                assert plan.x is not None
+                x = plan.x
+                if alone.integral_jobs:
+                    x = whole_jobs(alone, problem, plan, limited=limited, spare=spare)
+                found = self._solve_fluid(with_values(problem, jobs, x[jobs])).x
+                if found is None or not evaluate(alone, clean_schedule(alone, problem, found)).feasible:
+                    continue
+                if best is None or problem.cost @ found > problem.cost @ best:
+                    best = found
+            if best is not None:
+                return best
         return None
+
+    def _coarse(self, problem: LinearProblem, x: Floats, bound: float | None) -> bool:
+        """Whether rounding has cost more than jobs in the thousands would let it."""
+        assert bound is not None
+        worth = float(np.abs(problem.cost * x).sum())
+        return bound - (problem.offset + float(problem.cost @ x)) > _SLOT_LOSS * worth
+
+    def _exact(self, problem: LinearProblem, x: Floats | None) -> Floats | None:
+        """The whole MIP of the slot, from a point, for a little while."""
+        session = HighsSession(problem, relaxed=False)
+        if x is not None:
+            start = x.copy()
+            start[problem.integer] = np.round(start[problem.integer])
+            session.start_from(start)
+        found = session.solve(gap=_SLOT_LOSS, time_limit=_SLOT_SECONDS).x
+        if found is None or (x is not None and problem.cost @ found <= problem.cost @ x):
+            return x
+        return found
 
     def _solve_fluid(self, problem: LinearProblem) -> Outcome:
         if self._fluid is None:
@@ -115,13 +149,13 @@ def with_values(p: LinearProblem, ids: Ints, values: Floats) -> LinearProblem:
 
 
 def greedy_schedule(a: InstanceArrays, progress: Progress, weigh: Weigh | None = None) -> Schedule:
-    """Each slot at its own optimum, blind to what comes.
+    """Each slot at its own optimum (to 1e-4, or what HiGHS finds in a second), blind to what comes.
 
     What is stored is valued by the end-of-horizon rule (model.md): energy below the start of the horizon
     costs the terminal price, more is worth nothing; jobs that wait are worth nothing until they run.
 
     Raises:
-        SolverError: a slot has no feasible decision.
+        NoDecision: a slot has no feasible decision.
     """
     solver = SlotSolver(a)
 
@@ -132,7 +166,7 @@ def greedy_schedule(a: InstanceArrays, progress: Progress, weigh: Weigh | None =
             problem = replace(problem, cost=weigh(problem))
         schedule = solver.best(alone, problem)
         if schedule is None:
-            raise SolverError(f"slot {t} has no feasible decision")
+            raise NoDecision(f"slot {t} has no feasible decision")
         return alone, schedule
 
     return slot_by_slot(a, decide, progress)

@@ -25,10 +25,12 @@ def mode_columns(a: InstanceArrays, p: LinearProblem, x: Floats) -> Ints:
     return np.concatenate([p.columns["charging"].ids[overlap], p.columns["generator_on"].ids.ravel()])
 
 
-def whole_jobs(a: InstanceArrays, p: LinearProblem, outcome: Outcome, *, limited: bool) -> Floats:
+def whole_jobs(
+    a: InstanceArrays, p: LinearProblem, outcome: Outcome, *, limited: bool, spare: bool = False
+) -> Floats:
     """The point of a relaxation with whole jobs and GPUs next to its own, energy columns left as they are.
 
-    ``limited``: a site draws no more power for jobs than in the relaxation.
+    ``limited``: a site draws no more power for jobs than in the relaxation. ``spare``: GPUs are rounded up.
     """
     assert outcome.x is not None
     assert outcome.row_dual is not None
@@ -39,7 +41,7 @@ def whole_jobs(a: InstanceArrays, p: LinearProblem, outcome: Outcome, *, limited
     plan = Plan(
         transfers=fluid.transfers,
         runs=fluid.runs,
-        gpus_on=np.round(fluid.gpus_on),
+        gpus_on=np.ceil(fluid.gpus_on - 1e-9) if spare else np.round(fluid.gpus_on),
         profit=o.revenue[:, None] - power_price[o.site] * (o.energy_mwh / a.slot_hours)[:, None],
         it_limit_mw=it_mw if limited else np.full_like(it_mw, np.inf),
     )
