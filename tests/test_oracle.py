@@ -155,7 +155,6 @@ def test_a_time_limit_too_short_for_anything_still_answers() -> None:
     assert result.status is Status.TIME_LIMIT
 
 
-@pytest.mark.xfail(reason="the energy MIP of the search cannot be interrupted", strict=False)
 def test_interrupt_returns_the_incumbent() -> None:
     """Ctrl-C after a second of search: the best schedule so far, status ``feasible``, and soon."""
     timer = threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,))

@@ -50,12 +50,12 @@ def shortfall(inst: Instance) -> float:
 @settings(max_examples=FEW)
 @given(instances(max_slots=6, max_sites=3, never=["generator", "generator_minimum", "few"]))
 def test_with_foresight_it_is_near_the_oracle(inst: Instance) -> None:
-    """Perfect forecast, look-ahead to the end: what is left is rounding, at most half a GPU of twelve."""
-    assert shortfall(inst) <= 0.5 / 12
+    """Perfect forecast, look-ahead to the end: what is left is rounding."""
+    assert shortfall(inst) <= 1e-2
 
 
 def test_with_foresight_it_is_mostly_the_oracle() -> None:
-    """Twelve instances with queues and batteries: at least half within 1e-3, all but two within 1e-2."""
+    """Twelve instances with queues and batteries: at least half within 1e-3, all within 1e-2."""
     losses = [
         shortfall(
             random_instance(
@@ -69,7 +69,7 @@ def test_with_foresight_it_is_mostly_the_oracle() -> None:
         for seed in range(12)
     ]
     assert np.median(losses) <= 1e-3
-    assert np.sort(losses)[-3] <= 1e-2
+    assert max(losses) <= 1e-2
 
 
 def test_by_hand_it_fills_the_battery_only_if_it_sees_the_price() -> None:
@@ -221,13 +221,12 @@ def test_the_future_is_seen_only_through_the_forecast(inst: Instance, t: int, se
         np.testing.assert_array_equal(getattr(truth, field.name), getattr(other, field.name))
 
 
-@pytest.mark.xfail(
-    reason="safe_temperature looks at cop, weather and sun of all slots to keep rooms operable", strict=False
-)
-def test_the_future_of_rooms_is_seen_only_through_the_forecast() -> None:
+def test_of_the_future_of_rooms_only_the_guard_against_overheating_reads_the_weather() -> None:
     inst = random_instance(np.random.default_rng(0), n_slots=4, n_sites=2, features=["thermal"])
     a = inst.arrays()
-    truth, other = decisions_until(a, 1), decisions_until(poisoned(a, 1, None), 1)
+    weather = {name: getattr(a, name) for name in ("cop", "outside_c", "renewable_mw")}
+    other_prices = replace(poisoned(a, 1, None), **weather)
+    truth, other = decisions_until(a, 1), decisions_until(other_prices, 1)
     for field in fields(Schedule):
         np.testing.assert_array_equal(getattr(truth, field.name), getattr(other, field.name))
 

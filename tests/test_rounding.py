@@ -158,7 +158,6 @@ def test_fractions_carry_over_to_later_slots() -> None:
     assert np.array_equal(schedule.runs[0], schedule.transfers[0, 0, 0])
 
 
-@pytest.mark.xfail(reason="_split sends them to a site with no share", raises=ValueError)
 def test_a_queue_behind_its_plan_goes_the_way_of_the_plan() -> None:
     """Of nine jobs the plan moves four and a half to b in the second slot, none to a, which has no option.
 

@@ -48,7 +48,7 @@ def acting(inst: Instance, method: str, **how: Any) -> tuple[Result, Schedule]:
 def test_greedy_is_the_oracle_where_slots_do_not_touch(inst: Instance) -> None:
     """Without queues, storage, rooms, commitment and demand charge every slot stands alone.
 
-    GPUs are chosen exactly, jobs are rounded next to them: with a dozen GPUs that costs up to 5e-3.
+    What is left is rounding, and the second that the MIP of a coarse slot may take.
     """
     best = solve(inst, gap=1e-4, time_limit=1.0)
     result, _ = acting(inst, "greedy")
@@ -56,7 +56,7 @@ def test_greedy_is_the_oracle_where_slots_do_not_touch(inst: Instance) -> None:
     assert best.evaluation is not None
     assert result.utility is not None
     turnover = max(abs(best.bound), best.evaluation.breakdown["revenue"])
-    assert best.bound - result.utility <= 5e-3 * turnover
+    assert best.bound - result.utility <= 1e-3 * turnover
 
 
 def test_greedy_is_mostly_the_oracle_to_its_gap() -> None:
