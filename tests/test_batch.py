@@ -39,7 +39,7 @@ def batch() -> list[Instance]:
 
 
 def dead_end() -> Instance:
-    """Rooms that start at 60 °C without cooling: infeasible, and greedy fails."""
+    """Rooms that start at 60 °C without cooling: infeasible."""
     file = sw.scenario("jemas", n_slots=2).to_dict()
     for site in file["sites"].values():
         site["cooling"] |= {"initial_c": 60.0, "max_power_mw": 0.0}
@@ -79,17 +79,19 @@ def test_settings_reach_the_workers() -> None:
 
 
 def test_an_error_names_the_instance_and_keeps_the_other_results() -> None:
-    instances = [tiny.one_slot(), dead_end(), tiny.battery()]
+    """The history has one site, the instance in the middle two."""
+    instances = [tiny.one_slot(), tiny.two_sites(), tiny.battery()]
+    past = tiny.one_slot()
     for processes in (1, 2):
-        kept = solve_many(instances, "greedy", processes=processes, on_error="keep")
+        kept = solve_many(instances, "rolling", processes=processes, on_error="keep", history=past)
         assert isinstance(kept[0], Result)
         assert isinstance(kept[2], Result)
         error = kept[1]
         assert isinstance(error, BatchError)
-        assert str(error) == "instance 1 ('dead end'): SolverError: slot 0 has no feasible decision"
+        assert str(error).startswith("instance 1 ('tiny'): InputError: history = ['a']")
         assert "Traceback" in error.details
-        with pytest.raises(BatchError, match="instance 1 \\('dead end'\\)") as raised:
-            solve_many(instances, "greedy", processes=processes)
+        with pytest.raises(BatchError, match="instance 1 ") as raised:
+            solve_many(instances, "rolling", processes=processes, history=past)
         assert set(raised.value.results) <= {0, 2}
         assert all(isinstance(result, Result) for result in raised.value.results.values())
 
