@@ -19,8 +19,7 @@ from stepwatt.formulation import InstanceArrays, Schedule
 from stepwatt.formulation.matrices import LinearProblem, linear_problem
 
 from .certificate import safe_bound
-from .highs import HighsSession, SolverError, scaling_of
-from .relaxation import priced_by_rows
+from .highs import HighsSession, SolverError
 from .result import relative_gap
 from .settings import Settings
 from .windows import fresh_state, window
@@ -186,9 +185,9 @@ class PricedBlocks:
             cost[carried] += weight * _signed(p, after)
         priced = replace(p, cost=cost, row_lower=row_lower, row_upper=row_upper)
         if self._session is not None and fits:
-            self._session.refresh(priced_by_rows(priced))
+            self._session.refresh(priced)
         else:
-            self._session = HighsSession(priced_by_rows(priced), relaxed=True, scaling=scaling_of(p))
+            self._session = HighsSession(priced, relaxed=True)
         if block.basis is not None:
             self._session.set_basis(block.basis)
         outcome = self._session.solve(interruptible=True)

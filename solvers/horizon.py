@@ -18,9 +18,9 @@ from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.matrices import linear_problem
 
 from .blocks import PricedBlocks, tie_prices
-from .highs import HighsSession, SolverError, scaling_of
+from .highs import HighsSession, SolverError
 from .prices import labelled_prices
-from .relaxation import Relaxation, price_arrays, priced_by_rows
+from .relaxation import Relaxation, price_arrays, solve_priced_by_rows
 from .result import Result, Seconds, Status, relative_gap
 from .search import Search
 from .settings import Settings, silent
@@ -96,8 +96,8 @@ def _committed(
         length = min(stop + overlap, a.n_slots) - first
         seen = _open_ended(window(a, first, length, state), stored_value)
         session = _session_for(session, seen)
-        problem = linear_problem(seen, like=session.problem)
-        outcome = session.solve(interruptible=True)
+        problem = session.problem
+        outcome = solve_priced_by_rows(session)
         if outcome.x is None or outcome.row_dual is None or outcome.bound is None:
             raise SolverError(f"the window of slots {first} to {first + length - 1} has no solution")
         if number:
@@ -138,7 +138,6 @@ def _open_ended(a: InstanceArrays, stored_value: Floats) -> InstanceArrays:
 def _session_for(session: HighsSession | None, a: InstanceArrays) -> HighsSession:
     """A session that holds the problem of the arrays, the given one changed in place where lengths agree."""
     if session is not None and session.problem.columns["import_mw"].ids.shape[1] == a.n_slots:
-        session.refresh(priced_by_rows(linear_problem(a, like=session.problem)))
+        session.refresh(linear_problem(a, like=session.problem))
         return session
-    problem = linear_problem(a)
-    return HighsSession(priced_by_rows(problem), relaxed=True, scaling=scaling_of(problem))
+    return HighsSession(linear_problem(a), relaxed=True)

@@ -12,7 +12,7 @@ from stepwatt.formulation import Instance, InstanceArrays, evaluate
 from stepwatt.formulation.matrices import LinearProblem, linear_problem
 
 from .certificate import safe_bound
-from .highs import HighsSession, NoDecision, Outcome, Termination, scaling_of
+from .highs import HighsSession, NoDecision, Outcome, Termination
 from .prices import Prices, labelled_prices
 from .result import Result, Seconds, Status
 from .settings import Settings
@@ -35,22 +35,35 @@ def solve_relaxation(a: InstanceArrays, time_limit: float | None = None) -> Rela
     """The LP of the arrays, solved, with a bound that holds whatever HiGHS says."""
     begun = time.perf_counter()
     problem = linear_problem(a)
-    session = HighsSession(priced_by_rows(problem), relaxed=True, scaling=scaling_of(problem))
+    session = HighsSession(problem, relaxed=True)
     built = time.perf_counter() - begun
-    outcome = session.solve(time_limit=time_limit, interruptible=True)
+    outcome = solve_priced_by_rows(session, time_limit)
     bound = safe_bound(problem, outcome.row_dual) if outcome.row_dual is not None else None
     return Relaxation(problem, session, outcome, bound, built)
 
 
-def priced_by_rows(p: LinearProblem) -> LinearProblem:
-    """The problem without the upper bounds that its rows imply.
+def solve_priced_by_rows(session: HighsSession, time_limit: float | None = None) -> Outcome:
+    """Solve, and see to it that prices stand on rows.
 
-    A solver may put the price of a full GPU or of a job that all want on such a bound instead of the row, and
-    the row's dual would then say that it is worth nothing.
+    A solver may put the price of a full GPU or of a job that all want on a column's upper bound that rows
+    imply, and the row's dual would then say that it is worth nothing. Such bounds are dropped in a second
+    solve, which starts where the first one ended.
     """
-    upper = p.upper.copy()
-    upper[p.ids("transfers", "runs", "lost", "it_mw")] = np.inf
-    return replace(p, upper=upper)
+    p = session.problem
+    first = session.solve(time_limit=time_limit, interruptible=True)
+    if first.x is None or first.reduced_cost is None:
+        return first
+    implied = p.ids("transfers", "runs", "lost", "it_mw")
+    full = first.x[implied] >= p.upper[implied] * (1 - 1e-9)
+    priced = implied[full & (first.reduced_cost[implied] > 0) & (p.upper[implied] > p.lower[implied])]
+    if len(priced) == 0:
+        return first
+    session.change_bounds(priced, p.lower[priced], np.full(len(priced), np.inf))
+    left = None if time_limit is None else max(0.1, time_limit - first.seconds)
+    second = session.solve(time_limit=left, interruptible=True)
+    if second.row_dual is None:
+        return first
+    return replace(second, seconds=first.seconds + second.seconds)
 
 
 def dual_of(problem: LinearProblem, row_dual: Floats, name: str) -> Floats:

@@ -46,8 +46,9 @@ def slot_by_slot(a: InstanceArrays, decide: Callable[[int, State], Decision], pr
 class SlotSolver:
     """One-slot windows, solved by two HiGHS models changed in place: one whole in GPUs and modes, one LP."""
 
-    def __init__(self, a: InstanceArrays) -> None:
+    def __init__(self, a: InstanceArrays, *, exact: bool = True) -> None:
         self._a = a
+        self._exact_slots = exact
         self._warmest = safe_temperature(a)
         self._like: LinearProblem | None = None
         self._whole: HighsSession | None = None
@@ -87,7 +88,8 @@ class SlotSolver:
         x = None
         if plan.x is not None:
             x = self._rounded(alone, with_values(problem, modes, plan.x[modes]), plan)
-        if alone.integral_jobs and (x is None or self._coarse(problem, x, chosen.bound)):
+        coarse = self._exact_slots and x is not None and self._coarse(problem, x, chosen.bound)
+        if alone.integral_jobs and (x is None or coarse):
             x = self._exact(problem, x)
         return None if x is None else clean_schedule(alone, problem, x)
 
@@ -157,7 +159,7 @@ def greedy_schedule(a: InstanceArrays, progress: Progress, weigh: Weigh | None =
     Raises:
         NoDecision: a slot has no feasible decision.
     """
-    solver = SlotSolver(a)
+    solver = SlotSolver(a, exact=weigh is None)
 
     def decide(t: int, state: State) -> Decision:
         alone = solver.window(t, state)
