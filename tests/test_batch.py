@@ -81,7 +81,7 @@ def test_settings_reach_the_workers() -> None:
 def test_an_error_names_the_instance_and_keeps_the_other_results() -> None:
     """The history has one site, the instance in the middle two."""
     instances = [tiny.one_slot(), tiny.two_sites(), tiny.battery()]
-    past = tiny.one_slot()
+    past = Instance.from_dict(tiny.one_slot().to_dict() | {"start": "2024-02-29T23:00:00Z"})
     for processes in (1, 2):
         kept = solve_many(instances, "rolling", processes=processes, on_error="keep", history=past)
         assert isinstance(kept[0], Result)
