@@ -13,6 +13,9 @@ from .comparison import Comparison
 ZONES = ("DE", "FR", "DK")
 DAY = date(2018, 6, 12)
 
+#: Seconds that one method may search. Most need a few; the whole demonstration is to end within five minutes.
+TIME_LIMIT = 20.0
+
 #: Name in the table → method.
 POLICIES = {
     "oracle": "oracle",
@@ -46,4 +49,4 @@ def demonstration(
     minutes = 5 * slots
     before = inst.start_time - timedelta(minutes=minutes)
     past = scenario("jemas", start=before.isoformat(), zones=ZONES, n_slots=slots)
-    return inst, compare(inst, POLICIES, history=past, gap=1e-4, progress=progress)
+    return inst, compare(inst, POLICIES, history=past, gap=1e-4, time_limit=TIME_LIMIT, progress=progress)
