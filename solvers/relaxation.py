@@ -46,24 +46,25 @@ def solve_priced_by_rows(session: HighsSession, time_limit: float | None = None)
     """Solve, and see to it that prices stand on rows.
 
     A solver may put the price of a full GPU or of a job that all want on a column's upper bound that rows
-    imply, and the row's dual would then say that it is worth nothing. Such bounds are dropped in a second
-    solve, which starts where the first one ended.
+    imply, and the row's dual would then say that it is worth nothing. Such bounds are dropped, and the model
+    is solved again from where it stands.
     """
-    p = session.problem
-    first = session.solve(time_limit=time_limit, interruptible=True)
-    if first.x is None or first.reduced_cost is None:
-        return first
-    implied = p.ids("transfers", "runs", "lost", "it_mw")
-    full = first.x[implied] >= p.upper[implied] * (1 - 1e-9)
-    priced = implied[full & (first.reduced_cost[implied] > 0) & (p.upper[implied] > p.lower[implied])]
-    if len(priced) == 0:
-        return first
-    session.change_bounds(priced, p.lower[priced], np.full(len(priced), np.inf))
-    left = None if time_limit is None else max(0.1, time_limit - first.seconds)
-    second = session.solve(time_limit=left, interruptible=True)
-    if second.row_dual is None:
-        return first
-    return replace(second, seconds=first.seconds + second.seconds)
+    outcome = session.solve(time_limit=time_limit, interruptible=True)
+    implied = session.problem.ids("transfers", "runs", "lost", "it_mw")
+    # a dropped bound may hand its price to the next one (from a transfer to the runs it feeds)
+    while outcome.x is not None and outcome.reduced_cost is not None:
+        p = session.problem
+        full = outcome.x[implied] >= p.upper[implied] * (1 - 1e-9)
+        priced = implied[full & (outcome.reduced_cost[implied] > 0) & (p.upper[implied] > p.lower[implied])]
+        if len(priced) == 0:
+            break
+        session.change_bounds(priced, p.lower[priced], np.full(len(priced), np.inf))
+        left = None if time_limit is None else max(0.1, time_limit - outcome.seconds)
+        again = session.solve(time_limit=left, interruptible=True)
+        if again.row_dual is None:
+            break
+        outcome = replace(again, seconds=outcome.seconds + again.seconds)
+    return outcome
 
 
 def dual_of(problem: LinearProblem, row_dual: Floats, name: str) -> Floats:
