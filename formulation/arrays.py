@@ -116,6 +116,19 @@ class InstanceArrays:
         """(J,) GPU-seconds that a powered-on GPU can give in a slot."""
         return 3600 * self.slot_hours * self.max_utilisation
 
+    @property
+    def most_it_mw(self) -> Floats:
+        """(J,) IT power with every GPU on its hottest option; jobs that take no GPU time all at once."""
+        o = self.options
+        per_second = np.divide(o.energy_mwh, o.seconds, out=np.zeros(len(o)), where=o.seconds > 0)
+        hottest, timeless = np.zeros(len(self.sites)), np.zeros(len(self.sites))
+        np.maximum.at(hottest, o.site, per_second)
+        free = o.seconds == 0
+        jobs = self.arrivals.sum() + self.state.backlog.sum()
+        np.add.at(timeless, o.site[free], o.energy_mwh[free] * jobs / self.slot_hours)
+        per_gpu = hottest * self.seconds_per_gpu / self.slot_hours + self.gpu_idle_mw
+        return self.gpus * per_gpu + timeless
+
     def served(self) -> Bools:
         """(J,K) whether the site has an option for the class."""
         table = np.zeros((len(self.sites), len(self.classes)), dtype=bool)

@@ -26,6 +26,7 @@ import cvxpy as cp
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import InstanceArrays
 from .conic_bound import safe_bound
 from .conic_builder import Builder, Row
 from .conic_groups import Units, groups_of
@@ -82,9 +83,10 @@ class ConicModel:
     terms of the objective under the names of ``Evaluation.breakdown``.
     """
 
-    def __init__(self, inst: Instance) -> None:
+    def __init__(self, inst: Instance, arrays: InstanceArrays | None = None) -> None:
+        """``arrays``: those of ``inst`` with other limits, to leave out what cannot matter."""
         started = time.perf_counter()
-        a = inst.arrays()
+        a = inst.arrays() if arrays is None else arrays
         self.groups = groups_of(inst, a)
         self.units = Units.of(a, self.groups)
         built = Builder(a, self.groups, self.units)

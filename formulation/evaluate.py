@@ -305,11 +305,10 @@ def violations_of(
 
 
 def _largest_power(a: InstanceArrays) -> float:
-    """MW that a site can draw or give at most; 1e-3 at least, so that the tolerance stays above noise."""
-    supply = (
-        a.import_limit_mw + a.generator_max_mw + a.battery_power_mw + a.renewable_mw.max(axis=1, initial=0.0)
-    )
-    return max(1e-3, float(supply.max(initial=0.0)))
+    """MW that a site can use or give itself at most; at least 1e-3, to keep the tolerance above noise."""
+    use = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw + a.battery_power_mw
+    own = a.renewable_mw.max(axis=1) + a.generator_max_mw
+    return max(1e-3, float(use.max()), float(own.max()))
 
 
 def _largest(violation: Floats) -> float:

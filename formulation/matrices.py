@@ -387,16 +387,7 @@ def _jobs(b: _Builder, a: InstanceArrays, at: Members) -> tuple[Ints, Ints]:
 
 def _it_power(b: _Builder, a: InstanceArrays, runs: Ints, gpus_on: Ints) -> Ints:
     o, sites = a.options, _labels(a.sites, np.arange(len(a.sites)))
-    # runs and idle GPUs are bounded by GPU time, so that the column gets a finite bound
-    per_second = np.divide(o.energy_mwh, o.seconds, out=np.zeros(len(o)), where=o.seconds > 0)
-    hottest = np.zeros(len(a.sites))
-    np.maximum.at(hottest, o.site, per_second)
-    timeless = np.zeros(len(a.sites))
-    free = o.seconds == 0
-    jobs = a.arrivals.sum() + a.state.backlog.sum()
-    np.add.at(timeless, o.site[free], o.energy_mwh[free] * jobs / a.slot_hours)
-    most = a.gpus * (hottest * a.seconds_per_gpu / a.slot_hours + a.gpu_idle_mw) + timeless
-    it_mw = b.add_columns("it_mw", sites, len(a.sites), upper=most[:, None])
+    it_mw = b.add_columns("it_mw", sites, len(a.sites), upper=a.most_it_mw[:, None])
     rows = b.add_rows("it_power", sites, len(a.sites), lower=0.0, upper=0.0)
     b.put(rows, it_mw, 1.0)
     b.put(rows[o.site], runs, -(o.energy_mwh / a.slot_hours)[:, None])

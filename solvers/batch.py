@@ -238,6 +238,9 @@ def _work(index: int, inst: Instance, method: str, settings: SolveSettings) -> _
 
 def _attempt(index: int, inst: Instance, method: str, settings: SolveSettings) -> Result | BatchError:
     try:
-        return solve(inst, method, **settings)
+        result = solve(inst, method, **settings)
     except Exception as error:
         return BatchError(index, inst.name, f"{type(error).__name__}: {error}", traceback.format_exc())
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result

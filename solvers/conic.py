@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from stepwatt.formulation.matrices import members_of
 from .prices import Prices, labelled_prices
 from .result import Result, Seconds, Status
 from .settings import Settings
+from .trimming import trimmed
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -40,7 +42,9 @@ def conic(inst: Instance, settings: Settings) -> Result:
     """
     begun = time.perf_counter()
     a = inst.arrays()
-    model = ConicModel(inst)
+    useful = trimmed(a).arrays
+    limits = {name: getattr(useful, name) for name in ("import_limit_mw", "export_limit_mw")}
+    model = ConicModel(inst, replace(a, **limits))
     built = time.perf_counter() - begun
     limit = {} if settings.time_limit is None else {"time_limit": settings.time_limit}
     try:

@@ -7,6 +7,7 @@ objective are scaled by powers of two (exactly, in floating point) before they a
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -79,7 +80,9 @@ class Scaling:
 def scaling_of(p: LinearProblem) -> Scaling:
     """Units in which powers, job counts and money are of similar size."""
     column, row = np.ones(len(p.cost)), np.ones(len(p.row_lower))
-    power = max(float(p.upper[p.columns[name].ids].max(initial=0.0)) for name in ("it_mw", "import_mw"))
+    power = float(p.upper[p.columns["it_mw"].ids].max(initial=0.0))
+    if power == 0:
+        power = float(p.upper[p.columns["import_mw"].ids].max(initial=0.0))
     unit = _power_of_two(power / 256) if power > 0 else 1.0
     for name in _POWER_COLUMNS & p.columns.keys():
         column[p.columns[name].ids] = unit
@@ -109,6 +112,7 @@ class HighsSession:
         self.scaling = scaling or scaling_of(problem)
         self.relaxed = relaxed
         self.problem = problem
+        self._pressed = False
         self._n_columns, self._n_rows = len(problem.cost), len(problem.row_lower)
         self.highs = highspy.Highs()
         for name, value in {
@@ -149,6 +153,7 @@ class HighsSession:
         if gap is not None:
             self.set_option("mip_rel_gap", gap)
             self.set_option("mip_abs_gap", gap_usd * self.scaling.objective)
+        self._pressed = False
         begun = time.perf_counter()
         run = self._run_interruptibly if interruptible else self.highs.run
         status = run()
@@ -193,17 +198,24 @@ class HighsSession:
         self._check(self.highs.clearSolver(), "clearing")
 
     def _run_interruptibly(self) -> Any:
-        if threading.current_thread() is not threading.main_thread():
+        elsewhere = threading.current_thread() is not threading.main_thread()
+        if elsewhere or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             return self.highs.run()
-        self.highs.HandleUserInterrupt = True
-        self.highs.startSolve()
-        finished, status = False, None
-        while not finished:
-            try:
-                finished, status = self.highs.wait(0.05)
-            except KeyboardInterrupt:
-                self.highs.cancelSolve()
-        self.highs.HandleUserInterrupt = False
+        # highspy's own locks do not survive an exception, so Ctrl-C only leaves a note while HiGHS runs
+        pressed: list[int] = []
+        usual = signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
+        try:
+            self.highs.HandleUserInterrupt = True
+            self.highs.startSolve()
+            finished, status = False, None
+            while not finished:
+                finished, status = self.highs.wait(0.02)
+                if pressed and not finished:
+                    self.highs.cancelSolve()
+            self.highs.HandleUserInterrupt = False
+        finally:
+            signal.signal(signal.SIGINT, usual)
+        self._pressed = bool(pressed)
         return status
 
     def change_costs(self, ids: Ints, cost: Floats) -> None:
@@ -288,6 +300,7 @@ class HighsSession:
         }
         if status not in ends:
             raise SolverError(f"HiGHS ended with {self.highs.modelStatusToString(status)}")
+        end = Termination.INTERRUPTED if self._pressed else ends[status]
         info, scale = self.highs.getInfo(), self.scaling
         # an optimum may miss the tolerance by a little after unscaling; the judge has the last word anyway
         feasible = (
@@ -301,11 +314,11 @@ class HighsSession:
         bound: float | None = None
         if is_mip:
             bound = info.mip_dual_bound / scale.objective
-        elif ends[status] is Termination.OPTIMAL:
+        elif status == highspy.HighsModelStatus.kOptimal:
             bound = objective
         duals = solution.dual_valid and not is_mip
         return Outcome(
-            termination=ends[status],
+            termination=end,
             seconds=seconds,
             x=x,
             objective=objective,

@@ -21,9 +21,10 @@ from stepwatt.formulation import Instance, InstanceArrays
 from .highs import Termination
 from .horizon import LARGEST_PROBLEM, columns_per_slot, solve_long
 from .relaxation import prices_from_duals, solve_relaxation
-from .result import Result, Seconds, Status
+from .result import INTERRUPTED, Result, Seconds, Status
 from .search import Search
 from .settings import Settings
+from .trimming import trimmed
 
 
 def oracle(inst: Instance, settings: Settings) -> Result:
@@ -38,6 +39,11 @@ def oracle(inst: Instance, settings: Settings) -> Result:
 
 def oracle_on(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
     """The oracle on arrays that may restrict those of ``inst`` (ablations)."""
+    cut = trimmed(a)
+    return cut.judged(_oracle(inst, cut.arrays, settings, method), a)
+
+
+def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
     if columns_per_slot(a) * a.n_slots > LARGEST_PROBLEM:
         return solve_long(inst, a, settings, method)
     begun = time.perf_counter()
@@ -77,5 +83,5 @@ def oracle_on(inst: Instance, a: InstanceArrays, settings: Settings, method: str
         evaluation=search.evaluation,
         bound=search.bound,
         prices=prices,
-        message="interrupted" if search.interrupted else "",
+        message=INTERRUPTED if search.interrupted else "",
     )

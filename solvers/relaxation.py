@@ -16,6 +16,7 @@ from .highs import HighsSession, NoDecision, Outcome, Termination
 from .prices import Prices, labelled_prices
 from .result import Result, Seconds, Status
 from .settings import Settings
+from .trimming import trimmed
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +53,8 @@ def solve_priced_by_rows(session: HighsSession, time_limit: float | None = None)
     outcome = session.solve(time_limit=time_limit, interruptible=True)
     implied = session.problem.ids("transfers", "runs", "lost", "it_mw")
     # a dropped bound may hand its price to the next one (from a transfer to the runs it feeds)
-    while outcome.x is not None and outcome.reduced_cost is not None:
+    while outcome.termination is Termination.OPTIMAL and outcome.reduced_cost is not None:
+        assert outcome.x is not None
         p = session.problem
         full = outcome.x[implied] >= p.upper[implied] * (1 - 1e-9)
         priced = implied[full & (outcome.reduced_cost[implied] > 0) & (p.upper[implied] > p.lower[implied])]
@@ -104,7 +106,9 @@ def lp(inst: Instance, settings: Settings) -> Result:
     The schedule is the relaxation's; for an instance of whole jobs its violations show what was relaxed.
     """
     begun = time.perf_counter()
-    a = inst.arrays()
+    whole = inst.arrays()
+    cut = trimmed(whole)
+    a = cut.arrays
     relaxed = solve_relaxation(a, settings.time_limit)
     outcome = relaxed.outcome
 
@@ -116,7 +120,7 @@ def lp(inst: Instance, settings: Settings) -> Result:
     if outcome.x is None or outcome.row_dual is None:
         return Result(inst, "lp", Status.TIME_LIMIT, seconds(), bound=relaxed.bound)
     schedule = relaxed.problem.schedule(a, outcome.x)
-    return Result(
+    result = Result(
         inst,
         "lp",
         Status.OPTIMAL if outcome.termination is Termination.OPTIMAL else Status.TIME_LIMIT,
@@ -126,6 +130,7 @@ def lp(inst: Instance, settings: Settings) -> Result:
         bound=relaxed.bound,
         prices=prices_from_duals(inst, a, relaxed.problem, outcome.row_dual),
     )
+    return cut.judged(result, whole)
 
 
 def infeasible_or_raise(

@@ -12,6 +12,9 @@ from stepwatt.formulation.records import write_json
 
 from .prices import Prices
 
+#: Message of a result that Ctrl-C has cut short.
+INTERRUPTED = "interrupted"
+
 
 class Status(StrEnum):
     """How a solve ended. ``optimal`` claims a bound within the requested gap."""
@@ -74,6 +77,11 @@ class Result:
         if self.bound is None or self.evaluation is None:
             return None
         return relative_gap(self.bound, self.evaluation.utility)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the solve; the schedule is the best until then."""
+        return self.message == INTERRUPTED
 
     def to_dict(self) -> dict[str, Any]:
         """The file's content."""

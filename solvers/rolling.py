@@ -24,6 +24,7 @@ from .relaxation import infeasible_or_raise
 from .result import Result, Seconds, Status
 from .settings import Settings
 from .slots import Decision, SlotSolver, slot_by_slot
+from .trimming import trimmed
 from .windows import SERIES, window
 
 Floats = NDArray[np.float64]
@@ -41,11 +42,12 @@ def rolling(inst: Instance, settings: Settings) -> Result:
     """
     begun = time.perf_counter()
     a = inst.arrays()
+    cut = trimmed(a)
     history = None if settings.history is None else _history_of(inst, settings.history)
-    forecast = make_forecast(settings.forecast, a, history, settings.seed)
-    planner = RollingPlanner(a, forecast, settings.look_ahead_hours)
+    forecast = make_forecast(settings.forecast, cut.arrays, history, settings.seed)
+    planner = RollingPlanner(cut.arrays, forecast, settings.look_ahead_hours)
     try:
-        schedule = slot_by_slot(a, planner.decide, settings.progress)
+        schedule = cut.expanded(slot_by_slot(cut.arrays, planner.decide, settings.progress))
     except NoDecision as stuck:
         return infeasible_or_raise(inst, a, "rolling", begun, stuck)
     total = time.perf_counter() - begun

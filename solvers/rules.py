@@ -16,6 +16,7 @@ from .relaxation import infeasible_or_raise
 from .result import Result, Seconds, Status
 from .settings import Settings
 from .slots import greedy_schedule
+from .trimming import trimmed
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +57,8 @@ def _judged(inst: Instance, method: str, make: Callable[[InstanceArrays], Schedu
     begun = time.perf_counter()
     a = inst.arrays()
     try:
-        schedule = make(a)
+        cut = trimmed(a)
+        schedule = cut.expanded(make(cut.arrays))
     except NoDecision as stuck:
         return infeasible_or_raise(inst, a, method, begun, stuck)
     total = time.perf_counter() - begun

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import Evaluation, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.matrices import LinearProblem
 
-from .highs import HighsSession, Outcome, Termination
+from .highs import HighsSession, Outcome, SolverError, Termination
 from .neighbourhoods import columns_of_slots, improve, slotwise_bound, windows_of
 from .relaxation import Relaxation
 from .result import relative_gap
@@ -20,6 +20,9 @@ from .solutions import clean_schedule, mode_columns, whole_jobs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+#: Relative gain that the judge's tolerance for rounding may allow.
+_JUDGED = 1e-6
 
 #: Slots freed together by the neighbourhood stage, short windows first.
 _WINDOWS = (1, 2, 4)
@@ -69,10 +72,27 @@ class Search:
         Ctrl-C ends the stages; what they have found stays.
         """
         try:
-            return self._stages(relaxed)
+            end = self._stages(relaxed)
         except KeyboardInterrupt:
             self.interrupted = True
-            return Termination.INTERRUPTED
+            end = Termination.INTERRUPTED
+        self._check_bound(relaxed.bound)
+        return end
+
+    def _check_bound(self, safe: float | None) -> None:
+        """A bound below what the judge has accepted is false: fall back to the one that trusts nobody.
+
+        Raises:
+            SolverError: that one is below it, too, by more than the judge's tolerance explains.
+        """
+        if self.evaluation is None or self.gap >= 0:
+            return
+        assert safe is not None
+        if self.gap < -_JUDGED:
+            self.bound = safe
+        if self.gap < -_JUDGED:
+            raise SolverError(f"bound {self.bound} below the utility {self.evaluation.utility} of a schedule")
+        self.bound = max(self.bound, self.evaluation.utility)
 
     def _stages(self, relaxed: Relaxation) -> Termination:
         a, p, outcome = self.a, self.problem, relaxed.outcome

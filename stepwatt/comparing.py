@@ -134,7 +134,7 @@ def _run(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Result
 
     method, _, forecast = policy.partition(":")
     options: dict[str, Any] = {"forecast": forecast} if forecast else {}
-    return solve(
+    result = solve(
         inst,
         method,
         gap=effort.gap,
@@ -145,6 +145,9 @@ def _run(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Result
         progress=told,
         **options,
     )
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result
 
 
 def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:

@@ -334,8 +334,16 @@ def test_rounding_is_no_breach_and_more_than_rounding_is() -> None:
 
 def test_what_rounding_may_gain_is_a_ten_millionth_of_the_power_of_a_site() -> None:
     a, s = by_hand()
-    largest = float((a.import_limit_mw + a.generator_max_mw + a.battery_power_mw).max())
-    assert evaluate(a, s).tolerance("balance") <= 1e-7 * (largest + float(a.renewable_mw.max()))
+    used = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw + a.battery_power_mw
+    own = a.renewable_mw.max(axis=1) + a.generator_max_mw
+    largest = max(float(used.max()), float(own.max()))
+    assert evaluate(a, s).tolerance("balance") == pytest.approx(1e-7 * largest)
+
+
+def test_a_generous_import_limit_buys_no_tolerance() -> None:
+    a, s = by_hand()
+    generous = replace(a, import_limit_mw=np.full(len(a.sites), 1e9))
+    assert evaluate(generous, s).tolerance("balance") == evaluate(a, s).tolerance("balance")
 
 
 def test_fluid_jobs_and_their_gpus_may_be_fractions() -> None:
