@@ -258,8 +258,9 @@ def _block_arrays(a: InstanceArrays, first: int, stop: int, demand_charge: Float
 
 def _peak_shares(a: InstanceArrays, blocks: Sequence[tuple[int, int]], schedule: Schedule) -> list[Floats]:
     """The demand charge split over blocks (any split bounds): to those that reach the schedule's peak."""
-    shares = np.zeros((len(blocks), len(a.sites)))
+    # a trace for every block keeps the columns of all blocks the same
+    shares = np.full((len(blocks), len(a.sites)), 1e-9)
     imports = schedule.import_mw
     for number, (first, stop) in enumerate(blocks):
-        shares[number] = imports[:, first:stop].max(axis=1) >= (1 - 1e-6) * imports.max(axis=1)
-    return list(shares / np.maximum(shares.sum(axis=0), 1.0) * a.demand_charge)
+        shares[number] += imports[:, first:stop].max(axis=1) >= (1 - 1e-6) * imports.max(axis=1)
+    return list(shares / shares.sum(axis=0) * a.demand_charge)

@@ -32,6 +32,8 @@ Floats = NDArray[np.float64]
 LARGEST_PROBLEM = 250_000
 #: Columns a block should have, and may have to span a whole day (simplex time grows faster than size).
 _BLOCK_COLUMNS, _DAY_COLUMNS = 40_000, 120_000
+#: Columns up to which a window may look beyond its block as far as it wants.
+_WINDOW_COLUMNS = 300_000
 #: Hours a window looks beyond the slots it commits.
 _OVERLAP_HOURS = 18.0
 #: Gap and seconds (at least) for the whole jobs of a window.
@@ -54,6 +56,8 @@ def blocks_of(a: InstanceArrays, columns_per_slot: float) -> list[tuple[int, int
         length = length // day * day
     elif day * columns_per_slot <= _DAY_COLUMNS:
         length = day
+    else:
+        length = max(1, int(_DAY_COLUMNS / columns_per_slot))
     edges = [*range(0, a.n_slots, length), a.n_slots]
     return list(itertools.pairwise(edges))
 
@@ -83,7 +87,9 @@ def _committed(
     a: InstanceArrays, blocks: Sequence[tuple[int, int]], settings: Settings
 ) -> tuple[Schedule, list[list[Floats]], dict[str, Floats]]:
     """The windows one after the other: schedule, prices at the edges from both sides, and over slots."""
-    overlap = max(int(a.deadline.max(initial=0)), round(_OVERLAP_HOURS / a.slot_hours))
+    wanted = max(int(a.deadline.max(initial=0)), round(_OVERLAP_HOURS / a.slot_hours))
+    longest = blocks[0][1] - blocks[0][0]
+    overlap = min(wanted, max(longest, int(_WINDOW_COLUMNS / columns_per_slot(a)) - longest))
     state = fresh_state(a)
     session: HighsSession | None = None
     parts: list[Schedule] = []

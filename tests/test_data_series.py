@@ -214,7 +214,15 @@ def test_a_missing_hour_column_or_file_is_refused_in_one_line(tmp_path: Path) ->
     assert "at least one" in one_line(error)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\x00\xff" * 50, gzip.compress(b"region,pv_cf\n" * 99)[:40]])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\x00\xff" * 50, id="not gzip"),
+        pytest.param(gzip.compress(b"region,pv_cf\n" * 99, mtime=0)[:40], id="cut short"),
+    ],
+)
 def test_a_file_that_is_no_csv_is_refused_in_one_line(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "mine.csv.gz"
     if content is not None:
