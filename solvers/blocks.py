@@ -8,6 +8,7 @@ improved until the bound is close enough.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -87,8 +88,11 @@ class PricedBlocks:
         self._seen = seen
         self._session: HighsSession | None = None
 
-    def bound(self, utility: float, settings: Settings) -> float:
-        """The lowest bound found (USD) in a few rounds, or the first one within the gap of ``utility``."""
+    def bound(self, utility: float, settings: Settings, deadline: float | None = None) -> float:
+        """The lowest bound found (USD) in a few rounds, or the first one within the gap of ``utility``.
+
+        ``deadline``: when (``time.perf_counter``) to stop trying other prices.
+        """
         prices = np.array([both[0] for both in self._seen])
         best = self._evaluate(prices, settings, 0)
         if not len(prices):
@@ -98,7 +102,8 @@ class PricedBlocks:
         reach = np.abs(other - prices) + 0.1 * np.abs(prices) + 0.01 * typical + 1e-12
         share = 1.0
         for turn in range(1, _ROUNDS):
-            if relative_gap(best, utility) <= 0.9 * settings.gap:
+            late = deadline is not None and time.perf_counter() >= deadline
+            if late or relative_gap(best, utility) <= 0.9 * settings.gap:
                 break
             trial, hoped = self._master(prices, share * reach)
             if best - hoped <= 1e-3 * max(abs(best - utility), 1e-9):

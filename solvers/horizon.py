@@ -63,18 +63,27 @@ def blocks_of(a: InstanceArrays, columns_per_slot: float) -> list[tuple[int, int
 
 
 def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
-    """The oracle for horizons too long for one relaxation."""
+    """The oracle for horizons too long for one relaxation.
+
+    The schedule and a first bound are completed whatever they take; the time limit ends the improvement.
+    """
     begun = time.perf_counter()
+    deadline = None if settings.time_limit is None else begun + settings.time_limit
     blocks = blocks_of(a, columns_per_slot(a))
     schedule, boundaries, prices = _committed(a, blocks, settings)
     evaluation = evaluate(a, schedule)
-    bound = PricedBlocks(a, blocks, boundaries, schedule).bound(evaluation.utility, settings)
+    bound = PricedBlocks(a, blocks, boundaries, schedule).bound(evaluation.utility, settings, deadline)
     total = time.perf_counter() - begun
-    closed = evaluation.feasible and relative_gap(bound, evaluation.utility) <= settings.gap
+    if evaluation.feasible and relative_gap(bound, evaluation.utility) <= settings.gap:
+        status = Status.OPTIMAL
+    elif deadline is not None and time.perf_counter() >= deadline:
+        status = Status.TIME_LIMIT
+    else:
+        status = Status.FEASIBLE
     return Result(
         inst,
         method,
-        Status.OPTIMAL if closed else Status.FEASIBLE,
+        status,
         Seconds(0.0, total, total),
         schedule=schedule,
         evaluation=evaluation,
