@@ -13,7 +13,7 @@ from .conic_builder import Builder, before, pick, times, total
 from .conic_groups import power_of_two
 from .curves import Exponential, Logarithmic, Power
 from .envelope import SmoothConcave
-from .matrices import members_of
+from .linear import members_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,7 +9,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from .arrays import InstanceArrays
-from .matrices import members_of
+from .linear import members_of
 
 
 def add_sets(m: pyo.ConcreteModel, a: InstanceArrays) -> None:

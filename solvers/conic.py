@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.conic_groups import Groups
 from stepwatt.formulation.conic_model import ConicModel, ConicSolverError
-from stepwatt.formulation.matrices import members_of
+from stepwatt.formulation.linear import members_of
 
 from .prices import Prices, labelled_prices
 from .result import Result, Seconds, Status

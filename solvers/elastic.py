@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 
 from .highs import HighsSession, Outcome, SolverError, Termination, scaling_of
 from .stretching import Stretched

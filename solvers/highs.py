@@ -18,7 +18,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation.matrices import LinearProblem
+from stepwatt.formulation.linear import LinearProblem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

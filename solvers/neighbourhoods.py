@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation.matrices import LinearProblem
+from stepwatt.formulation.linear import LinearProblem
 
 from .highs import HighsSession, Scaling, scaling_of
 

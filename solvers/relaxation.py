@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import Instance, InstanceArrays, evaluate
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 
 from .certificate import safe_bound
 from .highs import HighsSession, NoDecision, Outcome, Termination

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
-from stepwatt.formulation.matrices import LinearProblem
+from stepwatt.formulation.linear import LinearProblem
 
 from .highs import NoDecision
 from .relaxation import infeasible_or_raise

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import Evaluation, InstanceArrays, Schedule, evaluate
-from stepwatt.formulation.matrices import LinearProblem
+from stepwatt.formulation.linear import LinearProblem
 
 from .highs import HighsSession, Outcome, SolverError, Termination
 from .neighbourhoods import columns_of_slots, improve, slotwise_bound, windows_of

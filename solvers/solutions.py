@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays, Schedule
-from stepwatt.formulation.matrices import LinearProblem
+from stepwatt.formulation.linear import LinearProblem
 
 from .highs import Outcome
 from .rounding import Plan, round_jobs

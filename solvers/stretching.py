@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation.matrices import LinearProblem
+from stepwatt.formulation.linear import LinearProblem
 
 from .highs import Scaling
 

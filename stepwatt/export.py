@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 
 from .files import make_room, unwritable
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays, Schedule
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from strategies import instances, random_instance
 
 from stepwatt.formulation import Instance, InstanceArrays
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 from stepwatt.solvers import Prices, Status, relaxation, solve
 from stepwatt.solvers.highs import HighsSession, Termination
 from stepwatt.solvers.relaxation import prices_from_duals, solve_relaxation

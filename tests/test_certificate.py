@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from strategies import instances, random_instance
 
 from stepwatt.formulation import Instance
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 from stepwatt.solvers.certificate import safe_bound
 from stepwatt.solvers.highs import HighsSession
 

@@ -18,7 +18,8 @@ from solving import optimum
 from strategies import random_instance
 
 from stepwatt.formulation import Instance
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 from stepwatt.solvers import SolverError
 from stepwatt.solvers.highs import HighsSession, Termination, scaling_of
 from stepwatt.solvers.windows import fresh_state, window

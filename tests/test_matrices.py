@@ -16,7 +16,8 @@ from solving import best_schedule, optimum
 from strategies import instances, random_file, random_instance
 
 from stepwatt.formulation import SITE_FLOWS, Evaluation, Instance, InstanceArrays, Schedule, State, evaluate
-from stepwatt.formulation.matrices import LinearProblem, linear_problem
+from stepwatt.formulation.linear import LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 
 Floats = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)

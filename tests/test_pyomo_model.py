@@ -15,7 +15,8 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from strategies import random_instance
 
 from stepwatt.formulation import Instance, InstanceArrays, State, evaluate
-from stepwatt.formulation.matrices import Block, LinearProblem, linear_problem
+from stepwatt.formulation.linear import Block, LinearProblem
+from stepwatt.formulation.matrices import linear_problem
 from stepwatt.formulation.pyomo_model import breakdown, pyomo_model, schedule_from_pyomo
 
 Floats = NDArray[np.float64]
