@@ -1,12 +1,12 @@
 # Everything starts here: `make demo` for the report, `make test` for the proof.
-# EXTRAS adds optional parts of the installation, for example: make demo EXTRAS=learning
+# EXTRAS adds further optional parts of the installation, for example: make demo EXTRAS=benchmark
 
 PYTHON ?= python3
 EXTRAS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
-PARTS := test,lint$(if $(EXTRAS),$(comma)$(EXTRAS))
+PARTS := test,lint,learning,sb3$(if $(EXTRAS),$(comma)$(EXTRAS))
 
 .PHONY: demo test lint format clean
 
