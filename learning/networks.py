@@ -27,7 +27,10 @@ def uniform(shape: Sequence[int], rngs: Sequence[torch.Generator]) -> Tensor:
 
 
 class RunLinear(nn.Module):
-    """A linear layer per run: (S,B,in) → (S,B,out); starts as ``torch.nn.Linear`` does, from each run's generator."""
+    """A linear layer per run: (S,B,in) → (S,B,out).
+
+    Starts as ``torch.nn.Linear`` does, drawn from each run's own generator.
+    """
 
     def __init__(self, size_in: int, size_out: int, rngs: Sequence[torch.Generator], gain: float = 1.0):
         super().__init__()
@@ -61,4 +64,5 @@ class RunMLP(nn.Module):
         """All layers, the activation between them."""
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
-        return self.layers[-1](x)
+        out: Tensor = self.layers[-1](x)
+        return out
