@@ -55,7 +55,7 @@ class NoDecision(SolverError):
 class Outcome:
     """What a run of HiGHS left: objective and bound in USD, duals in USD per unit of the row.
 
-    ``x`` is None without a feasible point; ``row_dual`` and ``reduced_cost`` are None after a MIP.
+    ``x`` is None without a feasible point; ``row_dual`` is None after a MIP.
     A positive dual is what the maximum would gain from one more unit on the row's right-hand side.
     """
 
@@ -65,7 +65,6 @@ class Outcome:
     objective: float | None
     bound: float | None
     row_dual: Floats | None = None
-    reduced_cost: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -254,6 +253,10 @@ class HighsSession:
         _refuse_non_finite("coefficient", np.array([scaled]))
         self._check(self.highs.changeCoeff(int(row), int(column), float(scaled)), "changing a coefficient")
 
+    def reduced_cost(self) -> Floats:
+        """USD per unit of each column, after a solve that left ``row_dual``."""
+        return np.array(self.highs.getSolution().col_dual) / self.scaling.column / self.scaling.objective
+
     def basis(self) -> Any:
         """The basis HiGHS ended with, to start from later."""
         return self.highs.getBasis()
@@ -324,7 +327,6 @@ class HighsSession:
             objective=objective,
             bound=bound if bound is not None and np.isfinite(bound) else None,
             row_dual=np.array(solution.row_dual) * scale.row / scale.objective if duals else None,
-            reduced_cost=(np.array(solution.col_dual) / scale.column / scale.objective if duals else None),
         )
 
     @staticmethod

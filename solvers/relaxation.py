@@ -54,11 +54,12 @@ def solve_priced_by_rows(session: HighsSession, time_limit: float | None = None)
     outcome = session.solve(time_limit=time_limit, interruptible=True)
     implied = session.problem.ids("transfers", "runs", "lost", "it_mw")
     # a dropped bound may hand its price to the next one (from a transfer to the runs it feeds)
-    while outcome.termination is Termination.OPTIMAL and outcome.reduced_cost is not None:
+    while outcome.termination is Termination.OPTIMAL and outcome.row_dual is not None:
         assert outcome.x is not None
         p = session.problem
         full = outcome.x[implied] >= p.upper[implied] * (1 - 1e-9)
-        priced = implied[full & (outcome.reduced_cost[implied] > 0) & (p.upper[implied] > p.lower[implied])]
+        held = session.reduced_cost()[implied] > 0
+        priced = implied[full & held & (p.upper[implied] > p.lower[implied])]
         if len(priced) == 0:
             break
         session.change_bounds(priced, p.lower[priced], np.full(len(priced), np.inf))

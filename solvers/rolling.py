@@ -23,6 +23,7 @@ from .forecasts import Forecast, make_forecast
 from .highs import HighsSession, NoDecision, Outcome, Termination
 from .relaxation import infeasible_or_raise
 from .result import Result, Seconds, Status
+from .ring import Ring
 from .settings import Settings
 from .slots import Decision, SlotSolver, slot_by_slot
 from .trimming import trimmed
@@ -75,10 +76,9 @@ def _history_of(inst: Instance, history: Instance) -> InstanceArrays:
 
 @dataclass(frozen=True)
 class _View:
-    """A window of the horizon as the planner sees it: origin, current slot inside it, arrays, matrices."""
+    """A window of the horizon as the planner sees it: place of the current slot, arrays, matrices."""
 
-    origin: int
-    current: int
+    place: int
     arrays: InstanceArrays
     problem: LinearProblem
 
@@ -97,6 +97,7 @@ class RollingPlanner:
         self._forecast = forecast
         self._length = min(a.n_slots, max(1, round(look_ahead_hours / a.slot_hours)))
         self._like: LinearProblem | None = None
+        self._ring: Ring | None = None
         self._session: HighsSession | None = None
         self._slots = SlotSolver(a)
         self.cold_restarts = 0
@@ -133,7 +134,9 @@ class RollingPlanner:
         arrays = replace(seen, state=state, **series)
         problem = linear_problem(arrays, like=self._like)
         self._like = self._like or problem
-        return _View(origin, current, arrays, _closed_before(problem, arrays, current))
+        self._ring = self._ring or Ring(problem)
+        closed = _closed_before(problem, arrays, current)
+        return _View(t % length, arrays, self._ring.turned(closed, origin))
 
     def _plan(self, view: _View) -> Outcome:
         if self._session is None:
@@ -150,7 +153,7 @@ class RollingPlanner:
     def _execute(self, t: int, state: State, view: _View, outcome: Outcome) -> Decision:
         alone = self._slots.window(t, state)
         problem = self._slots.problem(alone)
-        first = _slot_of(view.problem, problem, outcome, view.current)
+        first = _slot_of(view.problem, problem, outcome, view.place)
         assert first.x is not None
         temperature = first.x[problem.columns["temperature_c"].ids][:, 0]
         followed = _with_storage(alone, problem, first.x, temperature)
@@ -196,17 +199,17 @@ def _is_certified(p: LinearProblem, outcome: Outcome) -> bool:
     return abs(bound - outcome.objective) <= _CERTIFIED * max(1.0, abs(bound))
 
 
-def _slot_of(p: LinearProblem, alone: LinearProblem, outcome: Outcome, current: int) -> Outcome:
+def _slot_of(p: LinearProblem, alone: LinearProblem, outcome: Outcome, place: int) -> Outcome:
     """The part of a window's outcome that concerns one slot, in the order of the one-slot problem."""
     assert outcome.x is not None
     assert outcome.row_dual is not None
     x, row_dual = np.zeros(len(alone.cost)), np.zeros(len(alone.row_lower))
     for name, block in alone.columns.items():
         if block.ids.ndim == 2:
-            x[block.ids[:, 0]] = outcome.x[p.columns[name].ids[:, current]]
+            x[block.ids[:, 0]] = outcome.x[p.columns[name].ids[:, place]]
     for name, block in alone.rows.items():
         if block.ids.ndim == 2:
-            row_dual[block.ids[:, 0]] = outcome.row_dual[p.rows[name].ids[:, current]]
+            row_dual[block.ids[:, 0]] = outcome.row_dual[p.rows[name].ids[:, place]]
     return replace(outcome, x=x, row_dual=row_dual)
 
 

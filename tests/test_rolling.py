@@ -15,13 +15,16 @@ from solving import best_schedule
 from strategies import instances, random_instance
 
 from stepwatt.formulation import InputError, Instance, InstanceArrays, Schedule, State, evaluate
+from stepwatt.formulation.matrices import linear_problem
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.forecasts import make_forecast
+from stepwatt.solvers.ring import Ring
 from stepwatt.solvers.rolling import RollingPlanner
 from stepwatt.solvers.slots import slot_by_slot
 from stepwatt.solvers.windows import SERIES, fresh_state, joined, next_state, safe_temperature, window
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 FEW = max(4, settings.default.max_examples // 4)
 SEEDS = st.integers(0, 2**32 - 1)
 EVERYTHING = ["deadline", "battery", "generator", "thermal", "demand", "dvfs", "link", "negative", "carbon"]
@@ -329,6 +332,51 @@ def test_jobs_are_neither_made_nor_lost_between_windows(inst: Instance, seed: in
             came = a.arrivals[:, :, t - age] if t >= age else np.zeros_like(run)
             assert (state.backlog[:, :, age] <= came + 1e-9).all()
     assert not state.backlog.any()
+
+
+def place_by_place(ids: Ints, origin: int) -> Ints:
+    """What stands at each place of a block of a window that begins at slot ``origin`` of the horizon."""
+    return ids if ids.ndim == 1 else np.roll(ids, origin, axis=1)
+
+
+@settings(max_examples=FEW)
+@given(instances(max_slots=6, max_sites=3), st.integers(1, 6))
+def test_on_a_ring_slots_keep_their_places(inst: Instance, length: int) -> None:
+    """Slot t stands at place t mod length; apart from places, the ring is the window itself."""
+    a = inst.arrays()
+    length = min(length, a.n_slots)
+    like = linear_problem(window(a, 0, length, fresh_state(a)))
+    ring = Ring(like)
+    for origin in range(a.n_slots - length + 1):
+        p = linear_problem(window(a, origin, length, fresh_state(a)), like=like)
+        turned = ring.turned(p, origin)
+        columns, rows = np.arange(len(p.cost)), np.arange(len(p.row_lower))
+        for numbers, blocks in ((columns, p.columns), (rows, p.rows)):
+            for block in blocks.values():
+                numbers[block.ids] = place_by_place(block.ids, origin)
+        assert (turned.matrix != p.matrix[rows][:, columns]).nnz == 0
+        for name in ("cost", "lower", "upper", "integer"):
+            np.testing.assert_array_equal(getattr(turned, name), getattr(p, name)[columns])
+        for name in ("row_lower", "row_upper"):
+            np.testing.assert_array_equal(getattr(turned, name), getattr(p, name)[rows])
+
+
+def test_a_moved_ring_changes_where_slots_came_and_went() -> None:
+    """One slot further, all but the new slot's columns and its neighbours' rows stay as they were."""
+    a = random_instance(np.random.default_rng(0), n_slots=9, n_sites=2, features=EVERYTHING).arrays()
+    windows = [window(a, origin, 6, fresh_state(a)) for origin in range(3)]
+    like = linear_problem(windows[0])
+    ring = Ring(like)
+    for origin in (1, 2):
+        before, after = (ring.turned(linear_problem(windows[o], like), o) for o in (origin - 1, origin))
+        moved = np.zeros(len(after.cost), dtype=bool)
+        for block in after.columns.values():
+            # the new slot's, those of the slot before it, and those valued at the end
+            moved[block.ids if block.ids.ndim == 1 else block.ids[:, [origin - 1, origin - 2]]] = True
+        same_entries = np.diff((before.matrix != after.matrix).tocsc().indptr) == 0
+        assert (same_entries | moved).all()
+        for name in ("cost", "lower"):
+            assert ((getattr(before, name) == getattr(after, name)) | moved).all(), name
 
 
 def test_a_window_of_everything_is_the_instance() -> None:
