@@ -1,0 +1,80 @@
+"""The ``direct`` codec (the paper's): say what to do, by numbers in [-1,1].
+
+Parts of the action, in this order: routing logits per origin and class over the sites and "hold" (I·K·(J+1)),
+steps (J·K), clock (J·K), battery (J), cooling (J), and generator (J) when an instance of the family has one.
+"""
+
+from __future__ import annotations
+
+from ..engines import Array, Engine
+from ..plant import PlantState, Request, battery_interval, must_run
+from ..problem import Problem, Shape
+
+
+class DirectCodec:
+    """Routing by sparsemax, nearest step count and clock, battery and cooling within what is feasible."""
+
+    name = "direct"
+
+    def __init__(self, shape: Shape):
+        self.shape = shape
+        j, k = shape.sites, shape.classes
+        parts = [j * k * (j + 1), j * k, j * k, j, j, j * shape.has_generator]
+        self.ends = [sum(parts[: n + 1]) for n in range(len(parts))]
+        self.size = self.ends[-1]
+
+    def decode(self, e: Engine, problem: Problem, t: int, state: PlantState, action: Array) -> Request:
+        """The request of an action (B,size)."""
+        j, k = self.shape.sites, self.shape.classes
+        logits, steps, clock, battery, cooling, generator = (
+            action[:, start:stop] for start, stop in zip([0, *self.ends[:-1]], self.ends, strict=True)
+        )
+        at_hand, must = must_run(e, problem, t, state)
+        shares = sparsemax(e, _only_open(e, problem, logits.reshape(-1, j, k, j + 1)))
+        going, held = shares[..., :j], shares[..., j:]
+        # jobs that cannot wait go where the others go, or home if none go
+        routes = e.where(held < 1, going / e.where(held < 1, 1 - held, held), problem.home)
+        transfers = must[..., None] * routes + (at_hand - must)[..., None] * going
+        take, give = battery_interval(e, problem, state)
+        battery = e.positive(battery) * take - e.positive(-battery) * give
+        request = Request(
+            transfers=transfers,
+            option=_nearest(e, problem, steps.reshape(-1, j, k), clock.reshape(-1, j, k)),
+            battery=battery,
+            cooling=(cooling + 1) / 2,
+            cooling_is_share=True,
+            generator=battery * 0.0,
+        )
+        if not self.shape.has_generator:
+            return request
+        level = problem.generator_min + generator * (problem.generator_max - problem.generator_min)
+        wanted = e.where(generator > 0, e.maximum(level, level * 0.0 + 1e-6), level * 0.0)
+        return Request(**{**request.__dict__, "generator": wanted * e.real(problem.generator_max > 0, level)})
+
+
+def sparsemax(e: Engine, z: Array) -> Array:
+    """Projection of the last axis onto the simplex (Martins and Astudillo, 2016, arXiv 1602.02068).
+
+    The threshold is the largest of (sum of the k highest − 1)/k.
+    """
+    ordered = e.sorted_descending(z)
+    total, threshold = ordered[..., 0] - 1.0, ordered[..., 0] - 1.0
+    for k in range(2, z.shape[-1] + 1):
+        total = total + ordered[..., k - 1]
+        threshold = e.maximum(threshold, total / k)
+    return e.positive(z - threshold[..., None])
+
+
+def _only_open(e: Engine, problem: Problem, logits: Array) -> Array:
+    """Closed ways can never win; holding is always open."""
+    closed = (problem.open - 1.0) * 1e3
+    return e.concat([logits[..., :-1] + closed, logits[..., -1:]])
+
+
+def _nearest(e: Engine, problem: Problem, steps: Array, clock: Array) -> Array:
+    """(B,J,K) option index: nearest clock, then nearest of its choices."""
+    clocks, choices = problem.shape.clocks, problem.shape.choices
+    level = e.whole(e.floor((clock + 1) / 2 * (clocks - 1) + 0.5))
+    count = e.take_last(problem.count, level)
+    choice = e.floor((steps + 1) / 2 * (count - 1) + 0.5)
+    return level * choices + e.whole(choice)

@@ -1,0 +1,211 @@
+"""The batched scheduling environment: E instances side by side, one slot per step, on one engine.
+
+All environments share the clock: an episode is one instance from its first to its last slot, and every
+environment draws its next instance from the pool when the horizon ends (in the same step). The semantics are
+model.md's with fluid jobs; with ``integral`` the plant moves whole jobs and GPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stepwatt.formulation import InputError, Instance
+
+from .codecs import CODECS, Codec
+from .engines import Array, Engine, torch_engine
+from .observation import INFORMATION, observation_size, observe, outlook
+from .plant import Outcome, advance, first_state
+from .potentials import Potential
+from .problem import Problem, stack
+from .rewards import REWARDS, SPARSE_THRESHOLD, reward, succeeded
+from .transitions import Step
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """What is learned: how actions are coded, what is seen, how it is paid."""
+
+    codec: str = "direct"
+    """``direct``: say what to do; ``priced``: say what things are worth."""
+    information: str = "day-ahead"
+    """What the policy sees of the future: none, persistence, day-ahead, perfect."""
+    reward: str = "sparse"
+    """dense, sparse (a slot is paid only if its service goal is met) or episode (all at the end)."""
+    threshold: float = SPARSE_THRESHOLD
+    """Share of a site's jobs that may be missed or cut back in a slot for it to count as a success."""
+    reward_scale: float = 1.0
+    """Factor on the reward, whose unit is a slot's typical revenue."""
+
+    def __post_init__(self) -> None:
+        for field, known in (("codec", CODECS), ("information", INFORMATION), ("reward", REWARDS)):
+            if getattr(self, field) not in known:
+                raise InputError(
+                    field=field, value=getattr(self, field), expected=f"one of {', '.join(known)}"
+                )
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Instances to draw from, as the engine's arrays: the problem, the outlook (T,N,E), the potentials."""
+
+    problem: Problem
+    outlook: Array
+    potential: Potential | None = None
+
+    def __len__(self) -> int:
+        return len(self.problem)
+
+    def take(self, index: Array) -> Pool:
+        """The chosen instances, possibly repeated."""
+        potential = None if self.potential is None else self.potential.take(index)
+        return Pool(self.problem.take(index), self.outlook[:, index], potential)
+
+
+def make_pool(
+    instances: Sequence[Instance],
+    information: str,
+    engine: Engine,
+    *,
+    histories: Sequence[Instance | None] | None = None,
+    potential: Potential | None = None,
+    seed: int = 0,
+) -> Pool:
+    """Instances of one shape, ready for an environment on the engine.
+
+    Raises:
+        InputError: instances of different shapes, or an unknown information set.
+    """
+    problem = stack([inst.arrays() for inst in instances], engine)
+    seen = engine.asarray(outlook(instances, information, histories, seed))
+    return Pool(problem, seen, None if potential is None else potential.on(engine))
+
+
+class World:
+    """The environment proper, on either engine: it knows instances, state and clock, and no learning."""
+
+    def __init__(self, pool: Pool, engine: Engine, task: TaskSettings, *, integral: bool = False):
+        self.engine, self.task, self.integral = engine, task, integral
+        self.codec: Codec = CODECS[task.codec](pool.problem.shape)
+        self.pool = pool
+        self.act_size = self.codec.size
+        self.obs_size = observation_size(pool.problem, int(pool.outlook.shape[-1]))
+        self.begin(pool)
+
+    def begin(self, drawn: Pool) -> None:
+        """Slot 0 of these instances."""
+        self.drawn, self.t = drawn, 0
+        self.state = first_state(drawn.problem)
+        self.earned = drawn.problem.money_scale * 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the horizon has ended."""
+        return self.t == self.drawn.problem.shape.n_slots
+
+    def observation(self) -> Array:
+        """(B,O) what the policy sees now."""
+        slot = min(self.t, self.drawn.problem.shape.n_slots - 1)
+        return observe(self.engine, self.drawn.problem, self.t, self.state, self.drawn.outlook[slot])
+
+    def potential(self) -> Array:
+        """(B,) the solver's potential of the state, in reward units; 0 at the end or without one."""
+        if self.drawn.potential is None or self.over:
+            return self.earned * 0.0
+        scale = self.task.reward_scale / self.drawn.problem.money_scale
+        return self.drawn.potential.value(self.t, self.state) * scale
+
+    def step(self, action: Array) -> tuple[Array, Array, Outcome]:
+        """One slot: reward (B,), success (B,) and what happened."""
+        problem = self.drawn.problem
+        request = self.codec.decode(self.engine, problem, self.t, self.state, action)
+        self.state, outcome = advance(
+            self.engine, problem, self.t, self.state, request, integral=self.integral
+        )
+        self.t += 1
+        self.earned = self.earned + outcome.utility
+        success = succeeded(self.engine, outcome, self.task.threshold)
+        paid = reward(self.engine, problem, outcome, success, self.task.reward, self.over, self.earned)
+        return paid * self.task.reward_scale, success, outcome
+
+
+class SchedulingEnv:
+    """``World`` as agents want it: E environments that draw instances from a pool and begin anew by themselves.
+
+    ``runs`` splits the environments run-major; each run draws its instances from its own generator.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        task: TaskSettings,
+        *,
+        runs: int,
+        envs_per_run: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ):
+        self.device = torch.device(device)
+        self.engine = torch_engine(dtype, device)
+        self.envs = runs * envs_per_run
+        self.runs, self.envs_per_run = runs, envs_per_run
+        self._rngs = [torch.Generator(device="cpu").manual_seed(seed) for seed in seeds]
+        self.pool = pool
+        self.world = World(pool.take(self._draw()), self.engine, task)
+        self.obs_size, self.act_size = self.world.obs_size, self.world.act_size
+
+    def _draw(self) -> Tensor:
+        """(E,) instances of the pool."""
+        chosen = [torch.randint(len(self.pool), (self.envs_per_run,), generator=rng) for rng in self._rngs]
+        self._index = torch.cat(chosen).to(self.device)
+        return self._index
+
+    @torch.no_grad()
+    def reset(self) -> tuple[Tensor, Tensor]:
+        """Fresh instances: observations (E,O) and the solver's potential (E,)."""
+        self.world.begin(self.pool.take(self._draw()))
+        return self.world.observation(), self.world.potential()
+
+    @torch.no_grad()
+    def step(self, action: Tensor) -> Step:
+        """One slot everywhere (see :class:`BatchedEnv`)."""
+        reward, success, _ = self.world.step(action)
+        final_obs, potential = self.world.observation(), self.world.potential()
+        over = self.world.over
+        obs, next_potential = self.reset() if over else (final_obs, potential)
+        ended = torch.full((self.envs,), over, device=self.device)
+        return Step(
+            obs=obs,
+            final_obs=final_obs,
+            reward=reward,
+            terminated=ended,
+            truncated=torch.zeros_like(ended),
+            potential=potential,
+            next_potential=next_potential,
+            success=success,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Instances drawn, clock, plant state and generators."""
+        return {
+            "index": self._index,
+            "t": self.world.t,
+            "earned": self.world.earned,
+            "state": dict(self.world.state.__dict__),
+            "generators": [rng.get_state() for rng in self._rngs],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        self._index = state["index"]
+        self.world.begin(self.pool.take(self._index))
+        self.world.t = int(state["t"])
+        self.world.earned = state["earned"]
+        self.world.state = replace(self.world.state, **state["state"])
+        for rng, saved in zip(self._rngs, state["generators"], strict=True):
+            rng.set_state(saved)

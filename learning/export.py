@@ -1,0 +1,74 @@
+"""From a trajectory of the environment to a schedule that ``evaluate`` judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import InstanceArrays, Schedule
+
+from .engines import Array
+from .plant import Outcome, Request
+from .problem import Problem
+
+Floats = NDArray[np.float64]
+
+_FLOWS = {
+    "gpus_on": "gpus",
+    "import_mw": "imported",
+    "export_mw": "exported",
+    "renewable_mw": "renewable",
+    "charge_mw": "charge",
+    "discharge_mw": "discharge",
+    "generator_mw": "generator",
+    "cooling_mw": "cooling",
+}
+
+
+def schedules(
+    arrays: Sequence[InstanceArrays],
+    problem: Problem,
+    requests: Sequence[Request],
+    outcomes: Sequence[Outcome],
+) -> list[Schedule]:
+    """The schedules of B instances from what was asked for and done in each of their slots."""
+    row = _numpy(problem.row)
+    transfers = np.stack([_numpy(o.transfers) for o in outcomes], axis=-1)  # (B,I,K,J,T)
+    jobs = np.stack([_numpy(o.jobs) for o in outcomes], axis=-1)  # (B,J,K,T)
+    runs = [
+        _runs(row, request, _numpy(outcome.jobs)) for request, outcome in zip(requests, outcomes, strict=True)
+    ]
+    flows = {
+        name: np.stack([_numpy(getattr(o, own)) for o in outcomes], axis=-1) for name, own in _FLOWS.items()
+    }
+    made = []
+    for b, a in enumerate(arrays):
+        counts = np.zeros((len(a.options), jobs.shape[-1]))
+        for t, (rows, amounts) in enumerate(runs):
+            kept = rows[b] >= 0
+            np.add.at(counts[:, t], rows[b][kept], amounts[b][kept])
+        made.append(
+            Schedule(
+                transfers=transfers[b].transpose(0, 2, 1, 3),
+                runs=counts,
+                **{name: values[b] for name, values in flows.items()},
+            )
+        )
+    return made
+
+
+def _runs(row: NDArray[Any], request: Request, jobs: Floats) -> tuple[NDArray[Any], Floats]:
+    """Rows of the options and jobs that ran with them, (B,·) each."""
+    if request.option is not None:
+        index = _numpy(request.option)
+        rows = np.take_along_axis(row, index[..., None], axis=-1)[..., 0]
+        return rows.reshape(len(rows), -1), jobs.reshape(len(jobs), -1)
+    spread = _numpy(request.mix) * jobs[..., None]
+    return row.reshape(len(row), -1), spread.reshape(len(row), -1)
+
+
+def _numpy(values: Array) -> NDArray[Any]:
+    return np.asarray(values.cpu() if hasattr(values, "cpu") else values)

@@ -1,0 +1,302 @@
+"""Instances of one shape stacked side by side: what the batched environment computes with.
+
+Axes: N instances, I origins and J sites (the same), K classes, T slots, C option choices, F clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import InputError, InstanceArrays
+from stepwatt.solvers.windows import safe_temperature
+
+from .engines import Array, Engine
+
+Floats = NDArray[np.float64]
+
+#: Shares of a deadline for which waiting jobs are told apart by urgency.
+URGENCY = (0.0, 1 / 3, 2 / 3)
+
+#: Stands for "no limit" where arithmetic must stay finite.
+UNLIMITED = 1e15
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What instances must share to stand in one batch, and the hours that turn power into energy."""
+
+    sites: int
+    classes: int
+    n_slots: int
+    slot_hours: float
+    choices: int
+    clocks: int
+    has_generator: bool
+
+    def family(self) -> dict[str, Any]:
+        """What a policy is tied to: everything but the length of the horizon."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        del named["n_slots"]
+        return named
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The numbers of N instances; units as in ``InstanceArrays``, power MW, energy MWh, money USD.
+
+    Series lead with (T,N) so that a slot is one view. Options are tables (N,J,K,F·C) over clock and choice (a
+    pair of model and steps, by rising GPU time): ``seconds``, ``energy``, ``revenue``, ``row`` (the row in
+    ``InstanceArrays.options``, −1 where there is none), ``count`` (N,J,K,F) choices.
+    """
+
+    shape: Shape
+    # series, (T,N,...)
+    arrivals: Array  # (T,N,I,K)
+    recent: Array  # (T,N,I,K,U) jobs that may still wait after the slot, by urgency
+    import_cost: Array  # (T,N,J) carbon included
+    export_price: Array
+    renewable: Array
+    pue: Array
+    cop: Array
+    outside: Array
+    ceiling: Array  # (T,N,J) warmest allowed after the slot
+    # classes and network
+    miss_penalty: Array  # (N,1,K)
+    payload: Array  # (N,1,1,K)
+    moving_cost: Array  # (N,I,J,K) USD per job
+    link: Array  # (N,I,J) GB per slot
+    open: Array  # (N,I,K,J) 1 where jobs of the origin and class may go
+    home: Array  # (N,I,K,J) shares: the origin itself, or all open sites alike where it cannot
+    # options
+    seconds: Array
+    energy: Array
+    revenue: Array
+    row: Array
+    count: Array
+    # sites, (N,J)
+    gpus: Array
+    idle_mw: Array
+    per_gpu: Array  # GPU-seconds a slot
+    import_limit: Array
+    export_limit: Array
+    demand_charge: Array
+    thermal: Array  # 1 or 0
+    cooling_max: Array
+    heat_rate: Array  # °C per MW over one slot
+    leak: Array
+    min_c: Array
+    max_c: Array
+    energy_min: Array
+    energy_max: Array
+    battery_power: Array
+    charge_efficiency: Array
+    discharge_efficiency: Array
+    wear_cost: Array
+    generator_max: Array
+    generator_min: Array
+    generator_cost: Array
+    no_load_cost: Array
+    startup_cost: Array
+    terminal_price: Array
+    terminal_heat_price: Array
+    energy_reference: Array
+    temperature_reference: Array
+    # how the instance begins
+    first_energy: Array
+    first_temperature: Array
+    first_waiting: Array  # (N,I,K)
+    first_restart: Array
+    first_peak: Array
+    # scales for observations and rewards
+    site_power: Array  # (N,J) largest IT power
+    job_scale: Array  # (N,1,K) jobs a slot: an equal share of what the fleet can run
+    money_scale: Array  # (N,) USD a slot: revenue of that many jobs
+
+    def __len__(self) -> int:
+        return int(self.gpus.shape[0])
+
+    def take(self, index: Array) -> Problem:
+        """The instances of that index (N',), possibly repeated."""
+        chosen: dict[str, Any] = {"shape": self.shape}
+        for name in _SERIES:
+            chosen[name] = getattr(self, name)[:, index]
+        for field in fields(self):
+            if field.name not in chosen:
+                chosen[field.name] = getattr(self, field.name)[index]
+        return Problem(**chosen)
+
+
+_SERIES = (
+    "arrivals",
+    "recent",
+    "import_cost",
+    "export_price",
+    "renewable",
+    "pue",
+    "cop",
+    "outside",
+    "ceiling",
+)
+
+
+def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
+    """Instances as one problem on the engine.
+
+    Raises:
+        InputError: instances that differ in sites, classes, slots, or options per class.
+    """
+    first = shape_of(instances[0])
+    for number, a in enumerate(instances):
+        if shape_of(a) != first:
+            raise InputError(
+                field=f"instances[{number}]", value=str(shape_of(a)), expected=f"the first's shape, {first}"
+            )
+    parts = [_numbers(a, first) for a in instances]
+    stacked: dict[str, Any] = {}
+    for name in parts[0]:
+        axis = 1 if name in _SERIES else 0
+        stacked[name] = engine.asarray(np.stack([part[name] for part in parts], axis=axis))
+    return Problem(shape=first, **stacked)
+
+
+def shape_of(a: InstanceArrays) -> Shape:
+    """The shape of one instance."""
+    choices = _choices(a)
+    return Shape(
+        sites=len(a.sites),
+        classes=len(a.classes),
+        n_slots=a.n_slots,
+        slot_hours=a.slot_hours,
+        choices=max((len(rows) for rows in choices.values()), default=1),
+        clocks=max(len(clocks) for clocks in a.clocks),
+        has_generator=bool(a.generator.any()),
+    )
+
+
+def _choices(a: InstanceArrays) -> dict[tuple[int, int, int], NDArray[np.int64]]:
+    """(site, class, clock) → rows of the options, by rising GPU time."""
+    o = a.options
+    found: dict[tuple[int, int, int], NDArray[np.int64]] = {}
+    for j in range(len(a.sites)):
+        for k in range(len(a.classes)):
+            for f in range(len(a.clocks[j])):
+                rows = np.flatnonzero((o.site == j) & (o.job_class == k) & (o.clock == f))
+                if len(rows):
+                    found[j, k, f] = rows[np.lexsort((o.quality[rows], o.seconds[rows]))]
+    return found
+
+
+def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
+    n, k = shape.sites, shape.classes
+    tables = {
+        name: np.zeros((n, k, shape.clocks, shape.choices)) for name in ("seconds", "energy", "revenue")
+    }
+    row = np.full((n, k, shape.clocks, shape.choices), -1, dtype=np.int64)
+    count = np.ones((n, k, shape.clocks), dtype=np.int64)
+    source = {"seconds": a.options.seconds, "energy": a.options.energy_mwh, "revenue": a.options.revenue}
+    for (j, c, f), rows in _choices(a).items():
+        row[j, c, f, : len(rows)] = rows
+        count[j, c, f] = len(rows)
+        for name, values in source.items():
+            tables[name][j, c, f, : len(rows)] = values[rows]
+    # a clock without an option for the class stands in for the nearest one that has some
+    for j in range(n):
+        for c in range(k):
+            has = np.flatnonzero(row[j, c, :, 0] >= 0)
+            for f in range(shape.clocks):
+                if len(has) and row[j, c, f, 0] < 0:
+                    near = has[np.argmin(np.abs(has - f))]
+                    row[j, c, f], count[j, c, f] = row[j, c, near], count[j, c, near]
+                    for table in tables.values():
+                        table[j, c, f] = table[j, c, near]
+    served = a.served()
+    open_to = (a.transfer_allowed[:, None, :] & served.T[None, :, :]).astype(float)
+    at_home = np.eye(n)[:, None, :] * open_to
+    spread = open_to / np.maximum(open_to.sum(axis=2, keepdims=True), 1.0)
+    per_gpu = a.seconds_per_gpu
+    middle = tables["seconds"][:, :, 0, shape.choices // 2]
+    least = np.where(row[..., 0] >= 0, tables["seconds"][..., 0], np.inf).min(axis=2)
+    typical = np.maximum(np.where(middle > 0, middle, np.where(np.isfinite(least), least, 1.0)), 1e-3)
+    fleet = (a.gpus * per_gpu)[:, None] / typical
+    job_scale = np.maximum((fleet * served).sum(axis=0) / (n * k), 1e-6)
+    best = np.array([a.options.revenue[a.options.job_class == c].max(initial=0.0) for c in range(k)])
+    link = a.link_gb_per_hour * a.slot_hours
+    recent = np.stack([_recent(a, share) for share in URGENCY], axis=-1)
+    return {
+        "arrivals": a.arrivals.transpose(2, 0, 1),
+        "recent": recent.transpose(2, 0, 1, 3),
+        "import_cost": a.import_cost.T,
+        "export_price": a.export_price.T,
+        "renewable": a.renewable_mw.T,
+        "pue": a.pue.T,
+        "cop": a.cop.T,
+        "outside": a.outside_c.T,
+        "ceiling": safe_temperature(a)[:, 1:].T,
+        "miss_penalty": a.miss_penalty[None, :],
+        "payload": a.payload_gb[None, None, :],
+        "moving_cost": a.transfer_cost[:, :, None] * a.payload_gb,
+        "link": np.where(np.isfinite(link), link, UNLIMITED),
+        "open": open_to,
+        "home": np.where(at_home.sum(axis=2, keepdims=True) > 0, at_home, spread),
+        **{name: table.reshape(n, k, -1) for name, table in tables.items()},
+        "row": row.reshape(n, k, -1),
+        "count": count,
+        "gpus": a.gpus.astype(float),
+        "idle_mw": a.gpu_idle_mw,
+        "per_gpu": per_gpu,
+        "import_limit": np.minimum(a.import_limit_mw, UNLIMITED),
+        "export_limit": np.minimum(a.export_limit_mw, UNLIMITED),
+        "demand_charge": a.demand_charge,
+        "thermal": a.thermal.astype(float),
+        "cooling_max": a.cooling_max_mw,
+        "heat_rate": np.where(a.thermal, a.slot_hours / a.heat_capacity, 0.0),
+        "leak": a.leak_mw_per_c,
+        "min_c": a.min_c,
+        "max_c": a.max_c,
+        "energy_min": a.energy_min_mwh,
+        "energy_max": a.energy_max_mwh,
+        "battery_power": a.battery_power_mw,
+        "charge_efficiency": a.charge_efficiency,
+        "discharge_efficiency": a.discharge_efficiency,
+        "wear_cost": a.wear_cost,
+        "generator_max": a.generator_max_mw,
+        "generator_min": a.generator_min_mw,
+        "generator_cost": a.generator_cost,
+        "no_load_cost": a.no_load_cost,
+        "startup_cost": a.startup_cost,
+        "terminal_price": a.terminal_price,
+        "terminal_heat_price": a.terminal_heat_price,
+        "energy_reference": a.energy_reference_mwh,
+        "temperature_reference": a.temperature_reference_c,
+        "first_energy": a.state.energy_mwh,
+        "first_temperature": a.state.temperature_c,
+        "first_waiting": a.state.backlog.sum(axis=2),
+        "first_restart": np.where(a.state.generator_on, 0.0, a.startup_cost),
+        "first_peak": a.state.peak_mw,
+        "site_power": np.maximum(a.most_it_mw, 1e-9),
+        "job_scale": job_scale[None, :],
+        "money_scale": np.maximum((job_scale * best).sum() * n, 1e-9),
+    }
+
+
+def _recent(a: InstanceArrays, share: float) -> Floats:
+    """(I,K,T) the newest of the waiting jobs: those that need not run within ``share`` of their deadline.
+
+    Share 0: how many may wait after the slot at all (FIFO); nothing may after the last slot of a horizon that
+    closes.
+    """
+    past = a.state.backlog[:, :, ::-1]
+    history = np.concatenate([past, a.arrivals], axis=2)
+    total = np.concatenate([np.zeros((*history.shape[:2], 1)), np.cumsum(history, axis=2)], axis=2)
+    last = np.arange(past.shape[2] + 1, history.shape[2] + 1)
+    age = np.maximum(a.deadline - np.floor(share * a.deadline).astype(np.int64), 0)
+    start = np.maximum(last[None, :] - age[:, None], 0)
+    newest: Floats = total[:, :, last] - total[:, np.arange(len(a.deadline))[:, None], start]
+    if a.closes:
+        newest[:, :, -1] = 0.0
+    return newest

@@ -1,0 +1,53 @@
+"""Learning signals; results always report utility (learning.md, "Reward signal")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stepwatt.formulation import InputError
+
+from .engines import Array, Engine
+from .plant import Outcome
+from .problem import Problem
+
+#: Share of a site's jobs in a slot that may be missed or cut back before the sparse reward pays nothing.
+SPARSE_THRESHOLD = 0.02
+
+#: (engine, problem, outcome) → (B,) reward of the slot, utility in units of ``problem.money_scale``.
+Reward = Callable[[Engine, Problem, Outcome], Array]
+
+
+def failed_share(e: Engine, outcome: Outcome) -> Array:
+    """(B,) at the worst site: jobs lost at their origin or cut at their host, over those it dealt with."""
+    failed = outcome.lost.sum(-1) + outcome.cut_jobs
+    dealt = outcome.jobs.sum(-1) + outcome.cut_jobs + outcome.lost.sum(-1)
+    share = failed / e.maximum(dealt, dealt * 0.0 + 1e-9)
+    return share.max(-1).values if e.name == "torch" else share.max(-1)
+
+
+def succeeded(e: Engine, outcome: Outcome, threshold: float) -> Array:
+    """(B,) whether every site met its service goal in the slot."""
+    return failed_share(e, outcome) <= threshold
+
+
+REWARDS = ("dense", "sparse", "episode")
+
+
+def reward(
+    e: Engine, problem: Problem, outcome: Outcome, success: Array, kind: str, last: bool, so_far: Array
+) -> Array:
+    """(B,) the slot's learning signal: ``dense``, ``sparse`` or ``episode`` (all of it at the end).
+
+    ``so_far`` (B,) is the utility of the episode up to and with this slot (USD).
+
+    Raises:
+        InputError: an unknown kind.
+    """
+    scaled = outcome.utility / problem.money_scale
+    if kind == "dense":
+        return scaled
+    if kind == "sparse":
+        return e.where(success, scaled, scaled * 0.0)
+    if kind == "episode":
+        return so_far / problem.money_scale if last else scaled * 0.0
+    raise InputError(field="reward", value=kind, expected=f"one of {', '.join(REWARDS)}")
