@@ -1,0 +1,172 @@
+"""Soft actor-critic with twin critics and a temperature per run (Haarnoja et al. 2018, arXiv 1812.05905)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..networks import generators, normal
+from ..options import Options, option
+from ..transitions import Batch
+from .critics import Critics, follow, squared_error
+from .descent import descend
+from .policy import Policy, cloning_loss, squash
+
+
+@dataclass(frozen=True)
+class SACSettings(Options):
+    """What can be set of SAC."""
+
+    hidden: tuple[int, ...] = option((128, 128), low=1)
+    """Width of each hidden layer, policy and critics alike."""
+    actor_rate: float = option(3e-4, above=0)
+    """Learning rate of the policy."""
+    critic_rate: float = option(1e-3, above=0)
+    """Learning rate of the critics."""
+    temperature_rate: float = option(1e-3, above=0)
+    """Learning rate of the logarithm of the temperature."""
+    initial_temperature: float = option(0.1, above=0)
+    """Weight of the entropy in the beginning; rewards are about 1 in size."""
+    target_entropy: float = option(-1.0)
+    """Entropy per action coordinate that the temperature steers to (lower = less exploration)."""
+    initial_std: float = option(0.3, above=0, high=math.exp(2.0))
+    """Standard deviation of the first actions, before tanh: small stays close to the initial policy."""
+    last_gain: float = option(0.01, low=0)
+    """Size of the policy's last layer in the beginning; small starts at the action 0."""
+    target_rate: float = option(0.005, above=0, high=1)
+    """Share by which the target critics follow in each update."""
+    cloning_weight: float = option(0.0, low=0)
+    """Weight of the distance to demonstrations in the policy's loss."""
+    cloning_updates: int = option(10_000, low=1)
+    """Updates over which that weight falls linearly to 0."""
+
+
+def critic_target(batch: Batch, next_value: Tensor, next_log_prob: Tensor, temperature: Tensor) -> Tensor:
+    """(S,B) reward + discount · (value − temperature · log-density) of the next action."""
+    return batch.reward + batch.discount * (next_value - temperature[:, None] * next_log_prob)
+
+
+def actor_loss(value: Tensor, log_prob: Tensor, temperature: Tensor) -> Tensor:
+    """(S,) the policy's loss: entropy term minus value."""
+    return temperature * log_prob.mean(-1) - value.mean(-1)
+
+
+def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: float) -> Tensor:
+    """(S,) rises where the entropy is above its target, so that descent lowers the temperature there."""
+    return -log_temperature * (log_prob.mean(-1) + target_entropy)
+
+
+class SAC:
+    """S runs of SAC side by side; run s draws from ``seeds[s]`` alone."""
+
+    def __init__(
+        self,
+        settings: SACSettings,
+        obs_size: int,
+        act_size: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+    ):
+        self.settings = settings
+        self.rngs = generators(seeds, device)
+        self.actor = Policy(
+            obs_size,
+            act_size,
+            settings.hidden,
+            self.rngs,
+            initial_std=settings.initial_std,
+            last_gain=settings.last_gain,
+        )
+        self.critics = Critics(obs_size, act_size, settings.hidden, self.rngs)
+        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
+        self.log_temperature = torch.full(
+            (len(seeds),), math.log(settings.initial_temperature), device=device, requires_grad=True
+        )
+        self.target_entropy = settings.target_entropy * act_size
+        self.updates = 0
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), settings.actor_rate, fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), settings.critic_rate, fused=True)
+        self.temperature_optimizer = torch.optim.Adam(
+            [self.log_temperature], settings.temperature_rate, fused=True
+        )
+
+    @torch.no_grad()
+    def act(self, obs: Tensor, deterministic: bool = False) -> Tensor:
+        """(S,N,O) → (S,N,A) in [-1,1], drawn from the policy or its mean."""
+        if deterministic:
+            mean_action: Tensor = self.actor(obs)
+            return mean_action
+        mean, log_std = self.actor.mean_and_log_std(obs)
+        return torch.tanh(mean + log_std.exp() * normal(mean.shape[1:], self.rngs))
+
+    def update(self, batch: Batch, demonstrations: tuple[Tensor, Tensor] | None = None) -> dict[str, Tensor]:
+        """One step of critics, policy and temperature; metrics (S,).
+
+        ``demonstrations`` are observations (S,B',O) with the actions (S,B',A) to stay close to.
+        """
+        temperature = self.log_temperature.detach().exp()
+        noise = normal((2, *batch.act.shape[1:]), self.rngs)
+        with torch.no_grad():
+            next_act, next_log_prob = squash(*self.actor.mean_and_log_std(batch.next_obs), noise[:, 0])
+            next_value = self.target_critics.least(batch.next_obs, next_act)
+            target = critic_target(batch, next_value, next_log_prob, temperature)
+        of_critics = squared_error(self.critics(batch.obs, batch.act), target)
+        descend(self.critic_optimizer, of_critics)
+
+        act, log_prob = squash(*self.actor.mean_and_log_std(batch.obs), noise[:, 1])
+        of_actor = actor_loss(self.critics.least(batch.obs, act), log_prob, temperature)
+        metrics = {
+            "critic_loss": of_critics.detach(),
+            "actor_loss": of_actor.detach(),
+            "target": target.mean(-1),
+            "temperature": temperature,
+            "entropy": -log_prob.detach().mean(-1),
+        }
+        weight = self.settings.cloning_weight * max(0.0, 1 - self.updates / self.settings.cloning_updates)
+        if demonstrations is not None and weight > 0:
+            of_cloning = cloning_loss(self.actor, *demonstrations)
+            metrics["cloning_loss"] = of_cloning.detach()
+            of_actor = of_actor + weight * of_cloning
+        descend(self.actor_optimizer, of_actor)
+
+        of_temperature = temperature_loss(self.log_temperature, log_prob.detach(), self.target_entropy)
+        descend(self.temperature_optimizer, of_temperature)
+        follow(self.target_critics, self.critics, self.settings.target_rate)
+        self.updates += 1
+        return metrics
+
+    def policy(self, run: int | None = None) -> Policy:
+        """The deterministic policy: the trained one of all runs, or a copy of one run's (S = 1)."""
+        return self.actor if run is None else self.actor.one_run(run)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on exactly here."""
+        return {
+            "actor": self.actor.state_dict(),
+            "critics": self.critics.state_dict(),
+            "target_critics": self.target_critics.state_dict(),
+            "log_temperature": self.log_temperature.detach(),
+            "actor_optimizer": self.actor_optimizer.state_dict(),
+            "critic_optimizer": self.critic_optimizer.state_dict(),
+            "temperature_optimizer": self.temperature_optimizer.state_dict(),
+            "rngs": [rng.get_state() for rng in self.rngs],
+            "updates": self.updates,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        for name in ("actor", "critics", "target_critics"):
+            getattr(self, name).load_state_dict(state[name])
+        for name in ("actor_optimizer", "critic_optimizer", "temperature_optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        with torch.no_grad():
+            self.log_temperature.copy_(state["log_temperature"])
+        for rng, saved in zip(self.rngs, state["rngs"], strict=True):
+            rng.set_state(saved)
+        self.updates = state["updates"]
