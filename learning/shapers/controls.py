@@ -1,0 +1,141 @@
+"""The controls without which no shaper's effect means anything: nothing, a constant, matched noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..networks import normal
+from ..transitions import Batch
+from .parts import Generators, pack, per_transition, unpack
+from .potential import DiffusionPotentialSettings, LearnedPotential, diffusion_potential
+from .protocol import Shaper
+
+
+@dataclass(frozen=True)
+class ConstantSettings:
+    """Settings of `constant`."""
+
+    value: float = 0.1
+    """What every transition gets, in units of reward."""
+
+
+@dataclass(frozen=True)
+class PlaceboSettings(DiffusionPotentialSettings):
+    """Settings of `placebo`: those of the diffusion potential that sets the scale, and one more."""
+
+    scale: float | None = None
+    """Standard deviation of the noise in units of reward; None takes the diffusion potential's own."""
+
+
+class ConstantShaper:
+    """Adds the same number to every transition (0: no shaping).
+
+    A constant prefers no action, yet shifts all values by value/(1-γ): optimism by itself. Where actions
+    decide how long an episode lasts it changes the optimum.
+    """
+
+    def __init__(self, value: float):
+        self.value = value
+        self.preserves_optimum = value == 0.0
+
+    def observe(self, batch: Batch) -> None:
+        """Nothing to note."""
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Nothing to learn."""
+        return {}
+
+    def shape(self, batch: Batch) -> Tensor:
+        """(S,B) filled with the value."""
+        return torch.full_like(batch.reward, self.value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty: the value is a setting."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+class PlaceboShaper:
+    """Fresh zero-mean Gaussian noise that knows nothing of the transition (RRP, arXiv 2506.08737).
+
+    Its standard deviation is, per run, that of the signal which a diffusion potential trained alongside gives
+    on the very same batch: equal scale at every moment, and equal computing time. The optimum is kept, since
+    it depends on expected rewards only.
+    """
+
+    preserves_optimum = True
+
+    def __init__(self, seeds: Sequence[int], potential: LearnedPotential | None, scale: float, device: Any):
+        self.potential, self.scale = potential, scale
+        self._rngs = Generators([seed + 1_000_003 for seed in seeds], device)
+
+    def observe(self, batch: Batch) -> None:
+        """Nothing to note."""
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Train the potential whose scale the noise takes."""
+        return {} if self.potential is None else self.potential.update(batch)
+
+    def shape(self, batch: Batch) -> Tensor:
+        """(S,B) fresh noise at every call."""
+        noise = normal(batch.reward.shape[1:], self._rngs)
+        if self.potential is None:
+            return per_transition(self.scale * noise, batch)
+        return per_transition(self.potential.shape(batch).std(1, correction=0, keepdim=True) * noise, batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Generators and the potential."""
+        inner = {} if self.potential is None else self.potential.state_dict()
+        return {**pack({"rngs": self._rngs}, 0), "potential": inner}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly there."""
+        unpack({"rngs": self._rngs}, state)
+        if self.potential is not None:
+            self.potential.load_state_dict(state["potential"])
+
+
+def none(
+    obs_size: int,
+    act_size: int,
+    seeds: Sequence[int],
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> Shaper:
+    """The raw reward alone; takes no settings (``ValueError``)."""
+    if settings:
+        raise ValueError(f"the shaper 'none' takes no settings, not {sorted(settings)}")
+    return ConstantShaper(0.0)
+
+
+def constant(
+    obs_size: int,
+    act_size: int,
+    seeds: Sequence[int],
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> Shaper:
+    """The same addition for every transition; settings: `ConstantSettings`."""
+    return ConstantShaper(ConstantSettings(**settings).value)
+
+
+def placebo(
+    obs_size: int,
+    act_size: int,
+    seeds: Sequence[int],
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> Shaper:
+    """Zero-mean noise; settings: `PlaceboSettings`."""
+    chosen = PlaceboSettings(**settings)
+    if chosen.scale is not None:
+        return PlaceboShaper(seeds, None, chosen.scale, device)
+    inner = {name: value for name, value in settings.items() if name != "scale"}
+    return PlaceboShaper(seeds, diffusion_potential(obs_size, act_size, seeds, inner, device), 0.0, device)

@@ -1,0 +1,236 @@
+"""Shaping by potentials: F = discount·Φ(s′) − Φ(s), which leaves the optimal policy as it is (Ng et al. 1999).
+
+The batch's discount is γⁿ and 0 where the episode ended, so Φ counts as 0 at the end of the horizon and
+steps of any length telescope: over an episode the discounted F sum to −Φ(s₀), whatever was done.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..networks import RunMLP
+from ..transitions import Batch
+from .denoiser import ScheduleName
+from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
+from .parts import Generators, Part, RunningMoments, pack, per_transition, unpack
+from .protocol import Shaper
+
+
+@dataclass(frozen=True)
+class PotentialRegressionSettings:
+    """Settings of `potential_regression`."""
+
+    weight: float = 1.0
+    """Factor on the potential."""
+    hidden: int = 64
+    """Units in each of the two hidden layers."""
+    learning_rate: float = 1e-3
+    """Step size of Adam."""
+    train_every: int = 8
+    """Updates of the agent per training step of the potential."""
+    refresh_every: int = 200
+    """Updates of the agent after which the frozen potential is renewed."""
+
+
+@dataclass(frozen=True)
+class DiffusionPotentialSettings(PotentialRegressionSettings):
+    """Settings of `diffusion_potential`."""
+
+    steps: int = 5
+    """W, the diffusion steps of a chain."""
+    schedule: ScheduleName = "cosine"
+    """Noise schedule: ``vp`` or ``cosine``."""
+    samples: int = 8
+    """K, the samples per state of which the statistic is taken."""
+    statistic: Statistic = "mean"
+    """What of the distribution becomes the potential: ``mean`` or a quantile (``q10`` … ``q90``)."""
+    distilled_states: int = 32
+    """States per training step on which the statistic is taken and handed to the distilled potential."""
+
+
+@dataclass(frozen=True)
+class SolverPotentialSettings:
+    """Settings of `solver_potential`."""
+
+    weight: float = 1.0
+    """Factor on the potential."""
+
+
+class FrozenPotential(nn.Module):
+    """A copy of a learned potential that only `renew` changes: Φ(s) and Φ(s′) must come from one function.
+
+    Zero until the first renewal, and for a run that has not seen a finished episode by then.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: RunMLP, runs: int, device: torch.device | str):
+        super().__init__()
+        self.net = copy.deepcopy(net).requires_grad_(False)
+        self.register_buffer("mean", torch.zeros(runs, 1, device=device))
+        self.register_buffer("std", torch.zeros(runs, 1, device=device))
+
+    @torch.no_grad()
+    def renew(self, net: RunMLP, moments: RunningMoments) -> None:
+        """Take over weights and scale."""
+        for mine, theirs in zip(self.net.parameters(), net.parameters(), strict=True):
+            mine.copy_(theirs)
+        self.mean.copy_(moments.mean)
+        self.std.copy_(moments.std)
+
+    @torch.no_grad()
+    def forward(self, obs: Tensor) -> Tensor:
+        """Φ (S,B) in units of reward, of observations (S,B,O)."""
+        out: Tensor = self.net(obs)
+        return self.mean + self.std * out.squeeze(-1)
+
+
+class LearnedPotential:
+    """Potential-based shaping with a potential learned from the returns-to-go of replayed states.
+
+    Without a diffusion model the potential is regressed on the returns. With one, the model learns their
+    distribution and a network of the same size is regressed on its K-sample statistic (distillation), since
+    sampling it at every update would cost more than the agent; the batch is small, its noise common to all
+    states and fresh at every training step.
+    """
+
+    preserves_optimum = True
+
+    def __init__(
+        self,
+        obs_size: int,
+        seeds: Sequence[int],
+        settings: PotentialRegressionSettings,
+        device: torch.device | str = "cpu",
+    ):
+        self._settings = settings
+        self._updates = 0
+        self._rngs = Generators(seeds, device)
+        self.moments = RunningMoments(len(seeds), device)
+        hidden, rate = settings.hidden, settings.learning_rate
+        self.learner = MeanRegression(obs_size, hidden, rate, self._rngs)
+        self.frozen = FrozenPotential(self.learner.net, len(seeds), device)
+        self.diffusion: ReturnDiffusion | None = None
+        if isinstance(settings, DiffusionPotentialSettings):
+            self.diffusion = ReturnDiffusion(
+                obs_size,
+                hidden,
+                rate,
+                self._rngs,
+                steps=settings.steps,
+                schedule=settings.schedule,
+                samples=settings.samples,
+                statistic=settings.statistic,
+            )
+            self._distilled = settings.distilled_states
+
+    def observe(self, batch: Batch) -> None:
+        """Nothing to note: learning is from replayed batches."""
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Every ``train_every`` calls one training step, every ``refresh_every`` a renewal of Φ."""
+        self._updates += 1
+        metrics: dict[str, float] = {}
+        if self._updates % self._settings.train_every == 0:
+            self.moments.see(batch.returns)
+            target = self.moments.standardise(batch.returns)
+            if self.diffusion is None:
+                metrics["shaper/potential_loss"] = float(self.learner.fit(batch.obs, target))
+            else:
+                metrics["shaper/denoising_loss"] = float(self.diffusion.fit(batch.obs, target))
+                states = batch.obs[:, : self._distilled]
+                distilled = self.learner.fit(states, self.diffusion.predict(states))
+                metrics["shaper/potential_loss"] = float(distilled)
+        if self._updates % self._settings.refresh_every == 0:
+            self.frozen.renew(self.learner.net, self.moments)
+        return metrics
+
+    def potential(self, obs: Tensor) -> Tensor:
+        """Φ (S,B) of observations (S,B,O), in units of reward, weighted, from the frozen copy."""
+        value: Tensor = self.frozen(obs)
+        return self._settings.weight * value
+
+    def shape(self, batch: Batch) -> Tensor:
+        """F = discount·Φ(s′) − Φ(s), (S,B)."""
+        after, before = self.potential(batch.next_obs), self.potential(batch.obs)
+        return per_transition(batch.discount * after - before, batch)
+
+    def _parts(self) -> dict[str, Part]:
+        parts: dict[str, Part] = {"rngs": self._rngs, "moments": self.moments, "frozen": self.frozen}
+        parts |= estimator_parts("learner", self.learner)
+        return parts if self.diffusion is None else parts | estimator_parts("diffusion", self.diffusion)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks, optimisers, moments, the frozen potential, generators, the count of updates."""
+        return pack(self._parts(), self._updates)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly there."""
+        self._updates = unpack(self._parts(), state)
+
+
+class SolverPotential:
+    """Potential-based shaping with the potential that the environment got from the optimisation model."""
+
+    preserves_optimum = True
+
+    def __init__(self, weight: float):
+        self._weight = weight
+
+    def observe(self, batch: Batch) -> None:
+        """Nothing to note."""
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Nothing to learn."""
+        return {}
+
+    def shape(self, batch: Batch) -> Tensor:
+        """F = discount·Φ(s′) − Φ(s), (S,B), Φ as it lies in the batch."""
+        return per_transition(self._weight * (batch.discount * batch.next_potential - batch.potential), batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty: nothing is learned."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+def potential_regression(
+    obs_size: int,
+    act_size: int,
+    seeds: Sequence[int],
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> LearnedPotential:
+    """Potential by regression; settings: `PotentialRegressionSettings`."""
+    return LearnedPotential(obs_size, seeds, PotentialRegressionSettings(**settings), device)
+
+
+def diffusion_potential(
+    obs_size: int,
+    act_size: int,
+    seeds: Sequence[int],
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> LearnedPotential:
+    """Potential by diffusion, the default shaper; settings: `DiffusionPotentialSettings`."""
+    return LearnedPotential(obs_size, seeds, DiffusionPotentialSettings(**settings), device)
+
+
+def solver_potential(
+    obs_size: int,
+    act_size: int,
+    seeds: Sequence[int],
+    settings: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+) -> Shaper:
+    """Potential of the optimisation model; settings: `SolverPotentialSettings`."""
+    return SolverPotential(SolverPotentialSettings(**settings).weight)
