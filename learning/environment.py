@@ -60,10 +60,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self.problem)
 
-    def take(self, index: Array) -> Pool:
+    def take(self, index: Array, engine: Engine) -> Pool:
         """The chosen instances, possibly repeated."""
-        potential = None if self.potential is None else self.potential.take(index)
-        return Pool(self.problem.take(index), self.outlook[:, index], potential)
+        potential = None if self.potential is None else self.potential.take(index, engine)
+        seen = engine.batch_inside(self.outlook[:, index], 1)
+        return Pool(self.problem.take(index, engine), seen, potential)
 
 
 def make_pool(
@@ -117,11 +118,12 @@ class World:
         if self.drawn.potential is None or self.over:
             return self.earned * 0.0
         scale = self.task.reward_scale / self.drawn.problem.money_scale
-        return self.drawn.potential.value(self.t, self.state) * scale
+        return self.drawn.potential.value(self.engine, self.t, self.state) * scale
 
     def step(self, action: Array) -> tuple[Array, Array, Outcome]:
         """One slot: reward (B,), success (B,) and what happened."""
         problem = self.drawn.problem
+        action = self.engine.batch_inside(action, 0)
         request = self.codec.decode(self.engine, problem, self.t, self.state, action)
         self.state, outcome = advance(
             self.engine, problem, self.t, self.state, request, integral=self.integral
@@ -156,7 +158,7 @@ class SchedulingEnv:
         self.runs, self.envs_per_run = runs, envs_per_run
         self._rngs = [torch.Generator(device="cpu").manual_seed(seed) for seed in seeds]
         self.pool = pool
-        self.world = World(pool.take(self._draw()), self.engine, task)
+        self.world = World(pool.take(self._draw(), self.engine), self.engine, task)
         self.obs_size, self.act_size = self.world.obs_size, self.world.act_size
 
     def _draw(self) -> Tensor:
@@ -168,7 +170,7 @@ class SchedulingEnv:
     @torch.no_grad()
     def reset(self) -> tuple[Tensor, Tensor]:
         """Fresh instances: observations (E,O) and the solver's potential (E,)."""
-        self.world.begin(self.pool.take(self._draw()))
+        self.world.begin(self.pool.take(self._draw(), self.engine))
         return self.world.observation(), self.world.potential()
 
     @torch.no_grad()
@@ -203,7 +205,7 @@ class SchedulingEnv:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where ``state_dict`` was taken."""
         self._index = state["index"]
-        self.world.begin(self.pool.take(self._index))
+        self.world.begin(self.pool.take(self._index, self.engine))
         self.world.t = int(state["t"])
         self.world.earned = state["earned"]
         self.world.state = replace(self.world.state, **state["state"])

@@ -35,7 +35,8 @@ def schedules(
     outcomes: Sequence[Outcome],
 ) -> list[Schedule]:
     """The schedules of B instances from what was asked for and done in each of their slots."""
-    row = _numpy(problem.row)
+    table = _numpy(problem.row)
+    row = np.broadcast_to(table, (len(problem), *table.shape[1:]))
     transfers = np.stack([_numpy(o.transfers) for o in outcomes], axis=-1)  # (B,I,K,J,T)
     jobs = np.stack([_numpy(o.jobs) for o in outcomes], axis=-1)  # (B,J,K,T)
     runs = [

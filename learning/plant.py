@@ -118,15 +118,15 @@ def advance(
     wanted = _within_links(e, problem, request.transfers)
     if integral:
         whole = _whole_jobs(e, wanted, at_hand)
-        full = _moved(problem, whole) > problem.link
+        full = _moved(e, problem, whole) > problem.link
         wanted = e.where(full[:, :, None, :], e.floor(wanted), whole)
     seconds, energy, revenue = _per_job(e, problem, request)
-    sent = wanted.sum(1).swapaxes(-1, -2)  # (B,J,K)
+    sent = e.sum(wanted, -3).swapaxes(-1, -2)  # (B,J,K)
 
     # what the site can carry of it
     take, give = battery_interval(e, problem, state)
-    asked_seconds = (seconds * sent).sum(-1)
-    asked_mw = (energy * sent).sum(-1) / hours + problem.idle_mw * asked_seconds / problem.per_gpu
+    asked_seconds = e.sum(seconds * sent)
+    asked_mw = e.sum(energy * sent) / hours + problem.idle_mw * asked_seconds / problem.per_gpu
     on_request = _generator_request(e, problem, request)
     heat = _Heat(problem, t, state)
     own = problem.renewable[t] + problem.import_limit + give
@@ -141,17 +141,17 @@ def advance(
     transfers = wanted * share[:, None, None, :]
     if integral:
         transfers, gpus = _whole_gpus(e, problem, wanted, transfers, share, seconds, energy, most)
-        it_mw = _it_power(problem, energy, transfers.sum(1).swapaxes(-1, -2), gpus)
+        it_mw = _it_power(e, problem, energy, e.sum(transfers, -3).swapaxes(-1, -2), gpus)
         # whole jobs may weigh too little for the generator's minimum: then it stays off, and what needs it
         kept = runs & (problem.generator_min <= it_mw + outlet)
         stays = e.real(kept | ~runs | (it_mw <= most_without), it_mw)
         runs, gpus = kept, gpus * stays
         transfers = transfers * stays[:, None, None, :]
-        jobs = transfers.sum(1).swapaxes(-1, -2)
+        jobs = e.sum(transfers, -3).swapaxes(-1, -2)
     else:
         jobs = sent * share[..., None]
         gpus = asked_seconds * share / problem.per_gpu
-    it_mw = _it_power(problem, energy, jobs, gpus)
+    it_mw = _it_power(e, problem, energy, jobs, gpus)
 
     # cooling, battery, generator, grid
     low, high = heat.cooling_interval(e, it_mw)
@@ -173,7 +173,7 @@ def advance(
     imported, exported, renewable = _merit_order(e, problem, t, rest)
 
     # what it leaves behind
-    ran = transfers.sum(-1)
+    ran = e.sum(transfers)
     left = at_hand - ran
     lost = e.positive(left - problem.recent[t][..., 0])
     generating = e.real(fuel > 1e-9, fuel)
@@ -187,9 +187,9 @@ def advance(
         restart=e.minimum(problem.startup_cost, state.restart + idle) * (1 - generating),
         peak=e.maximum(state.peak, imported),
     )
-    income = (revenue * jobs).sum((-1, -2))
-    moved = (problem.moving_cost.swapaxes(-1, -2) * transfers).sum((-1, -2, -3))
-    missed = (problem.miss_penalty * lost).sum((-1, -2))
+    income = e.sum(revenue * jobs, (-1, -2))
+    moved = e.sum(problem.moving_cost * transfers, (-1, -2, -3))
+    missed = e.sum(problem.miss_penalty * lost, (-1, -2))
     energy_cost = hours * (
         problem.import_cost[t] * imported
         - problem.export_price[t] * exported
@@ -205,7 +205,7 @@ def advance(
         )
         warmer = e.positive(after.temperature - problem.temperature_reference) * problem.thermal
         energy_cost = energy_cost + problem.terminal_heat_price * warmer
-    paid = energy_cost.sum(-1)
+    paid = e.sum(energy_cost)
     return after, Outcome(
         transfers=transfers,
         jobs=jobs,
@@ -219,7 +219,7 @@ def advance(
         discharge=discharge,
         generator=fuel,
         cooling=cooling,
-        cut_jobs=sent.sum(-1) - jobs.sum(-1),
+        cut_jobs=e.sum(sent) - e.sum(jobs),
         cut_mw=abs(request.battery - (charge - discharge)) + abs(request.generator - fuel),
         utility=income - moved - missed - paid,
         revenue=income,
@@ -269,17 +269,17 @@ def _ratio(e: Engine, most: Array, asked: Array) -> Array:
 def _within_links(e: Engine, problem: Problem, transfers: Array) -> Array:
     """Transfers along open ways, cut in proportion where a link is full."""
     wanted = transfers * problem.open
-    return wanted * _ratio(e, problem.link, _moved(problem, wanted))[:, :, None, :]
+    return wanted * _ratio(e, problem.link, _moved(e, problem, wanted))[:, :, None, :]
 
 
-def _moved(problem: Problem, transfers: Array) -> Array:
+def _moved(e: Engine, problem: Problem, transfers: Array) -> Array:
     """(B,I,J) GB."""
-    return (transfers.swapaxes(-1, -2) * problem.payload).sum(-1)
+    return e.sum(transfers * problem.payload, -2)
 
 
-def _it_power(problem: Problem, energy: Array, jobs: Array, gpus: Array) -> Array:
+def _it_power(e: Engine, problem: Problem, energy: Array, jobs: Array, gpus: Array) -> Array:
     """(B,J) MW."""
-    return (energy * jobs).sum(-1) / problem.shape.slot_hours + problem.idle_mw * gpus
+    return e.sum(energy * jobs) / problem.shape.slot_hours + problem.idle_mw * gpus
 
 
 def _generator_request(e: Engine, problem: Problem, request: Request) -> Array:
@@ -292,9 +292,9 @@ def _per_job(e: Engine, problem: Problem, request: Request) -> tuple[Array, Arra
     """GPU-seconds, MWh and USD per job, each (B,J,K)."""
     tables = (problem.seconds, problem.energy, problem.revenue)
     if request.option is not None:
-        a, b, c = (e.take_last(table, request.option) for table in tables)
+        a, b, c = (e.look_up(table, request.option) for table in tables)
     else:
-        a, b, c = ((table * request.mix).sum(-1) for table in tables)
+        a, b, c = (e.sum(table * request.mix) for table in tables)
     return a, b, c
 
 
@@ -314,9 +314,9 @@ def _merit_order(e: Engine, problem: Problem, t: int, rest: Array) -> tuple[Arra
 
 def _whole_jobs(e: Engine, wanted: Array, at_hand: Array) -> Array:
     """(B,I,K,J) whole jobs near the wanted ones: totals to the nearest, destinations by largest remainders."""
-    total = e.minimum(e.floor(wanted.sum(-1) + 0.5), at_hand)
+    total = e.minimum(e.floor(e.sum(wanted) + 0.5), at_hand)
     floor = e.floor(wanted + 1e-9)
-    missing = total - floor.sum(-1)
+    missing = total - e.sum(floor)
     order = e.rank(wanted - floor)
     return e.positive(floor + e.real(order < missing[..., None], floor))
 
@@ -334,12 +334,12 @@ def _whole_gpus(
     """Whole jobs and GPUs that fit: cut sites round down, again where whole GPUs ask for more power."""
     fits = share >= 1.0
     jobs_in = e.where(fits[:, None, None, :], wanted, e.floor(transfers + 1e-9))
-    jobs = jobs_in.sum(1).swapaxes(-1, -2)
-    gpus = e.ceil((seconds * jobs).sum(-1) / problem.per_gpu - 1e-9)
-    power = _it_power(problem, energy, jobs, gpus)
+    jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
+    gpus = e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)
+    power = _it_power(e, problem, energy, jobs, gpus)
     spare = e.positive(most - problem.idle_mw)
     again = _ratio(e, spare, power)
     over = power > most
     jobs_in = e.where(over[:, None, None, :], e.floor(jobs_in * again[:, None, None, :]), jobs_in)
-    jobs = jobs_in.sum(1).swapaxes(-1, -2)
-    return jobs_in, e.ceil((seconds * jobs).sum(-1) / problem.per_gpu - 1e-9)
+    jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
+    return jobs_in, e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)

@@ -35,16 +35,18 @@ class Potential:
     temperature: Array
     waiting: Array
 
-    def value(self, t: int, state: PlantState) -> Array:
+    def value(self, e: Engine, t: int, state: PlantState) -> Array:
         """(B,) USD."""
         more = self.energy_value[t] * (state.energy - self.energy[t])
         more = more + self.warmth_value[t] * (state.temperature - self.temperature[t])
-        queued = (self.waiting_value[t] * (state.waiting - self.waiting[t])).sum((-1, -2))
-        return self.still[t] + more.sum(-1) + queued
+        queued = e.sum(self.waiting_value[t] * (state.waiting - self.waiting[t]), (-1, -2))
+        return self.still[t] + e.sum(more) + queued
 
-    def take(self, index: Array) -> Potential:
+    def take(self, index: Array, engine: Engine) -> Potential:
         """The chosen instances."""
-        return Potential(**{f.name: getattr(self, f.name)[:, index] for f in fields(self)})
+        return Potential(
+            **{f.name: engine.batch_inside(getattr(self, f.name)[:, index], 1) for f in fields(self)}
+        )
 
     def on(self, engine: Engine) -> Potential:
         """The same numbers as the engine's arrays."""

@@ -51,7 +51,8 @@ class Problem:
 
     Series lead with (T,N) so that a slot is one view. Options are tables (N,J,K,F·C) over clock and choice (a
     pair of model and steps, by rising GPU time): ``seconds``, ``energy``, ``revenue``, ``row`` (the row in
-    ``InstanceArrays.options``, −1 where there is none), ``count`` (N,J,K,F) choices.
+    ``InstanceArrays.options``, −1 where there is none), ``count`` (N,J,K,F) choices; their first axis is 1 where
+    all instances have the same.
     """
 
     shape: Shape
@@ -67,8 +68,8 @@ class Problem:
     ceiling: Array  # (T,N,J) warmest allowed after the slot
     # classes and network
     miss_penalty: Array  # (N,1,K)
-    payload: Array  # (N,1,1,K)
-    moving_cost: Array  # (N,I,J,K) USD per job
+    payload: Array  # (N,1,K,1)
+    moving_cost: Array  # (N,I,K,J) USD per job
     link: Array  # (N,I,J) GB per slot
     open: Array  # (N,I,K,J) 1 where jobs of the origin and class may go
     home: Array  # (N,I,K,J) shares: the origin itself, or all open sites alike where it cannot
@@ -120,14 +121,16 @@ class Problem:
     def __len__(self) -> int:
         return int(self.gpus.shape[0])
 
-    def take(self, index: Array) -> Problem:
+    def take(self, index: Array, engine: Engine) -> Problem:
         """The instances of that index (N',), possibly repeated."""
         chosen: dict[str, Any] = {"shape": self.shape}
         for name in _SERIES:
-            chosen[name] = getattr(self, name)[:, index]
+            chosen[name] = engine.batch_inside(getattr(self, name)[:, index], 1)
         for field in fields(self):
-            if field.name not in chosen:
-                chosen[field.name] = getattr(self, field.name)[index]
+            if field.name in _TABLES and len(getattr(self, field.name)) == 1:
+                chosen[field.name] = getattr(self, field.name)
+            elif field.name not in chosen:
+                chosen[field.name] = engine.batch_inside(getattr(self, field.name)[index], 0)
         return Problem(**chosen)
 
 
@@ -142,6 +145,8 @@ _SERIES = (
     "outside",
     "ceiling",
 )
+
+_TABLES = ("seconds", "energy", "revenue", "row", "count")
 
 
 def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
@@ -160,7 +165,10 @@ def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
     stacked: dict[str, Any] = {}
     for name in parts[0]:
         axis = 1 if name in _SERIES else 0
-        stacked[name] = engine.asarray(np.stack([part[name] for part in parts], axis=axis))
+        values = np.stack([part[name] for part in parts], axis=axis)
+        if name in _TABLES and (values == values[:1]).all():
+            values = values[:1]
+        stacked[name] = engine.batch_inside(engine.asarray(values), axis)
     return Problem(shape=first, **stacked)
 
 
@@ -238,8 +246,8 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "outside": a.outside_c.T,
         "ceiling": safe_temperature(a)[:, 1:].T,
         "miss_penalty": a.miss_penalty[None, :],
-        "payload": a.payload_gb[None, None, :],
-        "moving_cost": a.transfer_cost[:, :, None] * a.payload_gb,
+        "payload": a.payload_gb[None, :, None],
+        "moving_cost": a.transfer_cost[:, None, :] * a.payload_gb[:, None],
         "link": np.where(np.isfinite(link), link, UNLIMITED),
         "open": open_to,
         "home": np.where(at_home.sum(axis=2, keepdims=True) > 0, at_home, spread),

@@ -19,10 +19,9 @@ Reward = Callable[[Engine, Problem, Outcome], Array]
 
 def failed_share(e: Engine, outcome: Outcome) -> Array:
     """(B,) at the worst site: jobs lost at their origin or cut at their host, over those it dealt with."""
-    failed = outcome.lost.sum(-1) + outcome.cut_jobs
-    dealt = outcome.jobs.sum(-1) + outcome.cut_jobs + outcome.lost.sum(-1)
-    share = failed / e.maximum(dealt, dealt * 0.0 + 1e-9)
-    return share.max(-1).values if e.name == "torch" else share.max(-1)
+    failed = e.sum(outcome.lost) + outcome.cut_jobs
+    dealt = e.sum(outcome.jobs) + failed
+    return e.highest(failed / (dealt + 1e-9))
 
 
 def succeeded(e: Engine, outcome: Outcome, threshold: float) -> Array:

@@ -55,13 +55,12 @@ class DirectCodec:
 def sparsemax(e: Engine, z: Array) -> Array:
     """Projection of the last axis onto the simplex (Martins and Astudillo, 2016, arXiv 1602.02068).
 
-    The threshold is the largest of (sum of the k highest − 1)/k.
+    An entry is in the support when the others exceed it by less than 1 in all; the threshold is (sum of the
+    support − 1) / its size.
     """
-    ordered = e.sorted_descending(z)
-    total, threshold = ordered[..., 0] - 1.0, ordered[..., 0] - 1.0
-    for k in range(2, z.shape[-1] + 1):
-        total = total + ordered[..., k - 1]
-        threshold = e.maximum(threshold, total / k)
+    above = e.sum(e.positive(z[..., None, :] - z[..., :, None]))
+    inside = e.real(above < 1, z)
+    threshold = (e.sum(z * inside) - 1) / e.sum(inside)
     return e.positive(z - threshold[..., None])
 
 
@@ -75,6 +74,6 @@ def _nearest(e: Engine, problem: Problem, steps: Array, clock: Array) -> Array:
     """(B,J,K) option index: nearest clock, then nearest of its choices."""
     clocks, choices = problem.shape.clocks, problem.shape.choices
     level = e.whole(e.floor((clock + 1) / 2 * (clocks - 1) + 0.5))
-    count = e.take_last(problem.count, level)
+    count = e.look_up(problem.count, level)
     choice = e.floor((steps + 1) / 2 * (count - 1) + 0.5)
     return level * choices + e.whole(choice)
