@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stepwatt.formulation import load as load
     from stepwatt.formulation import load_schedule as load_schedule
     from stepwatt.page import report as report
+    from stepwatt.policies import Seeds as Seeds
     from stepwatt.solvers import METHODS as METHODS
     from stepwatt.solvers import Explanation as Explanation
     from stepwatt.solvers import Result as Result
@@ -48,6 +49,7 @@ _HOME = {
     "Result": "solvers",
     "SCENARIOS": "data",
     "Schedule": "formulation",
+    "Seeds": "policies",
     "compare": "comparing",
     "evaluate": "formulation",
     "explain": "solvers",
@@ -70,6 +72,7 @@ __all__ = [
     "Instance",
     "Result",
     "Schedule",
+    "Seeds",
     "__version__",
     "compare",
     "data",

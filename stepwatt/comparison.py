@@ -26,7 +26,8 @@ class Entry:
     """One policy on one instance: what it decided and what the judge says of it.
 
     ``method`` is a method name, or ``schedule`` or ``callable`` for the user's own; ``bound`` (USD) is set
-    only where the method proves one for this instance; ``seconds`` is wall-clock time to the schedule.
+    only where the method proves one for this instance; ``seconds`` is wall-clock time to the schedule;
+    ``seed`` numbers the runs of a policy made several times.
     """
 
     policy: str
@@ -36,6 +37,7 @@ class Entry:
     schedule: Schedule | None
     evaluation: Evaluation | None
     bound: float | None = None
+    seed: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -73,7 +75,7 @@ class Case:
     prices: Prices | None = None
 
     def entry(self, policy: str) -> Entry:
-        """The entry of a policy."""
+        """The entry of a policy; its first run where there are several."""
         return next(entry for entry in self.entries if entry.policy == policy)
 
     def gap(self, entry: Entry) -> float:
@@ -94,15 +96,22 @@ class Case:
 class Comparison:
     """Cases with the same policies on each; made by :func:`stepwatt.compare`.
 
-    ``results`` is one row per instance and policy, ``table`` one row per policy.
+    ``results`` is one row per instance and run of a policy; ``table`` and ``statistics`` one row per policy,
+    the latter with intervals and held against the policy ``reference``.
     """
 
     cases: tuple[Case, ...]
+    reference: str
 
     @property
     def policies(self) -> list[str]:
         """Names of the policies, in the order given."""
-        return [entry.policy for entry in self.cases[0].entries]
+        return list(dict.fromkeys(entry.policy for entry in self.cases[0].entries))
+
+    @property
+    def several(self) -> bool:
+        """Whether there is anything to make statistics of: several instances or runs of a policy."""
+        return len(self.cases) > 1 or len(self.cases[0].entries) > len(self.policies)
 
     @cached_property
     def results(self) -> pd.DataFrame:
@@ -121,6 +130,7 @@ class Comparison:
                     "instance": case.instance.name or f"instance {number}",
                     "number": number,
                     "policy": entry.policy,
+                    "seed": entry.seed,
                     "method": entry.method,
                     "kind": entry.kind,
                     "status": entry.status,
@@ -133,21 +143,34 @@ class Comparison:
                     "captured_share": case.captured_share(entry),
                     "energy_cost": energy_cost(known) if known else float("nan"),
                     "seconds": entry.seconds,
+                    "seconds_per_slot": entry.seconds / case.instance.n_slots,
                     **({f"money_{k}": v for k, v in known.breakdown.items()} if known else {}),
                     **(known.metrics if known else {}),
                 }
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per policy; means over instances, with medians of utility, gap and captured share.
+        """One row per policy; means over instances and runs, with medians of utility, gap, captured share.
 
         A policy with a schedule that breaks a constraint on any instance has NaN scores: ``infeasible``
-        counts those instances and ``flag`` says what the first of them breaks. ``bound`` is the policy's own.
+        counts those schedules and ``flag`` says what the first of them breaks. ``bound`` is the policy's own.
         """
         rows = self.results.groupby("policy", sort=False)
         return pd.DataFrame([_summary(rows.get_group(policy)) for policy in self.policies]).set_index(
             "policy"
         )
+
+    @cached_property
+    def statistics(self) -> pd.DataFrame:
+        """One row per policy with 95 % intervals (columns ``_low``, ``_high``) over seeds and instances.
+
+        ``gap`` and ``captured_share`` are interquartile means, ``miss_rate`` and ``seconds_per_slot`` means;
+        ``improvement`` is the probability of a lower gap than the reference's on the same instance, and
+        ``difference`` the gap less the reference's. NaN where a score is missing (see ``table``).
+        """
+        from .comparison_statistics import statistics_table
+
+        return statistics_table(self)
 
     @property
     def strongest_planner(self) -> str | None:
@@ -155,7 +178,7 @@ class Comparison:
         return self._best(("planner",))
 
     @property
-    def reference(self) -> str | None:
+    def best_policy(self) -> str | None:
         """The policy whose schedule stands for the optimum: the best optimum, else the best of all."""
         return self._best(("optimum",)) or self._best(("planner", "ablation", "yours"))
 
@@ -171,19 +194,19 @@ class Comparison:
         report(self, path, number=number)
 
     def to_markdown(self) -> str:
-        """The table as Markdown."""
+        """The table as Markdown, and that of the statistics where there are several instances or runs."""
         from .tables import markdown
 
         return markdown(self)
 
     def to_latex(self) -> str:
-        """The table as a LaTeX ``tabular`` (needs no package)."""
+        """The tables of :meth:`to_markdown` as LaTeX ``tabular`` (needs no package)."""
         from .tables import latex
 
         return latex(self)
 
     def to_csv(self, path: str | Path) -> None:
-        """Write ``results``, one row per instance and policy, at full precision."""
+        """Write ``results``, one row per instance and run of a policy, at full precision."""
         from .files import write_text
 
         write_text(path, self.results.to_csv(index=False, lineterminator="\n"))
@@ -228,7 +251,8 @@ def _summary(rows: pd.DataFrame) -> dict[str, Any]:
         "miss_rate": mean["miss_rate"],
         "mean_quality": mean["mean_quality"],
         "seconds": rows["seconds"].mean(),
-        "instances": len(rows),
+        "instances": rows["number"].nunique(),
+        "seeds": rows["seed"].nunique(),
         "infeasible": len(flags),
         "flag": flags[0] if flags else "",
     }

@@ -27,6 +27,8 @@ class _Entry(Record):
     seconds: Finite
     bound: Finite | None
     schedule: dict[str, Any] | None
+    # files of before policies could be run several times have neither this nor a reference
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class _Case(Record):
@@ -42,6 +44,7 @@ class _File(Record):
     model_config = ConfigDict(populate_by_name=True)
 
     schema_: Literal["stepwatt.comparison/1"] = Field(alias="schema")
+    reference: str | None = None
     cases: Annotated[list[_Case], Field(min_length=1)]
 
 
@@ -49,7 +52,7 @@ def save(comparison: Comparison, path: str | Path) -> None:
     """Write the file; its folder is made where missing."""
     make_room(path)
     cases = [_case_to_dict(case) for case in comparison.cases]
-    write_json(path, {"schema": SCHEMA, "cases": cases})
+    write_json(path, {"schema": SCHEMA, "reference": comparison.reference, "cases": cases})
 
 
 def load(path: str | Path) -> Comparison:
@@ -66,9 +69,10 @@ def load(path: str | Path) -> Comparison:
             raise as_input_error(error, data) from None
         cases = tuple(_case_from_file(case, number) for number, case in enumerate(file.cases))
         _check_same_policies(cases)
+        reference = _reference(file.reference, cases)
     except InputError as error:
         raise error.in_file(str(path)) from None
-    return Comparison(cases)
+    return Comparison(cases, reference)
 
 
 def _case_to_dict(case: Case) -> dict[str, Any]:
@@ -76,6 +80,7 @@ def _case_to_dict(case: Case) -> dict[str, Any]:
     entries = [
         {
             "policy": entry.policy,
+            "seed": entry.seed,
             "method": entry.method,
             "status": entry.status,
             "seconds": entry.seconds,
@@ -108,8 +113,8 @@ def _case_from_file(case: _Case, number: int) -> Case:
         content = entry.schedule
         schedule = _located(where, lambda c=content: Schedule.from_dict(inst, c)) if content else None
         judged = evaluate(inst, schedule) if schedule else None
-        fields = (entry.policy, entry.method, entry.status, entry.seconds, schedule, judged, entry.bound)
-        entries.append(Entry(*fields))
+        named = (entry.policy, entry.method, entry.status, entry.seconds)
+        entries.append(Entry(*named, schedule, judged, entry.bound, entry.seed))
     prices = _prices(inst, case.prices, f"{at}.prices") if case.prices else None
     return Case(inst, tuple(entries), case.bound, case.bound_by, case.all_off, prices)
 
@@ -155,10 +160,21 @@ def _prices(inst: Instance, tables: dict[str, list[list[float]]], field: str) ->
 
 
 def _check_same_policies(cases: tuple[Case, ...]) -> None:
-    names = [entry.policy for entry in cases[0].entries]
-    if len(set(names)) < len(names):
-        raise InputError(field="cases[0].entries", value=names, expected="every policy once")
+    runs = [_run_name(entry) for entry in cases[0].entries]
+    if len(set(runs)) < len(runs):
+        raise InputError(field="cases[0].entries", value=runs, expected="every policy once per seed")
     for number, case in enumerate(cases):
-        given = [entry.policy for entry in case.entries]
-        if given != names:
-            raise InputError(field=f"cases[{number}].entries", value=given, expected=f"the policies {names}")
+        given = [_run_name(entry) for entry in case.entries]
+        if given != runs:
+            raise InputError(field=f"cases[{number}].entries", value=given, expected=f"the policies {runs}")
+
+
+def _run_name(entry: Entry) -> str:
+    return f"{entry.policy}[{entry.seed}]" if entry.seed else entry.policy
+
+
+def _reference(name: str | None, cases: tuple[Case, ...]) -> str:
+    names = [entry.policy for entry in cases[0].entries]
+    if name is not None and name not in names:
+        raise InputError(field="reference", value=name, expected=f"one of {', '.join(names)}")
+    return name or names[0]

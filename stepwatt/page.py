@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError
+from stepwatt.learning.statistics import LEVEL
 
 from . import figures
 from .comparison import Case, Comparison, Entry, case_of
 from .facts import instance_facts
 from .files import write_text
 from .methods import KIND_LABELS, PROVES_BOUND, method_note
-from .tables import COLUMNS, cells, headings, money, percent
+from .tables import COLUMNS, cells, headings, money, percent, statistics_cells, statistics_headings
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
@@ -49,7 +50,7 @@ def comparison_of(result: Result) -> Comparison:
         bound=result.bound if result.method in PROVES_BOUND else None,
     )
     case = case_of(result.instance, (entry,))
-    return Comparison((Case(**{**vars(case), "prices": result.prices}),))
+    return Comparison((Case(**{**vars(case), "prices": result.prices}),), entry.policy)
 
 
 def html(comparison: Comparison, number: int = 0) -> str:
@@ -58,12 +59,12 @@ def html(comparison: Comparison, number: int = 0) -> str:
     from plotly.offline import get_plotlyjs
 
     case = comparison.cases[number]
-    overview = [asdict(panel) for panel in (figures.gap_panel(comparison), figures.money_panel(comparison))]
+    overview = [asdict(panel) for panel in _overview(comparison)]
     details: list[dict[str, Any]] = [
         {
             "policy": entry.policy,
             "what": method_note(entry.method).what,
-            "facts": _entry_facts(case, entry),
+            "facts": _runs(comparison, entry) + _entry_facts(case, entry),
             "panels": [asdict(panel) for panel in _details(case, entry)],
         }
         for entry in _shown(comparison, case)
@@ -83,6 +84,7 @@ def html(comparison: Comparison, number: int = 0) -> str:
         headings=headings(),
         numeric=range(2, 2 + len(COLUMNS)),
         rows=_table(comparison),
+        statistics=_statistics(comparison) if comparison.several else None,
         notes=_notes(comparison),
         overview=overview,
         details=details,
@@ -95,6 +97,23 @@ def _script_safe(value: Any) -> str:
     """JSON that may stand inside a script element."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _overview(comparison: Comparison) -> Iterator[figures.Panel]:
+    yield figures.gap_panel(comparison)
+    if comparison.several:
+        yield figures.seeds_panel(comparison)
+        yield figures.profile_panel(comparison)
+    yield figures.money_panel(comparison)
+
+
+def _statistics(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "headings": statistics_headings(comparison),
+        "rows": statistics_cells(comparison),
+        "reference": comparison.reference,
+        "level": round(100 * LEVEL),
+    }
 
 
 def _details(case: Case, entry: Entry) -> Iterator[figures.Panel]:
@@ -114,7 +133,7 @@ def _details(case: Case, entry: Entry) -> Iterator[figures.Panel]:
 def _shown(comparison: Comparison, case: Case) -> list[Entry]:
     """Worth a closer look: the optimum, the strongest planner, the operator without a toolkit."""
     all_off = [entry.policy for entry in case.entries if entry.method == "all-off"]
-    wanted = [comparison.reference, comparison.strongest_planner, *all_off]
+    wanted = [comparison.best_policy, comparison.strongest_planner, *all_off]
     names = [name for name in dict.fromkeys(wanted) if name is not None]
     found = [case.entry(name) for name in names]
     usable = [entry for entry in found if entry.schedule is not None]
@@ -156,7 +175,7 @@ def _notes(comparison: Comparison) -> list[str]:
 
 def _headline(comparison: Comparison, case: Case) -> Iterator[tuple[str, str, str]]:
     """Number, unit and meaning of the few figures at the top."""
-    best = case.entry(comparison.reference) if comparison.reference else None
+    best = case.entry(comparison.best_policy) if comparison.best_policy else None
     if best is not None and best.evaluation is not None and best.scored:
         gap = case.gap(best)
         proof = f"at most {percent(max(gap, 0.0))} below the bound" if gap == gap else "no bound proven"
@@ -175,6 +194,12 @@ def _headline(comparison: Comparison, case: Case) -> Iterator[tuple[str, str, st
             yield percent(share), f"captured by {name}", meaning
     if case.all_off is not None:
         yield f"{money(case.all_off)} USD", "all levers off", "what an operator without this toolkit gets"
+
+
+def _runs(comparison: Comparison, entry: Entry) -> list[tuple[str, str]]:
+    """Which run of several is shown."""
+    count = sum(other.policy == entry.policy for other in comparison.cases[0].entries)
+    return [("shown", f"the first of {count} runs")] if count > 1 else []
 
 
 def _entry_facts(case: Case, entry: Entry) -> list[tuple[str, str]]:

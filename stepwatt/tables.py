@@ -1,9 +1,12 @@
-"""The comparison table as Markdown and LaTeX, and the columns that every printed table shares."""
+"""The tables of a comparison as Markdown and LaTeX, and the columns that every printed table shares."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
 
 from .comparison import Comparison
 from .methods import KIND_LABELS
@@ -60,15 +63,17 @@ def cells(comparison: Comparison) -> list[list[str]]:
         texts = [show(float(row[name])) if not math.isnan(row[name]) else "" for name, _, show in COLUMNS]
         if row["kind"] == "bound" and not math.isnan(row["bound"]):
             texts = [f"≤ {money(row['bound'])}", *[""] * (len(COLUMNS) - 2), texts[-1]]
-        flag = "" if row["kind"] == "bound" else _flag(row["flag"], row["infeasible"], row["instances"])
+        flag = "" if row["kind"] == "bound" else _flag(row)
         rows.append([str(policy), KIND_LABELS[row["kind"]], *texts, flag])
     return rows
 
 
-def _flag(flag: str, infeasible: int, instances: int) -> str:
-    if not flag or instances == 1:
-        return flag
-    return f"{flag} ({infeasible} of {instances} instances not scored)"
+def _flag(row: pd.Series[Any]) -> str:
+    runs = row["instances"] * row["seeds"]
+    if not row["flag"] or runs == 1:
+        return str(row["flag"])
+    what = "instances" if row["seeds"] == 1 else "runs"
+    return f"{row['flag']} ({row['infeasible']} of {runs} {what} not scored)"
 
 
 def headings() -> list[str]:
@@ -76,20 +81,86 @@ def headings() -> list[str]:
     return ["policy", "kind", *[heading for _, heading, _ in COLUMNS], "note"]
 
 
+def statistics_cells(comparison: Comparison) -> list[list[str]]:
+    """Rows of text of ``Comparison.statistics``, without relaxations, which decide nothing."""
+    rows = []
+    for policy, row in comparison.statistics.iterrows():
+        if row["kind"] == "bound":
+            continue
+        latency = row["seconds_per_slot"]
+        texts = [
+            str(row["seeds"]),
+            str(row["instances"]),
+            _interval(row, "gap", percent),
+            _interval(row, "captured_share", percent),
+            _interval(row, "miss_rate", share),
+            "" if math.isnan(latency) else f"{latency:.2g}",
+            _interval(row, "improvement", plain),
+            _interval(row, "difference", percent),
+        ]
+        rows.append([str(policy), *texts, _flag(row)])
+    return rows
+
+
+def statistics_headings(comparison: Comparison) -> list[str]:
+    """Headings of :func:`statistics_cells`; all but the first and the last are of numbers."""
+    reference = comparison.reference
+    return [
+        "policy",
+        "seeds",
+        "instances",
+        "gap, IQM",
+        "captured share, IQM",
+        "missed jobs",
+        "seconds per slot",
+        f"P(better than {reference})",
+        f"gap less that of {reference}",
+        "note",
+    ]
+
+
+def _interval(row: pd.Series[Any], name: str, show: Callable[[float], str]) -> str:
+    """``1.20 [1.10, 1.40] %``; blank where unknown, without brackets where nothing was sampled twice."""
+    texts = [show(float(row[column])) for column in (name, f"{name}_low", f"{name}_high")]
+    if math.isnan(row[name]):
+        return ""
+    if math.isnan(row[f"{name}_low"]):
+        return texts[0]
+    unit = " %" if texts[0].endswith(" %") else ""
+    point, low, high = (text.removesuffix(" %") for text in texts)
+    return f"{point} [{low}, {high}]{unit}"
+
+
 def markdown(comparison: Comparison) -> str:
-    """A Markdown table."""
-    rows = [[text.replace("|", "\\|") for text in row] for row in cells(comparison)]
-    ruler = ["---", "---", *["---:"] * len(COLUMNS), "---"]
-    lines = [" | ".join(row) for row in [headings(), ruler, *rows]]
+    """Markdown tables: the policies, and their statistics where there are several instances or runs."""
+    return "\n".join(_markdown(*table) for table in _tables(comparison))
+
+
+def _tables(comparison: Comparison) -> list[tuple[list[str], list[list[str]], str]]:
+    """Headings, rows, and for each column l(eft) or r(ight)."""
+    found = [(headings(), cells(comparison), "ll" + "r" * len(COLUMNS) + "l")]
+    if comparison.several:
+        names = statistics_headings(comparison)
+        found.append((names, statistics_cells(comparison), "l" + "r" * (len(names) - 2) + "l"))
+    return found
+
+
+def _markdown(names: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
+    ruler = ["---:" if side == "r" else "---" for side in sides]
+    escaped = [[text.replace("|", "\\|") for text in row] for row in [names, *rows]]
+    lines = [" | ".join(row) for row in [escaped[0], ruler, *escaped[1:]]]
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
 def latex(comparison: Comparison) -> str:
-    """A LaTeX ``tabular``."""
-    lines = [" & ".join(_tex(text) for text in row) + r" \\" for row in [headings(), *cells(comparison)]]
+    """The tables of :func:`markdown` as LaTeX ``tabular``."""
+    return "\n".join(_latex(*table) for table in _tables(comparison))
+
+
+def _latex(names: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
+    lines = [" & ".join(_tex(text) for text in row) + r" \\" for row in [names, *rows]]
     body = [lines[0], r"\hline", *lines[1:]]
-    columns = "ll" + "r" * len(COLUMNS) + "l"
-    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]) + "\n"
+    return "\n".join([rf"\begin{{tabular}}{{{sides}}}", *body, r"\end{tabular}"]) + "\n"
 
 
 _TEX = {

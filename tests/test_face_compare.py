@@ -124,7 +124,7 @@ def test_several_instances_give_means_and_medians(inst: sw.Instance, other: sw.I
 
 def test_strongest_planner_knows_no_future_and_is_feasible(comparison: sw.Comparison) -> None:
     assert comparison.strongest_planner == "greedy"
-    assert comparison.reference == "best"
+    assert comparison.best_policy == "best"
 
 
 def test_energy_cost_is_what_separates_utility_from_revenue(inst: sw.Instance, best: Result) -> None:

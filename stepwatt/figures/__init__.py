@@ -6,6 +6,8 @@ from .jobs import jobs_panel
 from .money import money_panel
 from .panel import Panel
 from .prices import prices_panel
+from .profile import profile_panel
+from .seeds import seeds_panel
 from .state import charge_panel, temperature_panel
 from .steps import clock_panel, steps_panel
 from .transfers import transfers_panel
@@ -19,6 +21,8 @@ __all__ = [
     "jobs_panel",
     "money_panel",
     "prices_panel",
+    "profile_panel",
+    "seeds_panel",
     "steps_panel",
     "temperature_panel",
     "transfers_panel",

@@ -1,4 +1,4 @@
-"""How far each policy is from the bound, one dot per instance."""
+"""How far each policy is from the bound, one dot per instance and run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..tables import percent
 from .panel import Panel, axis, colour, label, layout, numbers
 
 _WORDS = (
-    "Each dot is one instance: the distance of the policy's utility from the bound, in % of the bound. "
-    "Zero cannot be beaten. The bar is the mean. Compare a planner with other planners: those that know "
+    "{dots}he distance of the policy's utility from the bound, in % of the bound. "
+    "Zero cannot be beaten. {bar}Compare a planner with other planners: those that know "
     "the day beforehand (optimum, restricted foresight) show what is lost, not what could have been "
     "decided."
 )
@@ -48,7 +48,7 @@ def gap_panel(comparison: Comparison) -> Panel:
             }
         )
         rows = comparison.results[comparison.results["policy"].isin(mine.index)]
-        if len(comparison.cases) > 1:
+        if comparison.several:
             traces.append(
                 {
                     "type": "scatter",
@@ -71,9 +71,7 @@ def gap_panel(comparison: Comparison) -> Panel:
         xaxis=axis("gap, % of the bound", rangemode="tozero"),
         yaxis=axis(type="category", categoryorder="array", categoryarray=order, showgrid=False),
     )
-    words = (
-        _WORDS
-        if len(comparison.cases) > 1
-        else _WORDS.replace("Each dot is one instance: the", "The").replace(" The bar is the mean.", "")
-    )
+    one = "one instance" if comparison.table["seeds"].max() == 1 else "one run on one instance"
+    dots, bar = (f"Each dot is {one}: t", "The bar is the mean. ") if comparison.several else ("T", "")
+    words = _WORDS.format(dots=dots, bar=bar)
     return Panel("gaps", title, words, {"data": traces, "layout": look})

@@ -1,0 +1,70 @@
+"""The rows of ``Comparison.statistics``: policies over a test set, with their intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stepwatt.learning.statistics import (
+    Interval,
+    difference_interval,
+    iqm_interval,
+    mean_interval,
+    probability_of_improvement,
+)
+
+from .comparison import Comparison
+
+Floats = NDArray[np.float64]
+
+#: Seed of the bootstrap, so that a table comes out the same every time.
+SEED = 0
+_UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+
+
+def score_matrix(comparison: Comparison, policy: str, score: str) -> Floats | None:
+    """A column of ``results`` as (S,N), runs × instances; None where the policy lacks any of it."""
+    rows = comparison.results[comparison.results["policy"] == policy]
+    if score not in rows:
+        return None
+    found = rows.pivot(index="seed", columns="number", values=score).to_numpy(dtype=float)
+    return found if np.isfinite(found).all() else None
+
+
+def statistics_table(comparison: Comparison) -> pd.DataFrame:
+    """One row per policy; columns and meaning as in ``Comparison.statistics``."""
+    rows = [_row(comparison, policy) for policy in comparison.policies]
+    return pd.DataFrame(rows).set_index("policy")
+
+
+def _row(comparison: Comparison, policy: str) -> dict[str, Any]:
+    summary: dict[Any, Any] = comparison.table.loc[policy].to_dict()
+    scores = {name: score_matrix(comparison, policy, name) for name in ("gap", "captured_share", "miss_rate")}
+    gaps, shares, misses = scores.values()
+    against = score_matrix(comparison, comparison.reference, "gap")
+    better = difference = _UNKNOWN
+    if gaps is not None and against is not None and policy != comparison.reference:
+        better = probability_of_improvement(gaps, against, SEED)
+        difference = difference_interval(gaps, against, SEED)
+    latency = score_matrix(comparison, policy, "seconds_per_slot")
+    return {
+        "policy": policy,
+        "kind": summary["kind"],
+        "seeds": summary["seeds"],
+        "instances": summary["instances"],
+        **_columns("gap", iqm_interval(gaps, SEED) if gaps is not None else _UNKNOWN),
+        **_columns("captured_share", iqm_interval(shares, SEED) if shares is not None else _UNKNOWN),
+        **_columns("miss_rate", mean_interval(misses, SEED) if misses is not None else _UNKNOWN),
+        "seconds_per_slot": float("nan") if latency is None else float(latency.mean()),
+        **_columns("improvement", better),
+        **_columns("difference", difference),
+        "infeasible": summary["infeasible"],
+        "flag": summary["flag"],
+    }
+
+
+def _columns(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
