@@ -151,8 +151,9 @@ def probability_of_improvement(
 ) -> Interval:
     """How often a run of the policy has the lower gap than a run of the reference on the same instance.
 
-    Mean over all pairs of runs and all instances; a tie counts half. Where every pair says the same the
-    interval has no width, however few they are.
+    Mean over all pairs of runs and all instances; a tie counts half. Where the same policy wins every time
+    nothing is spread, and the interval is that of as many successes as the shortest sampled axis is long
+    (Clopper and Pearson 1934).
 
     Args:
         gaps: (S,N), less is better.
@@ -171,8 +172,14 @@ def probability_of_improvement(
         sums: Floats = np.einsum("ra,rab,rb->r", of_ours, by_pair, of_theirs, optimize=True) / won.size
         return sums
 
-    found = _interval(shares, (len(ours), *theirs.shape), rng, resamples)
-    return Interval(found.estimate, _share(found.low), _share(found.high))
+    levels = (len(ours), *theirs.shape)
+    found = _interval(shares, levels, rng, resamples)
+    low, high = _share(found.low), _share(found.high)
+    fewest = min((n for n in levels if n > 1), default=0)
+    if fewest and won.min() == won.max() != 0.5:
+        reach = ((1 - LEVEL) / 2) ** (1 / fewest)
+        low, high = (reach, 1.0) if won.min() == 1.0 else (0.0, 1.0 - reach)
+    return Interval(found.estimate, low, high)
 
 
 def performance_profile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,11 @@ def _row(comparison: Comparison, policy: str) -> dict[str, Any]:
         "kind": summary["kind"],
         "seeds": summary["seeds"],
         "instances": summary["instances"],
-        **_columns("gap", iqm_interval(gaps, SEED) if gaps is not None else _UNKNOWN),
-        **_columns("captured_share", iqm_interval(shares, SEED) if shares is not None else _UNKNOWN),
-        **_columns("miss_rate", mean_interval(misses, SEED) if misses is not None else _UNKNOWN),
+        **_columns("gap", iqm_interval(gaps, SEED) if gaps is not None else _UNKNOWN, least=0.0),
+        **_columns(
+            "captured_share", iqm_interval(shares, SEED) if shares is not None else _UNKNOWN, most=1.0
+        ),
+        **_columns("miss_rate", mean_interval(misses, SEED) if misses is not None else _UNKNOWN, 0.0, 1.0),
         "seconds_per_slot": float("nan") if latency is None else float(latency.mean()),
         **_columns("improvement", better),
         **_columns("difference", difference),
@@ -66,5 +69,11 @@ def _row(comparison: Comparison, policy: str) -> dict[str, Any]:
     }
 
 
-def _columns(name: str, interval: Interval) -> dict[str, float]:
-    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+def _columns(
+    name: str, interval: Interval, least: float = -math.inf, most: float = math.inf
+) -> dict[str, float]:
+    """Three columns; what no policy can have is cut off the interval, which covers no less without it."""
+    point = interval.estimate
+    low = np.maximum(interval.low, min(least, point))
+    high = np.minimum(interval.high, max(most, point))
+    return {name: point, f"{name}_low": float(low), f"{name}_high": float(high)}

@@ -95,7 +95,7 @@ def statistics_cells(comparison: Comparison) -> list[list[str]]:
             _interval(row, "captured_share", percent),
             _interval(row, "miss_rate", share),
             "" if math.isnan(latency) else f"{latency:.2g}",
-            _interval(row, "improvement", plain),
+            _interval(row, "improvement", "{:.2f}".format),
             _interval(row, "difference", percent),
         ]
         rows.append([str(policy), *texts, _flag(row)])

@@ -123,8 +123,17 @@ def test_statistics_are_those_of_the_score_matrix(comparison: sw.Comparison) -> 
     assert mine is not None
     row = comparison.statistics.loc["mine"]
     interval = iqm_interval(mine, 0)
-    assert tuple(row[["gap", "gap_low", "gap_high"]]) == (interval.estimate, interval.low, interval.high)
+    assert tuple(row[["gap", "gap_high"]]) == (interval.estimate, interval.high)
+    assert row["gap_low"] == max(0.0, interval.low)
     assert row["miss_rate"] == pytest.approx(comparison.table.at["mine", "miss_rate"])
+
+
+def test_intervals_end_where_no_policy_can_be(comparison: sw.Comparison) -> None:
+    table = comparison.statistics.drop(index="lp")
+    assert (table["gap_low"] >= 0).all()
+    assert (table["captured_share_high"] <= 1).all()
+    assert table["miss_rate_low"].between(0, 1).all()
+    assert table["miss_rate_high"].between(0, 1).all()
 
 
 def test_reference_is_the_first_policy_unless_named(

@@ -90,6 +90,13 @@ def test_improvement_counts_pairs_of_runs_and_halves_ties() -> None:
     assert probability_of_improvement(ours, reference, 0).estimate == pytest.approx((3 + 3) / 8)
 
 
+def test_winning_every_time_is_no_proof_where_times_are_few() -> None:
+    won = probability_of_improvement(np.zeros((10, 3)), np.ones((1, 3)), 0)
+    assert ends(won) == pytest.approx((1.0, 0.025 ** (1 / 3), 1.0))
+    lost = probability_of_improvement(np.ones((4, 1)), np.zeros((8, 1)), 0)
+    assert ends(lost) == pytest.approx((0.0, 0.0, 1 - 0.025 ** (1 / 4)))
+
+
 def test_profile_counts_runs_at_or_below() -> None:
     found = performance_profile([[0.1, 0.2], [0.3, 0.4]], [0.0, 0.1, 0.25, 1.0], 0)
     assert list(found.share) == [0.0, 0.25, 0.5, 1.0]
