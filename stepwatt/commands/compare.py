@@ -28,6 +28,10 @@ def compare(
         ),
     ] = None,
     bound: Annotated[str, typer.Option(help="Method that proves the bound where no policy does.")] = "oracle",
+    reference: Annotated[
+        str | None,
+        typer.Option(help="Policy that the statistics hold the others against. Default: the first one."),
+    ] = None,
     gap: Gap = 1e-4,
     time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
@@ -36,9 +40,14 @@ def compare(
         list[Path] | None,
         typer.Option(help="Yesterday's instance, for forecasts; one per instance, in order."),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Instances in work at a time. Seconds measured with several are longer.")
+    ] = 1,
     out: Annotated[
         list[Path] | None,
-        typer.Option(help="File to write; the ending chooses: .html .md .tex .csv .json. Repeatable."),
+        typer.Option(
+            help="File to write; the ending chooses: .html .md .tex .csv .statistics.csv .json. Repeatable."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +60,7 @@ def compare(
     from ..comparing import compare as run
     from ..console import print_json, print_table, tell, working
     from ..files import make_room
-    from ..tables import COLUMNS, cells, headings
+    from ..tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
 
     targets = out or []
     for path in targets:
@@ -70,11 +79,13 @@ def compare(
             loaded,
             policies,
             bound=bound,
+            reference=reference,
             gap=gap,
             time_limit=time_limit,
             seed=seed,
             look_ahead_hours=look_ahead,
             history=past,
+            workers=workers,
             progress=progress,
         ),
     )
@@ -84,6 +95,11 @@ def compare(
         print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
         return
     print_table(headings(), cells(comparison), right=range(2, 2 + len(COLUMNS)))
+    if comparison.several:
+        names = statistics_headings(comparison)
+        # intervals under their estimates, or the table is too wide for most terminals
+        rows = [[text.replace(" [", "\n[") for text in row] for row in statistics_cells(comparison)]
+        print_table(names, rows, right=range(1, len(names) - 1))
     for path in targets:
         tell(f"wrote {path}")
 
@@ -106,6 +122,8 @@ def as_plain(comparison: Comparison) -> dict[str, Any]:
     """The tables of a comparison as plain values."""
     return {
         "table": comparison.table.reset_index().to_dict(orient="records"),
+        "reference": comparison.reference,
+        "statistics": comparison.statistics.reset_index().to_dict(orient="records"),
         "results": comparison.results.to_dict(orient="records"),
     }
 
@@ -125,8 +143,14 @@ def _writer(path: Path) -> Any:
         ".md": lambda comparison, path: write_text(path, comparison.to_markdown()),
         ".tex": lambda comparison, path: write_text(path, comparison.to_latex()),
         ".csv": lambda comparison, path: comparison.to_csv(path),
+        ".statistics.csv": lambda comparison, path: write_text(
+            path, comparison.statistics.to_csv(lineterminator="\n")
+        ),
         ".json": lambda comparison, path: comparison.save(path),
     }
-    if path.suffix not in writers:
+    ending = "".join(path.suffixes[-2:])
+    if ending not in writers:
+        ending = path.suffix
+    if ending not in writers:
         raise InputError(field="--out", value=str(path), expected="a name ending in " + " ".join(writers))
-    return writers[path.suffix]
+    return writers[ending]
