@@ -103,7 +103,7 @@ class AdditiveShaper:
         self.targets.see(target)
         self.rewards.see(batch.reward)
         loss = self.estimator.fit(_condition(batch), self.targets.standardise(target))
-        return {"shaper/loss": float(loss), "shaper/weight": self._weight()}
+        return {"loss": float(loss), "weight": self._weight()}
 
     def shape(self, batch: Batch) -> Tensor:
         """(S,B) the weighted prediction of each transition."""

@@ -1,4 +1,4 @@
-"""Shaping by potentials: F = discount·Φ(s′) − Φ(s), which leaves the optimal policy as it is (Ng et al. 1999).
+"""Shaping by potentials: F = discount·Φ(s′) − Φ(s), which keeps the optimal policy (Ng et al. 1999).
 
 The batch's discount is γⁿ and 0 where the episode ended, so Φ counts as 0 at the end of the horizon and
 steps of any length telescope: over an episode the discounted F sum to −Φ(s₀), whatever was done.
@@ -142,12 +142,12 @@ class LearnedPotential:
             self.moments.see(batch.returns)
             target = self.moments.standardise(batch.returns)
             if self.diffusion is None:
-                metrics["shaper/potential_loss"] = float(self.learner.fit(batch.obs, target))
+                metrics["potential_loss"] = float(self.learner.fit(batch.obs, target))
             else:
-                metrics["shaper/denoising_loss"] = float(self.diffusion.fit(batch.obs, target))
+                metrics["denoising_loss"] = float(self.diffusion.fit(batch.obs, target))
                 states = batch.obs[:, : self._distilled]
                 distilled = self.learner.fit(states, self.diffusion.predict(states))
-                metrics["shaper/potential_loss"] = float(distilled)
+                metrics["potential_loss"] = float(distilled)
         if self._updates % self._settings.refresh_every == 0:
             self.frozen.renew(self.learner.net, self.moments)
         return metrics

@@ -140,11 +140,11 @@ class RewardAgent:
             return {}
         runs = len(self._rngs)
         return {
-            "shaper/critic_loss": float(critic_loss.detach()) / (2 * runs),
-            "shaper/entropy": -float(density.detach().mean()),
-            "shaper/temperature": float(heat.mean()),
-            "shaper/weight": self._weight(),
-            "shaper/signal_ratio": float(self.signal_ratio(batch).mean()),
+            "critic_loss": float(critic_loss.detach()) / (2 * runs),
+            "entropy": -float(density.detach().mean()),
+            "temperature": float(heat.mean()),
+            "weight": self._weight(),
+            "signal_ratio": float(self.signal_ratio(batch).mean()),
         }
 
     @torch.no_grad()
