@@ -7,6 +7,7 @@ from collections.abc import Callable
 from stepwatt.formulation import InputError, Instance
 
 from .ablations import ABLATIONS, ablation
+from .distributed import distributed
 from .oracle import oracle
 from .relaxation import lp
 from .result import Result
@@ -38,6 +39,7 @@ METHODS: dict[str, Method] = {
     "rolling": rolling,
     **{name: ablation(name) for name in ABLATIONS},
     "random": random,
+    "distributed": distributed,
 }
 
 

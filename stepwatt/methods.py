@@ -17,7 +17,7 @@ KIND_LABELS: dict[Kind, str] = {
 }
 
 #: Methods whose bound holds for the instance itself. The others may prove one for a restricted problem only.
-PROVES_BOUND = ("oracle", "pyomo", "conic", "lp")
+PROVES_BOUND = ("oracle", "pyomo", "conic", "lp", "distributed")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ _NOTES = {
     "all-off": Method(
         "planner",
         "what an operator without this toolkit does: local, 30 steps, one clock, no battery, at once",
+    ),
+    "distributed": Method(
+        "optimum", "the optimum as providers reach it by trading jobs at prices, each with its own data only"
     ),
     "random": Method("planner", "random choices within the rules"),
 }

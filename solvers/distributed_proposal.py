@@ -1,0 +1,84 @@
+"""What a provider proposes: its best trade at the prices, held near the trade it is asked for.
+
+The quadratic term that holds it makes the answer move a little when prices move a little, where the plain
+linear problem would jump from nothing to everything. Solved by Clarabel's interior-point method.
+"""
+
+from __future__ import annotations
+
+import clarabel
+import numpy as np
+from numpy.typing import NDArray
+
+from .distributed_asp import Asp
+from .highs import SolverError, scaling_of
+
+Floats = NDArray[np.float64]
+
+_TOLERANCE = 1e-6
+_JOBS = ("transfers", "runs", "lost", "waiting", "sent", "hosted")
+_JOB_ROWS = ("waiting_balance", "assignment")
+
+
+class Proposer:
+    """The quadratic problem of one provider, written down once.
+
+    Args:
+        asp: the provider.
+        stiffness: USD per job², what straying from the trade asked for costs (half of it times jobs²).
+    """
+
+    def __init__(self, asp: Asp, stiffness: float) -> None:
+        from scipy.sparse import diags_array, eye_array, vstack
+
+        self._asp, self._stiffness = asp, stiffness
+        p = asp.problem
+        scale = scaling_of(p)
+        self._column, row = scale.column.copy(), scale.row.copy()
+        largest = float(p.upper[p.columns["runs"].ids].max(initial=1.0))
+        jobs = float(2.0 ** np.round(np.log2(max(largest / 8, 1.0))))
+        for name in _JOBS:
+            self._column[p.columns[name].ids] = jobs
+        for name in _JOB_ROWS:
+            row[p.rows[name].ids] = 1 / jobs
+        self._money = scale.objective
+        matrix = (diags_array(row) @ p.matrix @ diags_array(self._column)).tocsr()
+        lower, upper = p.row_lower * row, p.row_upper * row
+        equal = lower == upper
+        above, below = ~equal & np.isfinite(upper), ~equal & np.isfinite(lower)
+        box = eye_array(len(p.cost), format="csr")
+        least, most = p.lower / self._column, p.upper / self._column
+        # a box without inside would leave an interior-point method no inside either
+        fixed = least == most
+        parts = [matrix[equal], box[fixed], matrix[above], -matrix[below], box[~fixed], -box[~fixed]]
+        sides = [upper[equal], most[fixed], upper[above], -lower[below], most[~fixed], -least[~fixed]]
+        self._matrix, self._sides = vstack(parts).tocsc(), np.concatenate(sides)
+        settled = int(equal.sum()) + int(fixed.sum())
+        self._cones = [clarabel.ZeroConeT(settled), clarabel.NonnegativeConeT(len(self._sides) - settled)]
+        traded = np.zeros(len(p.cost))
+        traded[p.ids("sent", "hosted")] = stiffness
+        self._curvature = diags_array(traded * self._column**2 * self._money).tocsc()
+
+    def propose(self, prices: Floats, asked: Floats) -> Floats:
+        """(J,K,T) net jobs that are best at the prices when straying from ``asked`` costs something.
+
+        Raises:
+            SolverError: Clarabel found no answer.
+        """
+        asp = self._asp
+        cost = asp.priced(prices).cost.copy()
+        columns = asp.problem.columns
+        cost[columns["sent"].ids] += self._stiffness * asked[asp.host, asp.sent_class]
+        cost[columns["hosted"].ids] -= self._stiffness * asked[asp.place, asp.hosted_class]
+        settings = clarabel.DefaultSettings()
+        settings.verbose = False
+        settings.max_threads = 1
+        settings.tol_gap_rel = settings.tol_gap_abs = settings.tol_feas = _TOLERANCE
+        linear = -cost * self._column * self._money
+        answer = clarabel.DefaultSolver(
+            self._curvature, linear, self._matrix, self._sides, self._cones, settings
+        ).solve()
+        if str(answer.status) not in ("Solved", "AlmostSolved"):
+            raise SolverError(f"provider {asp.place} has no proposal: Clarabel ends with {answer.status}")
+        x = np.array(answer.x) * self._column
+        return asp.net(np.clip(x, asp.problem.lower, asp.problem.upper))
