@@ -1,6 +1,8 @@
 """Oracle, bounds, rolling horizon and rules: from an instance to a judged schedule."""
 
+from .accounts import Accounts, accounts
 from .batch import BatchError, solve_each, solve_many
+from .distributed import Distribution, distribute
 from .explain import explain
 from .explanation import Explanation
 from .highs import SolverError
@@ -11,7 +13,9 @@ from .settings import Progress, Settings
 
 __all__ = [
     "METHODS",
+    "Accounts",
     "BatchError",
+    "Distribution",
     "Explanation",
     "Prices",
     "Progress",
@@ -20,6 +24,8 @@ __all__ = [
     "Settings",
     "SolverError",
     "Status",
+    "accounts",
+    "distribute",
     "explain",
     "relative_gap",
     "solve",

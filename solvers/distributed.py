@@ -154,13 +154,14 @@ def _settle(exchange: Exchange, settings: Settings) -> tuple[Lots, tuple[OwnPlan
             confirmed.append(confirm(asp, lots.sent[asp.place], home))
             post.send("confirmation", confirmed[-1].sent)
         trade = Lots(np.array([one.sent for one in confirmed]))
-        plans = []
+        plans, worth = [], 0.0
         for asp, one in zip(asps, confirmed, strict=True):
             post.send("lots", trade.hosted[asp.place])
             plans.append(own_plan(asp, one.kept, trade.hosted[asp.place], alone))
+            earned = plans[-1].evaluation.utility - transfer_cost(asp, one.sent)
+            post.send("worth", earned)
             post.send("delivery", plans[-1].hosted, plans[-1].hosted_revenue)
-        worth = sum(plan.evaluation.utility for plan in plans) - sum(map(transfer_cost, asps, trade.sent))
-        post.send("worth", *(plan.evaluation.utility for plan in plans))
+            worth += earned
         if best is None or worth > best[0]:
             best = worth, trade, tuple(plans)
     assert best is not None

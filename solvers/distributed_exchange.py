@@ -94,8 +94,9 @@ class Exchange:
         for asp in self.asps:
             sent, hosted = lots.sent[asp.place], lots.hosted[asp.place]
             self.post.send("lots", sent, hosted)
-            total += asp.worth(sent, hosted)
-            self.post.send("worth", total)
+            worth = asp.worth(sent, hosted)
+            self.post.send("worth", worth)
+            total += worth
         if total > self.worth:
             self.worth, self.lots = total, lots
 

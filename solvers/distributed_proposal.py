@@ -6,7 +6,7 @@ linear problem would jump from nothing to everything. Solved by Clarabel's inter
 
 from __future__ import annotations
 
-import clarabel
+import clarabel  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,0 +1,1 @@
+"""The price exchange between providers, beside the central optimum."""
