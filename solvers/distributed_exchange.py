@@ -61,19 +61,19 @@ class Exchange:
         for net in answers:
             self.post.send("proposal", net)
         self._market = Market(opening, answers)
-        self._proposers = [Proposer(asp, self._market.stiffness) for asp in self.asps]
+        self._proposers = [Proposer(asp) for asp in self.asps]
         self._judge_lots()
         self._note(answers)
 
     def ask(self) -> None:
         """One more round."""
-        prices, asked = self._market.prices, self._market.asked()
+        prices, asked, stiffness = self._market.prices, self._market.asked(), self._market.stiffness
         self.post.send("prices", prices)
-        self._profits(prices)
+        self._profits(self._market.average)
         proposals = []
         for asp, proposer in zip(self.asps, self._proposers, strict=True):
-            self.post.send("asked", asked[asp.place])
-            proposals.append(proposer.propose(prices, asked[asp.place]))
+            self.post.send("asked", asked[asp.place], stiffness)
+            proposals.append(proposer.propose(prices, asked[asp.place], stiffness))
             self.post.send("proposal", proposals[-1])
         self._judge_lots()
         self._note(proposals)

@@ -25,13 +25,12 @@ class Proposer:
 
     Args:
         asp: the provider.
-        stiffness: USD per job², what straying from the trade asked for costs (half of it times jobs²).
     """
 
-    def __init__(self, asp: Asp, stiffness: float) -> None:
+    def __init__(self, asp: Asp) -> None:
         from scipy.sparse import diags_array, eye_array, vstack
 
-        self._asp, self._stiffness = asp, stiffness
+        self._asp = asp
         p = asp.problem
         scale = scaling_of(p)
         self._column, row = scale.column.copy(), scale.row.copy()
@@ -56,11 +55,13 @@ class Proposer:
         settled = int(equal.sum()) + int(fixed.sum())
         self._cones = [clarabel.ZeroConeT(settled), clarabel.NonnegativeConeT(len(self._sides) - settled)]
         traded = np.zeros(len(p.cost))
-        traded[p.ids("sent", "hosted")] = stiffness
+        traded[p.ids("sent", "hosted")] = 1.0
         self._curvature = diags_array(traded * self._column**2 * self._money).tocsc()
 
-    def propose(self, prices: Floats, asked: Floats) -> Floats:
-        """(J,K,T) net jobs that are best at the prices when straying from ``asked`` costs something.
+    def propose(self, prices: Floats, asked: Floats, stiffness: float) -> Floats:
+        """(J,K,T) net jobs that are best at the prices when straying from ``asked`` costs something:
+
+        half the ``stiffness`` (USD per job²) times the square of the jobs astray, good by good.
 
         Raises:
             SolverError: Clarabel found no answer.
@@ -68,15 +69,15 @@ class Proposer:
         asp = self._asp
         cost = asp.priced(prices).cost.copy()
         columns = asp.problem.columns
-        cost[columns["sent"].ids] += self._stiffness * asked[asp.host, asp.sent_class]
-        cost[columns["hosted"].ids] -= self._stiffness * asked[asp.place, asp.hosted_class]
+        cost[columns["sent"].ids] += stiffness * asked[asp.host, asp.sent_class]
+        cost[columns["hosted"].ids] -= stiffness * asked[asp.place, asp.hosted_class]
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         settings.max_threads = 1
         settings.tol_gap_rel = settings.tol_gap_abs = settings.tol_feas = _TOLERANCE
         linear = -cost * self._column * self._money
         answer = clarabel.DefaultSolver(
-            self._curvature, linear, self._matrix, self._sides, self._cones, settings
+            stiffness * self._curvature, linear, self._matrix, self._sides, self._cones, settings
         ).solve()
         if str(answer.status) not in ("Solved", "AlmostSolved"):
             raise SolverError(f"provider {asp.place} has no proposal: Clarabel ends with {answer.status}")

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 #: Price move (share of the mean opening price) that answers an imbalance of the mean opening volume.
-_STIFFNESS = 0.5
+_STIFFNESS = 0.7
 #: Over-relaxation: how far past a proposal the next question goes.
 _RELAXATION = 1.7
+#: How much the average of prices leans to the latest ones: the larger, the more.
+_MEMORY = 8.0
 #: Share of every lot left out, for the tolerance of the proposals' solver.
 _SPARE = 1e-4
 #: Jobs that a whole job may lack, for the same reason.
@@ -60,7 +62,8 @@ class Market:
     """
 
     def __init__(self, opening: Floats, answers: Sequence[Floats]) -> None:
-        self.prices = opening
+        self.prices = self.average = opening
+        self._tables = 0
         volume = float(np.abs(np.array(answers)).mean()) * len(answers) / 2
         price = float(np.abs(opening).mean())
         self.stiffness = _STIFFNESS * (price or 1.0) / (volume or 1.0)
@@ -77,6 +80,9 @@ class Market:
         self._held = _RELAXATION * offered + (1 - _RELAXATION) * self.asked()
         self._imbalance = self._held.mean(axis=0)
         self.prices = self.prices - self.stiffness * self._imbalance
+        self._tables += 1
+        share = _MEMORY / (_MEMORY + self._tables)
+        self.average = (1 - share) * self.average + share * self.prices
         return lots_of(offered)
 
 

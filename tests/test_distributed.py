@@ -300,7 +300,8 @@ def test_proposals_stay_near_the_trade_asked_for(example: Instance) -> None:
     asp = providers(example)[0]
     prices, asked = np.zeros(asp.shape), np.zeros(asp.shape)
     prices[asp.host, asp.sent_class] = 1e-4
-    loose, stiff = (Proposer(asp, stiffness).propose(prices, asked) for stiffness in (1e-12, 1.0))
+    proposer = Proposer(asp)
+    loose, stiff = (proposer.propose(prices, asked, stiffness) for stiffness in (1e-12, 1.0))
     assert np.abs(stiff).sum() < 1e-2 * np.abs(loose).sum()
 
 
