@@ -16,6 +16,7 @@ import pytest
 
 import stepwatt as sw
 from stepwatt import figures
+from stepwatt.cli import run
 from stepwatt.comparison_statistics import score_matrix
 from stepwatt.learning.statistics import iqm, iqm_interval
 from stepwatt.page import html
@@ -326,3 +327,49 @@ def test_bad_arguments_are_named(instances: list[sw.Instance], given: dict[str, 
 def test_seeds_without_runs_are_refused() -> None:
     with pytest.raises(sw.InputError, match=r"Seeds\.runs"):
         sw.Seeds([])
+
+
+# ---------------------------------------------------------------- command line
+
+
+@pytest.fixture
+def inside(instances: list[sw.Instance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two instance files, entered."""
+    for number, inst in enumerate(instances[:2]):
+        inst.save(tmp_path / f"day{number}.json")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_command_prints_and_writes_the_statistics(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [
+        "compare",
+        "day0.json",
+        "day1.json",
+        "--policy",
+        "all-off",
+        "--policy",
+        "greedy",
+        "--bound",
+        "lp",
+    ]
+    options = ["--reference", "all-off", "--workers", "2", "--out", "c.statistics.csv", "--out", "c.csv"]
+    assert run([*given, *options]) == 0
+    assert "P(better" in capsys.readouterr().out
+    assert list(pd.read_csv(inside / "c.statistics.csv")["policy"]) == ["all-off", "greedy"]
+    assert len(pd.read_csv(inside / "c.csv")) == 4
+    assert run([*given, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["reference"] == "all-off"
+    assert [row["policy"] for row in told["statistics"]] == ["all-off", "greedy"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--reference", "nobody"], "reference = 'nobody'"), (["--workers", "0"], "workers = 0")],
+)
+def test_bad_options_are_one_line(
+    inside: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compare", "day0.json", "day1.json", "--policy", "greedy", *options]) == 2
+    assert message in capsys.readouterr().err
