@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,10 @@ from stepwatt.solvers.distributed_proposal import Proposer
 from stepwatt.solvers.distributed_settlement import confirm
 from stepwatt.solvers.market import Lots, Market, imbalance_of, lots_of
 from stepwatt.solvers.relaxation import solve_relaxation
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import benchmarks.distributed.__main__ as benchmark
 
 Floats = NDArray[np.float64]
 
@@ -420,3 +427,24 @@ def test_the_command_line_knows_the_method(tmp_path: Any, capsys: pytest.Capture
     assert "distributed" in capsys.readouterr().out
     assert run(["compare", str(path), "--policy", "oracle", "--policy", "distributed"]) == 0
     assert "distributed" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------- the benchmark
+
+
+def test_the_benchmark_measures_a_case_once_and_finds_no_contradiction(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ["--only", "example-1", "--out", str(tmp_path)]
+    assert benchmark.main(wanted) == 0
+    file = tmp_path / "example-1.json"
+    measured = file.read_text()
+    record = json.loads(measured)
+    assert record["rounds"] <= TARGET_ROUNDS
+    assert record["bound"] >= record["central_utility"]
+    assert benchmark.main(wanted) == 0
+    assert file.read_text() == measured
+    file.write_text(json.dumps(record | {"bound": record["central_utility"] - 1.0}))
+    assert benchmark.main(wanted) == 1
+    assert "VOID: example-1" in capsys.readouterr().out
+    assert "| example-1 |" in benchmark.report({"example-1": record})

@@ -101,5 +101,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         found.append(("jobs missed", percent(judged.metrics["miss_rate"])))
         found.append(("mean quality", f"{judged.metrics['mean_quality']:.3f}"))
         found.append(("site energy", f"{judged.metrics['energy_mwh']:.3f} MWh"))
+    if result.message:
+        found.append(("note", result.message))
     found.append(("seconds", f"{result.seconds.total:.2f} (build {result.seconds.build:.2f})"))
     return found
