@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from .agents import Agent, OffPolicyAgent
+from .agents.ppo import PPO
 from .cloning import Demonstrations
 from .logs import Means
 from .networks import generators, uniform
 from .replay import Replay
+from .rollout import RolloutMemory, pick
 from .settings import TrainingSettings
 from .shapers.protocol import Shaper
 from .transitions import Batch, Step
@@ -139,3 +141,71 @@ class OffPolicyLearner:
         for rng, saved in zip(self.rngs, state["rngs"], strict=True):
             rng.set_state(saved)
         self.collected, self.updates = state["collected"], state["updates"]
+
+
+class OnPolicyLearner:
+    """Updates after every full rollout; the shaper acts on the rollout before advantages are computed."""
+
+    def __init__(
+        self,
+        agent: PPO,
+        settings: TrainingSettings,
+        device: torch.device,
+        demonstrations: Demonstrations | None,
+    ):
+        self.agent = agent
+        self.settings, self.demonstrations = settings, demonstrations
+        self.memory = RolloutMemory(agent.settings.rollout_slots, settings.gamma)
+        self.rngs = generators(seeds_for("learner", settings.seeds), device)
+        self.shaper_rngs = generators(seeds_for("minibatches", settings.seeds), device)
+        self.updates = 0
+
+    def act(self, obs: Tensor) -> Tensor:
+        """The agent's action."""
+        return self.agent.act(obs)
+
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
+        """Into the rollout."""
+        self.memory.add(obs, act, potential, step)
+
+    def learn(self, shaper: Shaper | None, means: Means) -> None:
+        """Once a rollout is full: one pass of the shaper over it, then all passes of the agent."""
+        if not self.memory.full:
+            return
+        rollout = self.memory.take()
+        if shaper is not None:
+            for picks in self._minibatches(rollout.batch.reward.shape[1]):
+                means.add_numbers("shaper", shaper.update(pick(rollout.batch, picks)))
+        rollout = rollout.with_batch(shaped(rollout.batch, shaper))
+        guide = None
+        if self.demonstrations is not None:
+            rounds = self.agent.settings.epochs * self.agent.settings.minibatches
+            guide = self.demonstrations.sample(rounds * self.settings.batch_size, self.rngs)
+        for metrics in self.agent.update(rollout, guide):
+            means.add(metrics)
+            self.updates += 1
+
+    def _minibatches(self, samples: int) -> Sequence[Tensor]:
+        order = torch.stack(
+            [torch.randperm(samples, generator=rng, device=rng.device) for rng in self.shaper_rngs]
+        )
+        return torch.split(order, self.settings.batch_size, dim=1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Agent, unfinished rollout, generators and counter."""
+        return {
+            "agent": self.agent.state_dict(),
+            "memory": self.memory.state_dict(),
+            "rngs": [rng.get_state() for rng in self.rngs],
+            "shaper_rngs": [rng.get_state() for rng in self.shaper_rngs],
+            "updates": self.updates,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        self.agent.load_state_dict(state["agent"])
+        self.memory.load_state_dict(state["memory"])
+        for rngs, name in ((self.rngs, "rngs"), (self.shaper_rngs, "shaper_rngs")):
+            for rng, saved in zip(rngs, state[name], strict=True):
+                rng.set_state(saved)
+        self.updates = state["updates"]

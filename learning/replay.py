@@ -22,7 +22,7 @@ def fresh_batch(obs: Tensor, act: Tensor, potential: Tensor, step: Step, gamma: 
     runs, envs = obs.shape[:2]
 
     def by_run(values: Tensor) -> Tensor:
-        return values.reshape(runs, envs, *values.shape[1:])
+        return values.to(torch.float32).reshape(runs, envs, *values.shape[1:])
 
     reward = by_run(step.reward)
     return Batch(
@@ -30,11 +30,11 @@ def fresh_batch(obs: Tensor, act: Tensor, potential: Tensor, step: Step, gamma: 
         act=act,
         reward=reward,
         next_obs=by_run(step.final_obs),
-        discount=gamma * (~by_run(step.terminated)).to(reward.dtype),
+        discount=gamma * by_run(~step.terminated),
         returns=torch.full_like(reward, torch.nan),
         potential=by_run(potential),
         next_potential=by_run(step.potential),
-        success=by_run(step.success).to(reward.dtype),
+        success=by_run(step.success),
     )
 
 

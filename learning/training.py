@@ -18,9 +18,10 @@ from torch import Tensor
 from ..formulation import InputError
 from .agents import AGENTS, Agent
 from .agents.policy import Policy
+from .agents.ppo import PPO
 from .checkpoints import load_checkpoint, save_checkpoint
 from .cloning import Demonstrations
-from .learners import Learner, OffPolicyLearner, seeds_for
+from .learners import Learner, OffPolicyLearner, OnPolicyLearner, seeds_for
 from .logs import Means, Metrics, TrainingLog, per_run
 from .options import plain
 from .replay import fresh_batch
@@ -145,6 +146,8 @@ def train_agent(
 def _build_learner(
     agent: Any, settings: TrainingSettings, env: BatchedEnv, demonstrations: Demonstrations | None
 ) -> Learner:
+    if isinstance(agent, PPO):
+        return OnPolicyLearner(agent, settings, env.device, demonstrations)
     return OffPolicyLearner(agent, settings, env.obs_size, env.act_size, env.device, demonstrations)
 
 

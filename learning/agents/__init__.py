@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..options import Options
+from .ddpg import DDPGSettings
+from .ppo import PPO, PPOSettings
 from .protocol import Agent, OffPolicyAgent
 from .sac import SAC, SACSettings
+from .td3 import TD3, TD3Settings
 
 
 class AgentKind(NamedTuple):
@@ -17,6 +20,11 @@ class AgentKind(NamedTuple):
     build: Callable[..., Any]
 
 
-AGENTS: dict[str, AgentKind] = {"sac": AgentKind(SACSettings, SAC)}
+AGENTS: dict[str, AgentKind] = {
+    "sac": AgentKind(SACSettings, SAC),
+    "td3": AgentKind(TD3Settings, TD3),
+    "ddpg": AgentKind(DDPGSettings, TD3),
+    "ppo": AgentKind(PPOSettings, PPO),
+}
 
 __all__ = ["AGENTS", "Agent", "AgentKind", "OffPolicyAgent"]

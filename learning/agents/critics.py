@@ -33,6 +33,11 @@ class Critics(nn.Module):
         pair = torch.cat((obs, act), -1)
         return [net(pair).squeeze(-1) for net in self.nets]
 
+    def first(self, obs: Tensor, act: Tensor) -> Tensor:
+        """(S,B) the first network's value."""
+        value: Tensor = self.nets[0](torch.cat((obs, act), -1))
+        return value.squeeze(-1)
+
     def least(self, obs: Tensor, act: Tensor) -> Tensor:
         """(S,B) the smaller value of the two, or the only one."""
         values = self(obs, act)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..networks import generators, normal
 from ..options import Options, option
@@ -17,6 +17,7 @@ from ..transitions import Batch
 from .critics import Critics, follow, squared_error
 from .descent import descend
 from .policy import Policy, cloning_loss, squash
+from .states import restore, state_of
 
 
 @dataclass(frozen=True)
@@ -145,28 +146,24 @@ class SAC:
         """The deterministic policy: the trained one of all runs, or a copy of one run's (S = 1)."""
         return self.actor if run is None else self.actor.one_run(run)
 
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "actor": self.actor,
+            "critics": self.critics,
+            "target_critics": self.target_critics,
+            "actor_optimizer": self.actor_optimizer,
+            "critic_optimizer": self.critic_optimizer,
+            "temperature_optimizer": self.temperature_optimizer,
+        }
+
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on exactly here."""
-        return {
-            "actor": self.actor.state_dict(),
-            "critics": self.critics.state_dict(),
-            "target_critics": self.target_critics.state_dict(),
-            "log_temperature": self.log_temperature.detach(),
-            "actor_optimizer": self.actor_optimizer.state_dict(),
-            "critic_optimizer": self.critic_optimizer.state_dict(),
-            "temperature_optimizer": self.temperature_optimizer.state_dict(),
-            "rngs": [rng.get_state() for rng in self.rngs],
-            "updates": self.updates,
-        }
+        own = {"log_temperature": self.log_temperature.detach(), "updates": self.updates}
+        return {**state_of(self._parts(), self.rngs), **own}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where ``state_dict`` was taken."""
-        for name in ("actor", "critics", "target_critics"):
-            getattr(self, name).load_state_dict(state[name])
-        for name in ("actor_optimizer", "critic_optimizer", "temperature_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
+        restore(self._parts(), self.rngs, state)
         with torch.no_grad():
             self.log_temperature.copy_(state["log_temperature"])
-        for rng, saved in zip(self.rngs, state["rngs"], strict=True):
-            rng.set_state(saved)
         self.updates = state["updates"]

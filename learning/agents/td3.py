@@ -1,0 +1,141 @@
+"""Twin delayed deterministic policy gradient (Fujimoto et al. 2018, arXiv 1802.09477)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..networks import generators, normal
+from ..options import Options, option
+from ..transitions import Batch
+from .critics import Critics, follow, squared_error
+from .descent import descend
+from .policy import Policy, cloning_loss
+from .states import restore, state_of
+
+
+@dataclass(frozen=True)
+class TD3Settings(Options):
+    """What can be set of TD3."""
+
+    hidden: tuple[int, ...] = option((128, 128), low=1)
+    """Width of each hidden layer, policy and critics alike."""
+    actor_rate: float = option(3e-4, above=0)
+    """Learning rate of the policy."""
+    critic_rate: float = option(1e-3, above=0)
+    """Learning rate of the critics."""
+    exploration: float = option(0.1, low=0)
+    """Standard deviation of the noise added to actions while collecting."""
+    critics: int = option(2, low=1, high=2)
+    """Action values per run; of two, targets use the smaller."""
+    policy_delay: int = option(2, low=1)
+    """Critic updates per update of the policy."""
+    target_noise: float = option(0.2, low=0)
+    """Standard deviation of the noise on the next action in a target."""
+    target_noise_limit: float = option(0.5, low=0)
+    """Largest noise there."""
+    last_gain: float = option(0.01, low=0)
+    """Size of the policy's last layer in the beginning; small starts at the action 0."""
+    target_rate: float = option(0.005, above=0, high=1)
+    """Share by which the target networks follow in each update."""
+    cloning_weight: float = option(0.0, low=0)
+    """Weight of the distance to demonstrations in the policy's loss."""
+    cloning_updates: int = option(10_000, low=1)
+    """Updates over which that weight falls linearly to 0."""
+
+
+def critic_target(batch: Batch, next_value: Tensor) -> Tensor:
+    """(S,B) reward + discount · value of the next action."""
+    return batch.reward + batch.discount * next_value
+
+
+class TD3:
+    """S runs of TD3 side by side; run s draws from ``seeds[s]`` alone."""
+
+    def __init__(
+        self,
+        settings: TD3Settings,
+        obs_size: int,
+        act_size: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+    ):
+        self.settings = settings
+        self.rngs = generators(seeds, device)
+        self.actor = Policy(obs_size, act_size, settings.hidden, self.rngs, last_gain=settings.last_gain)
+        self.critics = Critics(obs_size, act_size, settings.hidden, self.rngs, settings.critics)
+        self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
+        self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)
+        self.updates = 0
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), settings.actor_rate, fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), settings.critic_rate, fused=True)
+
+    @torch.no_grad()
+    def act(self, obs: Tensor, deterministic: bool = False) -> Tensor:
+        """(S,N,O) → (S,N,A) in [-1,1], with noise unless ``deterministic``."""
+        action: Tensor = self.actor(obs)
+        if deterministic:
+            return action
+        noise = normal(action.shape[1:], self.rngs)
+        return (action + self.settings.exploration * noise).clamp(-1, 1)
+
+    def update(self, batch: Batch, demonstrations: tuple[Tensor, Tensor] | None = None) -> dict[str, Tensor]:
+        """One step of the critics and, every ``policy_delay`` times, of policy and targets; metrics (S,).
+
+        ``demonstrations`` are observations (S,B',O) with the actions (S,B',A) to stay close to.
+        """
+        settings = self.settings
+        if self.updates == 0:
+            # the policy may have been cloned since it was built
+            self.target_actor.load_state_dict(self.actor.state_dict())
+        with torch.no_grad():
+            next_act = self.target_actor(batch.next_obs)
+            if settings.target_noise > 0:
+                noise = settings.target_noise * normal(next_act.shape[1:], self.rngs)
+                limit = settings.target_noise_limit
+                next_act = (next_act + noise.clamp(-limit, limit)).clamp(-1, 1)
+            target = critic_target(batch, self.target_critics.least(batch.next_obs, next_act))
+        of_critics = squared_error(self.critics(batch.obs, batch.act), target)
+        descend(self.critic_optimizer, of_critics)
+        metrics = {"critic_loss": of_critics.detach(), "target": target.mean(-1)}
+        self.updates += 1
+        if self.updates % settings.policy_delay == 0:
+            of_actor = -self.critics.first(batch.obs, self.actor(batch.obs)).mean(-1)
+            metrics["actor_loss"] = of_actor.detach()
+            weight = settings.cloning_weight * max(0.0, 1 - self.updates / settings.cloning_updates)
+            if demonstrations is not None and weight > 0:
+                of_cloning = cloning_loss(self.actor, *demonstrations)
+                metrics["cloning_loss"] = of_cloning.detach()
+                of_actor = of_actor + weight * of_cloning
+            descend(self.actor_optimizer, of_actor)
+            follow(self.target_critics, self.critics, settings.target_rate)
+            follow(self.target_actor, self.actor, settings.target_rate)
+        return metrics
+
+    def policy(self, run: int | None = None) -> Policy:
+        """The deterministic policy: the trained one of all runs, or a copy of one run's (S = 1)."""
+        return self.actor if run is None else self.actor.one_run(run)
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "actor": self.actor,
+            "critics": self.critics,
+            "target_actor": self.target_actor,
+            "target_critics": self.target_critics,
+            "actor_optimizer": self.actor_optimizer,
+            "critic_optimizer": self.critic_optimizer,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on exactly here."""
+        return {**state_of(self._parts(), self.rngs), "updates": self.updates}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        restore(self._parts(), self.rngs, state)
+        self.updates = state["updates"]
