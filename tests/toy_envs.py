@@ -54,8 +54,8 @@ class Bandit:
 class Chain:
     """Three steps: the first two pay for low actions, the last one for the sum of all three.
 
-    Step i < 2 pays −0.8·aᵢ − 1.6·aᵢ², the last −1.6·a₂² + 2·(a₀ + a₁ + a₂). Undiscounted, the best actions are
-    0.375, 0.375 and 0.625 with a return of 1.075; who looks one step ahead only begins with −0.25. The
+    Step i < 2 pays −0.8·aᵢ − 1.6·aᵢ², the last −1.6·a₂² + 2·(a₀ + a₁ + a₂). Undiscounted, the best actions
+    are 0.375, 0.375 and 0.625 with a return of 1.075; who looks one step ahead only begins with −0.25. The
     observation is time (one of three) and the sum so far. ``truncate`` ends episodes by truncation.
     """
 
