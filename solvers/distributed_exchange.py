@@ -79,6 +79,13 @@ class Exchange:
         self._note(proposals)
         self._latest = self._market.clear(proposals)
 
+    def tighten(self, *, gap: float, seconds: float) -> None:
+        """Ask once more for the best profits at the best prices, of whole jobs now, each for some seconds."""
+        profits = [asp.whole_profit(self.prices, gap=gap, seconds=seconds) for asp in self.asps]
+        for profit in profits:
+            self.post.send("profit", profit)
+        self.bound = min(self.bound, sum(profits))
+
     def _profits(self, prices: Floats) -> list[Floats]:
         """Ask for the best profits, whose sum is a bound; the answers' net jobs, (J,K,T) each."""
         profits, answers = zip(*(asp.response(prices) for asp in self.asps), strict=True)

@@ -153,13 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of results")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/distributed.md")
     asked = parser.parse_args(arguments)
+    code = _code()
     asked.out.mkdir(parents=True, exist_ok=True)
     records: dict[str, dict[str, Any]] = {}
     for name, (make, gap) in cases().items():
         path = asked.out / (name.replace(", ", "_").replace(" ", "_") + ".json")
         wanted = asked.only in name and (not asked.quick or name.startswith("example"))
         if wanted and not path.exists():
-            record = {"case": name, **measure(make, gap), "code": _code(), "date": f"{date.today()}"}
+            record = {"case": name, **measure(make, gap), "code": code, "date": f"{date.today()}"}
             path.write_text(json.dumps(record, indent=1) + "\n")
         if path.exists():
             records[name] = json.loads(path.read_text())
