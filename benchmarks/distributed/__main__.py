@@ -30,6 +30,8 @@ RESULTS = Path(__file__).resolve().parent / "results"
 DOCS = ROOT / "docs" / "distributed.md"
 MARKS = ("<!-- distributed: begin -->", "<!-- distributed: end -->")
 DAYS = ("2018-01-20", "2018-03-28", "2018-06-12", "2018-09-14", "2018-12-12")
+#: Cases whose accounts are shown.
+SHOWN = ("jemas 2018-06-12, 288 slots", "example-5")
 TARGET_GAP, TARGET_ROUNDS = 5e-3, 50
 
 Case = tuple[Callable[[], Instance], float]
@@ -115,6 +117,8 @@ def report(records: dict[str, dict[str, Any]]) -> str:
     ]
     met = [r for r in records.values() if r["gap_asked"] == TARGET_GAP]
     reached = sum(r["gap"] <= TARGET_GAP and r["rounds"] <= TARGET_ROUNDS and r["feasible"] for r in met)
+    worst = max(0.0, -min(r["least_gain"] for r in records.values()))
+    happy = sum(r["least_gain"] >= 0 for r in records.values())
     ends = sorted({(r["code"], r["date"]) for r in records.values()})
     return "\n\n".join(
         [
@@ -124,10 +128,25 @@ def report(records: dict[str, dict[str, Any]]) -> str:
             + "; ".join(f"code {code}, {day}" for code, day in ends)
             + "; other work ran on the same cores, so seconds are on the high side).",
             f"Certified within {TARGET_GAP:.1%} in at most {TARGET_ROUNDS} rounds: {reached} of {len(met)} "
-            f"cases, {max(r['rounds'] for r in met)} rounds at most.",
+            f"cases, {max(r['rounds'] for r in met)} rounds at most. Nobody worse off than alone: {happy} of "
+            f"{len(records)} cases; the largest loss is {worst:.2g} USD.",
             table(head, rows),
+            *(
+                text
+                for name in SHOWN
+                if name in records
+                for text in (f"Accounts of {name}, in USD:", _books(records[name]["accounts"]))
+            ),
         ]
     )
+
+
+def _books(rows: dict[str, dict[str, float]]) -> str:
+    """The accounts of one case, with the sum over providers."""
+    columns = list(next(iter(rows.values())))
+    total = {column: sum(row[column] for row in rows.values()) for column in columns}
+    lines = (rows | {"all": total}).items()
+    return table(["provider", *columns], [[name, *(f"{row[c]:.2f}" for c in columns)] for name, row in lines])
 
 
 def _processor() -> str:
