@@ -139,7 +139,7 @@ class OffPolicyLearner:
         self.agent.load_state_dict(state["agent"])
         self.replay.load_state_dict(state["replay"])
         for rng, saved in zip(self.rngs, state["rngs"], strict=True):
-            rng.set_state(saved)
+            rng.set_state(saved.cpu())
         self.collected, self.updates = state["collected"], state["updates"]
 
 
@@ -207,5 +207,5 @@ class OnPolicyLearner:
         self.memory.load_state_dict(state["memory"])
         for rngs, name in ((self.rngs, "rngs"), (self.shaper_rngs, "shaper_rngs")):
             for rng, saved in zip(rngs, state[name], strict=True):
-                rng.set_state(saved)
+                rng.set_state(saved.cpu())
         self.updates = state["updates"]

@@ -196,4 +196,4 @@ class Replay:
             column[: self.filled] = state["columns"][name]
         self.episode_length.copy_(state["episode_length"])
         for rng, saved in zip(self.rngs, state["rngs"], strict=True):
-            rng.set_state(saved)
+            rng.set_state(saved.cpu())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,6 +33,15 @@ CHECKPOINT, LOG, SETTINGS = "checkpoint.pt", "log.jsonl", "settings.json"
 
 Evaluate = Callable[[Policy], Mapping[str, Tensor]]
 Progress = Callable[[dict[str, float], Metrics], None]
+
+
+@runtime_checkable
+class AsksForPolicy(Protocol):
+    """A shaper that must know what the learner would do next."""
+
+    def bind(self, policy: Policy) -> None:
+        """Take the deterministic policy of all runs, which goes on being trained."""
+        ...
 
 
 @dataclass
@@ -104,6 +113,7 @@ def train_agent(
         raise InputError(field="folder", value=None, expected="the folder of the checkpoint to resume from")
     agent = build_agent(settings, env) if agent is None else agent
     learner = _build_learner(agent, settings, env, demonstrations)
+    _bind(shaper, agent.policy())
     training = _Training(env, settings, learner, shaper)
     log = None
     if folder is not None:
@@ -149,6 +159,11 @@ def _build_learner(
     if isinstance(agent, PPO):
         return OnPolicyLearner(agent, settings, env.device, demonstrations)
     return OffPolicyLearner(agent, settings, env.obs_size, env.act_size, env.device, demonstrations)
+
+
+def _bind(shaper: object, policy: Policy) -> None:
+    if isinstance(shaper, AsksForPolicy):
+        shaper.bind(policy)
 
 
 def _passed(before: int, now: int, every: int) -> bool:

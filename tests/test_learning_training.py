@@ -24,6 +24,7 @@ from stepwatt.learning.checkpoints import load_checkpoint
 from stepwatt.learning.logs import read_log
 from stepwatt.learning.options import plain
 from stepwatt.learning.settings import TrainingSettings, read_settings, settings_of
+from stepwatt.learning.shapers import SHAPERS, Shaper
 from stepwatt.learning.training import CHECKPOINT, LOG, SETTINGS, TrainingOutcome, train_agent
 from stepwatt.learning.transitions import Batch
 
@@ -295,3 +296,20 @@ def test_words_win_over_the_file(tmp_path: Path) -> None:
     assert plain(settings)["agent"]["hidden"] == [8]
     assert plain(settings)["agent"]["exploration"] == 0.0
     assert settings.gamma == 1.0
+
+
+@pytest.mark.parametrize("algo", ["sac", "td3", "ppo"])
+@pytest.mark.parametrize("name", SHAPERS)
+def test_every_shaper_trains_with_every_agent_and_resumes_exactly(
+    name: str, algo: str, tmp_path: Path
+) -> None:
+    settings = small(algo, "env_steps=120", f"shaper={name}")
+    half = replace(settings, env_steps=60)
+
+    def shaper() -> Shaper:
+        return SHAPERS[name](1, 1, settings.seeds, settings.shaping)
+
+    whole = train_agent(regulator(settings), settings, shaper=shaper())
+    train_agent(regulator(half), half, shaper=shaper(), folder=tmp_path)
+    rest = train_agent(regulator(settings), settings, shaper=shaper(), folder=tmp_path, resume=True)
+    assert_same(weights(rest), weights(whole))
