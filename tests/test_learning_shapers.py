@@ -17,7 +17,7 @@ from stepwatt.learning.networks import generators, normal
 from stepwatt.learning.shapers import SHAPERS, Shaper
 from stepwatt.learning.shapers.parts import RunningMoments, per_transition
 from stepwatt.learning.shapers.potential import LearnedPotential, diffusion_potential
-from stepwatt.learning.shapers.reward_agent import RewardAgent, jemas, reward_agent
+from stepwatt.learning.shapers.reward_agents import RewardAgent, jemas, reward_agent
 from stepwatt.learning.shapers.success import SuccessRate, SuccessRateSettings
 from stepwatt.learning.transitions import Batch
 
@@ -134,8 +134,8 @@ def test_a_rearranged_batch_gets_the_rearranged_signal(name: str) -> None:
 def test_the_signal_of_a_transition_depends_on_no_other_of_the_batch(name: str) -> None:
     shaper = trained(name, **DETERMINISTIC.get(name, {}))
     batch, other = transitions(99), transitions(98)
-    mixed = Batch(**{n: torch.cat([v[:, :4], getattr(other, n)[:, 4:]], 1) for n, v in vars(batch).items()})
-    torch.testing.assert_close(shaper.shape(mixed)[:, :4], shaper.shape(batch)[:, :4], rtol=1e-4, atol=1e-5)
+    mixed = Batch(**{n: torch.cat([getattr(other, n)[:, :4], v[:, 4:]], 1) for n, v in vars(batch).items()})
+    torch.testing.assert_close(shaper.shape(mixed)[:, 4:], shaper.shape(batch)[:, 4:], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -16,7 +16,7 @@ from .additive import diffusion, regression
 from .controls import constant, none, placebo
 from .potential import diffusion_potential, potential_regression, solver_potential
 from .protocol import Shaper
-from .reward_agent import jemas, reward_agent
+from .reward_agents import jemas, reward_agent
 from .success import success_rate
 
 

@@ -46,8 +46,8 @@ class DiffusionPotentialSettings(PotentialRegressionSettings):
     """W, the diffusion steps of a chain."""
     schedule: ScheduleName = "cosine"
     """Noise schedule: ``vp`` or ``cosine``."""
-    samples: int = 8
-    """K, the samples per state of which the statistic is taken."""
+    samples: int = 4
+    """K, the samples per state of which the statistic is taken; outer quantiles want more (16)."""
     statistic: Statistic = "mean"
     """What of the distribution becomes the potential: ``mean`` or a quantile (``q10`` … ``q90``)."""
     distilled_states: int = 32
