@@ -2,7 +2,8 @@
 
 Slot by slot: what each queue sends follows the rounded cumulative plan (so errors do not add up), goes where
 the plan sends it, and is generated with the plan's options; where whole jobs do not fit into the GPU time or
-power of a site, jobs move to faster or thriftier options at the least loss; what still does not fit waits.
+power of a site, jobs move to faster or thriftier options at the least loss. What still does not fit waits, or
+runs at another site if it would be lost. Moves of one or two jobs then use the room that rounding has left.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _SLACK = 1e-9
+
+#: Moves that polish one site in one slot, and the least gain of one as a share of the best job's profit.
+_POLISHES, _WORTH = 60, 1e-4
 
 
 @dataclass(frozen=True)
@@ -47,29 +51,31 @@ def round_jobs(a: InstanceArrays, plan: Plan) -> tuple[Floats, Floats, Floats]:
     sites = [_Site(a, j) for j in range(len(a.sites))]
     link_gb = a.link_gb_per_hour * a.slot_hours
     limited = np.argwhere(np.isfinite(link_gb))
+    served = a.served()
     for t in range(a.n_slots):
         ready = arrived[:, :, t] - sent - lost
         target = np.clip(planned[:, :, t] - sent, 0.0, ready)
         moving = _split(plan.transfers[:, :, :, t], target)
         for i, j in limited:
             _keep_link(moving[i], j, i, a, link_gb[i, j])
+        stranded = np.zeros_like(sent)
         for site in sites:
             j = site.index
             coming = moving[:, j, :].sum(axis=0)
             if not coming.any():
                 continue
-            fitted, gpus = site.fit(
-                coming,
-                plan.runs[site.rows, t],
-                plan.profit[site.rows, t],
-                gpus_on[j, t],
-                plan.it_limit_mw[j, t],
-            )
+            fitted, gpus = site.fit(coming, *_asked(plan, site, t), gpus_on[j, t])
             gpus_on[j, t] = gpus
             runs[site.rows, t] = fitted
             for k, surplus in enumerate(coming - site.per_class(fitted)):
                 if surplus > 0:
-                    _send_back(moving[:, j, k], surplus)
+                    stranded[:, k] += _send_back(moving[:, j, k], surplus)
+        losing = np.minimum(stranded, due[:, :, t] - lost - sent - moving.sum(axis=1))
+        for i, k in np.argwhere(losing > _SLACK):
+            ways = [site for site in sites if a.transfer_allowed[i, site.index] and served[site.index, k]]
+            for _ in range(int(losing[i, k] + _SLACK)):
+                if not _elsewhere(a, plan, t, i, k, ways, moving, runs, gpus_on, link_gb):
+                    break
         transfers[:, :, :, t] = moving
         sent += moving.sum(axis=1)
         lost = np.maximum(lost, due[:, :, t] - sent)
@@ -114,13 +120,55 @@ def _keep_link(moving: Floats, j: int, i: int, a: InstanceArrays, capacity: floa
             moving[i, k] += count
 
 
-def _send_back(moving: Floats, surplus: float) -> None:
-    """Leave jobs of one site and class waiting, the largest senders first."""
+def _send_back(moving: Floats, surplus: float) -> Floats:
+    """Leave jobs of one site and class waiting, the largest senders first; whose they are."""
+    before = moving.copy()
     while surplus > 0:
         i = int(np.argmax(moving))
         count = min(surplus, moving[i])
         moving[i] -= count
         surplus -= count
+    return before - moving
+
+
+def _asked(plan: Plan, site: _Site, t: int) -> tuple[Floats, Floats, float]:
+    """What the plan runs at a site, what jobs are worth there, and the power they may draw."""
+    return plan.runs[site.rows, t], plan.profit[site.rows, t], float(plan.it_limit_mw[site.index, t])
+
+
+def _elsewhere(
+    a: InstanceArrays,
+    plan: Plan,
+    t: int,
+    i: int,
+    k: int,
+    ways: list[_Site],
+    moving: Floats,
+    runs: Floats,
+    gpus_on: Floats,
+    link_gb: Floats,
+) -> bool:
+    """Run a job that would be lost at the site where it does the least harm; whether that beats losing it."""
+    least, chosen = -float(a.miss_penalty[k]), None
+    for site in ways:
+        j, rows = site.index, site.rows
+        if a.payload_gb @ moving[i, j] + a.payload_gb[k] > link_gb[i, j] + _SLACK:
+            continue
+        coming = moving[:, j, :].sum(axis=0)
+        coming[k] += 1
+        fitted, gpus = site.fit(coming, *_asked(plan, site, t), gpus_on[j, t])
+        if (site.per_class(fitted) < coming).any():
+            continue
+        gain = plan.profit[rows, t] @ (fitted - runs[rows, t])
+        gain -= a.transfer_cost[i, j] * a.payload_gb[k]
+        if gain > least:
+            least, chosen = gain, (site, fitted, gpus)
+    if chosen is None:
+        return False
+    site, fitted, gpus = chosen
+    moving[i, site.index, k] += 1
+    runs[site.rows, t], gpus_on[site.index, t] = fitted, gpus
+    return True
 
 
 def _room(capacity: float) -> float:
@@ -143,28 +191,80 @@ class _Site:
         self.idle_mw = float(a.gpu_idle_mw[index])
         self.gpus = float(a.gpus[index])
         same = self.classes[:, None] == self.classes[None, :]
-        self.saved_seconds = np.where(same, self.seconds[:, None] - self.seconds[None, :], -1.0)
-        self.saved_mw = np.where(same, self.it_mw[:, None] - self.it_mw[None, :], -1.0)
+        self.one, self.other = np.nonzero(same & ~np.eye(len(self.rows), dtype=bool))
+        self.longer = self.seconds[self.other] - self.seconds[self.one]
+        self.stronger = self.it_mw[self.other] - self.it_mw[self.one]
 
     def per_class(self, runs: Floats) -> Floats:
         return np.bincount(self.classes, weights=runs, minlength=self.n_classes).astype(float)
 
     def fit(
-        self, coming: Floats, planned: Floats, profit: Floats, gpus: float, it_limit: float
+        self, coming: Floats, planned: Floats, profit: Floats, it_limit: float, gpus: float
     ) -> tuple[Floats, float]:
         """Whole runs of as many of the coming jobs as fit, and the GPUs they need."""
         runs = self._by_remainder(coming, planned, profit)
-        self._swap(runs, profit, self.seconds, self.saved_seconds, gpus * self.per_gpu)
-        needed = float(np.ceil(self.seconds @ runs / self.per_gpu - 1e-12))
-        gpus = max(gpus, min(needed, self.gpus)) if runs.any() else gpus
-        self._shed(runs, profit, self.seconds, gpus * self.per_gpu)
-        if np.isfinite(it_limit):
-            power = it_limit - self.idle_mw * gpus
-            self._swap(runs, profit, self.it_mw, self.saved_mw, power)
-            self._swap(runs, profit, self.seconds, self.saved_seconds, gpus * self.per_gpu)
-            self._shed(runs, profit, self.it_mw, power)
-            self._shed(runs, profit, self.seconds, gpus * self.per_gpu)
+        for _ in range(2):
+            seconds, power = gpus * self.per_gpu, it_limit - self.idle_mw * gpus
+            self._squeeze(runs, profit, seconds, power)
+            needed = min(float(np.ceil(self.seconds @ runs / self.per_gpu - 1e-12)), self.gpus)
+            if needed <= gpus or not runs.any():
+                break
+            gpus = needed
+        seconds, power = gpus * self.per_gpu, it_limit - self.idle_mw * gpus
+        self._shed(runs, profit, self.it_mw, power)
+        self._shed(runs, profit, self.seconds, seconds)
+        self._polish(runs, profit, seconds, power)
         return runs, gpus
+
+    def _squeeze(self, runs: Floats, profit: Floats, seconds: float, power: float) -> None:
+        """Move jobs to shorter or thriftier options until both capacities hold, at the least loss."""
+        loss = profit[self.one] - profit[self.other]
+        unit = np.array([self.seconds.max(initial=1e-12), self.it_mw.max(initial=1e-12)])
+        more = np.stack([self.longer, self.stronger]) / unit[:, None]
+        slack = np.array([_room(seconds), _room(power)]) / unit
+        while True:
+            over = np.array([self.seconds @ runs - seconds, self.it_mw @ runs - power]) / unit
+            if (over <= slack).all():
+                return
+            over = np.maximum(over, 0.0)[:, None]
+            eased = (over - np.maximum(over + more, 0.0)).sum(axis=0)
+            useful = (eased > 1e-9) & (runs[self.one] >= 1)
+            if not useful.any():
+                return
+            rate = np.where(useful, loss, np.inf) / np.where(useful, eased, 1.0)
+            way = int(np.argmin(rate))
+            # as many at once as ease as much each
+            saved = -more[:, way]
+            whole = over[:, 0] / np.where(saved > 0, saved, 1.0)
+            count = np.floor(whole[(saved > 0) & (over[:, 0] > 0)].min())
+            if (saved < 0).any():
+                count = 1.0
+            count = min(runs[self.one[way]], max(1.0, count))
+            runs[self.one[way]] -= count
+            runs[self.other[way]] += count
+
+    def _polish(self, runs: Floats, profit: Floats, seconds: float, power: float) -> None:
+        """Move one or two jobs at a time to other options as long as that earns more and still fits."""
+        gain = profit[self.other] - profit[self.one]
+        least = _WORTH * float(np.abs(profit).max(initial=0.0))
+        for _ in range(_POLISHES):
+            room = seconds - self.seconds @ runs, power - self.it_mw @ runs
+            ways = np.flatnonzero(runs[self.one] >= 1)
+            longer, stronger, better = self.longer[ways], self.stronger[ways], gain[ways]
+            # the way that changes nothing makes single moves pairs
+            longer, stronger, better = (np.append(v, 0.0) for v in (longer, stronger, better))
+            fits = longer[:, None] + longer <= room[0]
+            fits &= stronger[:, None] + stronger <= room[1]
+            alone = np.append(np.where(runs[self.one[ways]] < 2, self.one[ways], -1), -2)
+            fits &= (alone[:, None] != alone) | (alone < 0)
+            total = np.where(fits, better[:, None] + better, 0.0)
+            first, second = divmod(int(np.argmax(total)), len(total))
+            if total[first, second] <= least:
+                return
+            for way in (first, second):
+                if way < len(ways):
+                    runs[self.one[ways[way]]] -= 1
+                    runs[self.other[ways[way]]] += 1
 
     def _by_remainder(self, coming: Floats, planned: Floats, profit: Floats) -> Floats:
         runs = np.floor(planned + _SLACK)
@@ -191,27 +291,6 @@ class _Site:
                 remainder[worst] += step
                 rest += step
         return runs
-
-    def _swap(self, runs: Floats, profit: Floats, use: Floats, saved: Floats, capacity: float) -> None:
-        """Move jobs to options that use less until the capacity holds, at the least loss per unit saved."""
-        over = use @ runs - capacity
-        if over <= _room(capacity):
-            return
-        loss = profit[:, None] - profit[None, :]
-        rate = np.where(saved > 1e-12, loss / np.maximum(saved, 1e-12), np.inf)
-        while over > _room(capacity):
-            rates = np.where((runs > 0)[:, None], rate, np.inf)
-            # what overshoots the need gives away more than its rate says
-            rates = np.where(saved > over, loss / over, rates) if np.isfinite(rates).any() else rates
-            rates = np.where((runs > 0)[:, None] & (saved > 1e-12), rates, np.inf)
-            flat = int(np.argmin(rates))
-            slow, fast = divmod(flat, len(runs))
-            if not np.isfinite(rates[slow, fast]):
-                return
-            count = min(runs[slow], max(1.0, np.floor(over / saved[slow, fast])))
-            runs[slow] -= count
-            runs[fast] += count
-            over -= count * saved[slow, fast]
 
     def _shed(self, runs: Floats, profit: Floats, use: Floats, capacity: float) -> None:
         """Drop jobs, the least profit per unit used first, until the capacity holds."""

@@ -211,8 +211,13 @@ class Search:
         for length in _WINDOWS:
             if length > 1 and length > n_slots:
                 break
-            for first, end in windows_of(n_slots, length):
-                left = _WINDOW_SECONDS if stop is None else min(_WINDOW_SECONDS, stop - time.perf_counter())
+            windows = list(windows_of(n_slots, length))
+            for done, (first, end) in enumerate(windows):
+                # no window takes more than twice its share, so that the last ones get theirs
+                share = 2 / (len(windows) - done)
+                left = _WINDOW_SECONDS
+                if stop is not None:
+                    left = min(left, (stop - time.perf_counter()) * share)
                 if left <= 0:
                     break
                 target = 0.3 * self.settings.gap * abs(self.bound) * (end - first) / n_slots

@@ -184,6 +184,53 @@ def test_a_queue_behind_its_plan_goes_the_way_of_the_plan() -> None:
     assert schedule.transfers[0, :, 0, 1].tolist() == [0, 9]
 
 
+def test_a_job_that_would_be_lost_runs_elsewhere() -> None:
+    """One GPU runs 100 jobs of 36 s an hour: of 101 that the plan runs at a, one moves to b."""
+    a = tiny.instance(
+        {"a": tiny.site([0.0]), "b": tiny.site([0.0])},
+        {"a": [101], "b": [0]},
+        steps={10: 1.0},
+        seconds_per_step=3.6,
+        mwh_per_step=0.0,
+    ).arrays()
+    transfers = np.zeros((2, 2, 1, 1))
+    transfers[0, 0] = 101.0
+    one = np.ones((2, 1))
+    plan = Plan(transfers, np.array([[101.0], [0.0]]), one, one, np.full((2, 1), np.inf))
+    schedule = rounded(a, plan)
+    assert schedule.transfers[0, :, 0, 0].tolist() == [100, 1]
+    assert schedule.runs[:, 0].tolist() == [100, 1]
+
+
+def test_jobs_are_shortened_rather_than_dropped() -> None:
+    """GPU time for 36 long jobs and power for less: all 40 run, as many of them long as both limits allow.
+
+    A long job takes 100 s and 2 kW, a short one 50 s and 1 kW: with 3600 s and 70 kW, n long ones need
+    100 n + 50 (40 - n) <= 3600 and 2 n + 40 - n <= 70, so n = 30.
+    """
+    a = tiny.instance(
+        {"a": tiny.site([0.0])},
+        {"a": [40]},
+        steps={5: 0.5, 10: 1.0},
+        seconds_per_step=10.0,
+        mwh_per_step=2e-4,
+    ).arrays()
+    long = int(np.argmax(a.options.seconds))
+    planned = np.zeros((2, 1))
+    planned[long] = 40.0
+    plan = Plan(
+        np.full((1, 1, 1, 1), 40.0),
+        planned,
+        np.ones((1, 1)),
+        a.options.revenue[:, None],
+        np.full((1, 1), 0.07),
+    )
+    assert a.options.seconds[long] == pytest.approx(100.0)
+    schedule = rounded(a, plan)
+    assert schedule.runs.sum() == 40
+    assert schedule.runs[long, 0] == 30
+
+
 @pytest.mark.parametrize("gpus", [0, 1])
 def test_nothing_to_do(gpus: int) -> None:
     """No arrivals, or no GPU: all zero, whatever is planned."""
