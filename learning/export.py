@@ -39,9 +39,7 @@ def schedules(
     row = np.broadcast_to(table, (len(problem), *table.shape[1:]))
     transfers = np.stack([_numpy(o.transfers) for o in outcomes], axis=-1)  # (B,I,K,J,T)
     jobs = np.stack([_numpy(o.jobs) for o in outcomes], axis=-1)  # (B,J,K,T)
-    runs = [
-        _runs(row, request, _numpy(outcome.jobs)) for request, outcome in zip(requests, outcomes, strict=True)
-    ]
+    runs = [_runs(row, request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
     flows = {
         name: np.stack([_numpy(getattr(o, own)) for o in outcomes], axis=-1) for name, own in _FLOWS.items()
     }
@@ -61,13 +59,14 @@ def schedules(
     return made
 
 
-def _runs(row: NDArray[Any], request: Request, jobs: Floats) -> tuple[NDArray[Any], Floats]:
+def _runs(row: NDArray[Any], request: Request, outcome: Outcome) -> tuple[NDArray[Any], Floats]:
     """Rows of the options and jobs that ran with them, (B,·) each."""
+    jobs = _numpy(outcome.jobs)
     if request.option is not None:
         index = _numpy(request.option)
         rows = np.take_along_axis(row, index[..., None], axis=-1)[..., 0]
         return rows.reshape(len(rows), -1), jobs.reshape(len(jobs), -1)
-    spread = _numpy(request.mix) * jobs[..., None]
+    spread = _numpy(outcome.runs) if outcome.runs is not None else _numpy(request.mix) * jobs[..., None]
     return row.reshape(len(row), -1), spread.reshape(len(row), -1)
 
 

@@ -43,8 +43,10 @@ class Request:
     """What a codec asks for in a slot.
 
     ``transfers`` (B,I,K,J) jobs; either ``option`` (B,J,K) index into the option tables, or ``mix``
-    (B,J,K,F·C) shares that sum to 1; ``cooling`` (B,J): MW, or the share of its feasible interval when
-    ``cooling_is_share``; ``battery`` (B,J) MW, positive charges; ``generator`` (B,J) MW, 0 is off.
+    (B,J,K,F·C) shares that sum to 1; ``cooling`` (B,J): MW, or the share of what brings the room from its
+    ceiling to its minimum when ``cooling_is_share``; ``battery`` (B,J) MW, positive charges; ``generator``
+    (B,J) MW, 0 is off. ``imported`` (B,J) MW, where given, is the most to import where that pays better than
+    free renewables (negative prices) but raises the peak.
     """
 
     transfers: Array
@@ -54,6 +56,7 @@ class Request:
     option: Array | None = None
     mix: Array | None = None
     cooling_is_share: bool = False
+    imported: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Outcome:
 
     ``transfers`` (B,I,K,J), ``jobs`` (B,J,K) run, ``lost`` (B,I,K), ``gpus`` (B,J). ``cut_jobs`` (B,J) were
     sent to the site but could not run; ``cut_mw`` (B,J) is the distance between asked and done of battery and
-    generator. ``utility`` is the slot's share of the horizon's utility, so they add up to it.
+    generator. ``utility`` is the slot's share of the horizon's utility, so they add up to it. ``runs``
+    (B,J,K,F·C) whole jobs by option, where a mix was asked for and jobs are whole.
     """
 
     transfers: Array
@@ -82,6 +86,7 @@ class Outcome:
     utility: Array
     revenue: Array
     energy_cost: Array
+    runs: Array | None = None
 
 
 def first_state(problem: Problem) -> PlantState:
@@ -120,8 +125,9 @@ def advance(
         whole = _whole_jobs(e, wanted, at_hand)
         full = _moved(e, problem, whole) > problem.link
         wanted = e.where(full[:, :, None, :], e.floor(wanted), whole)
-    seconds, energy, revenue = _per_job(e, problem, request)
     sent = e.sum(wanted, -3).swapaxes(-1, -2)  # (B,J,K)
+    runs = None
+    seconds, energy, revenue = _per_job(e, problem, request, sent if integral else None)
 
     # what the site can carry of it
     take, give = battery_interval(e, problem, state)
@@ -135,19 +141,22 @@ def advance(
     # the generator runs only if its minimum can be got rid of, whatever else throttles the site
     timely = _ratio(e, problem.gpus * problem.per_gpu, asked_seconds)
     outlet = problem.export_limit + take
-    runs = (on_request > 0) & (problem.generator_min <= e.minimum(asked_mw * timely, most_with) + outlet)
-    most = e.where(runs, most_with, most_without) - 1e-9 * problem.site_power
+    generates = (on_request > 0) & (problem.generator_min <= e.minimum(asked_mw * timely, most_with) + outlet)
+    most = e.where(generates, most_with, most_without) - 1e-9 * problem.site_power
     share = e.minimum(timely, _ratio(e, most, asked_mw))
     transfers = wanted * share[:, None, None, :]
     if integral:
-        transfers, gpus = _whole_gpus(e, problem, wanted, transfers, share, seconds, energy, most)
-        it_mw = _it_power(e, problem, energy, e.sum(transfers, -3).swapaxes(-1, -2), gpus)
-        # whole jobs may weigh too little for the generator's minimum: then it stays off, and what needs it
-        kept = runs & (problem.generator_min <= it_mw + outlet)
-        stays = e.real(kept | ~runs | (it_mw <= most_without), it_mw)
-        runs, gpus = kept, gpus * stays
-        transfers = transfers * stays[:, None, None, :]
+        transfers, gpus = _whole_gpus(e, problem, request, wanted, transfers, share, most)
         jobs = e.sum(transfers, -3).swapaxes(-1, -2)
+        seconds, energy, revenue = _per_job(e, problem, request, jobs)
+        it_mw = _it_power(e, problem, energy, jobs, gpus)
+        # whole jobs may weigh too little for the generator's minimum: then it stays off, and what needs it
+        kept = generates & (problem.generator_min <= it_mw + outlet)
+        stays = e.real(kept | ~generates | (it_mw <= most_without), it_mw)
+        generates, gpus = kept, gpus * stays
+        transfers, jobs = transfers * stays[:, None, None, :], jobs * stays[..., None]
+        if request.mix is not None:
+            runs = _whole_mix(e, problem, request.mix, jobs)
     else:
         jobs = sent * share[..., None]
         gpus = asked_seconds * share / problem.per_gpu
@@ -156,9 +165,10 @@ def advance(
     # cooling, battery, generator, grid
     low, high = heat.cooling_interval(e, it_mw)
     asked_cooling = low + request.cooling * (high - low) if request.cooling_is_share else request.cooling
-    fuel = e.where(runs, on_request, on_request * 0.0)
+    fuel = e.where(generates, on_request, on_request * 0.0)
     affordable = own + fuel - it_mw
-    cooling = e.maximum(low, e.minimum(e.minimum(asked_cooling, high), affordable)) * problem.thermal
+    asked_cooling = e.minimum(asked_cooling, problem.cooling_max)
+    cooling = e.maximum(low, e.minimum(asked_cooling, affordable)) * problem.thermal
     load = it_mw * problem.pue[t] + cooling
     fuel = e.minimum(fuel, load + outlet)
     surplus = e.positive(fuel - load - problem.export_limit)
@@ -170,7 +180,7 @@ def advance(
     discharge = e.maximum(discharge, e.minimum(e.positive(load - supply), give))
     charge = e.where(discharge > 0, charge * 0.0, charge)
     rest = load + charge - discharge - fuel
-    imported, exported, renewable = _merit_order(e, problem, t, rest)
+    imported, exported, renewable = _merit_order(e, problem, t, rest, request.imported)
 
     # what it leaves behind
     ran = e.sum(transfers)
@@ -224,6 +234,7 @@ def advance(
         utility=income - moved - missed - paid,
         revenue=income,
         energy_cost=paid,
+        runs=runs,
     )
 
 
@@ -288,9 +299,15 @@ def _generator_request(e: Engine, problem: Problem, request: Request) -> Array:
     return e.where(request.generator > 0, level, level * 0.0)
 
 
-def _per_job(e: Engine, problem: Problem, request: Request) -> tuple[Array, Array, Array]:
-    """GPU-seconds, MWh and USD per job, each (B,J,K)."""
+def _per_job(
+    e: Engine, problem: Problem, request: Request, whole: Array | None
+) -> tuple[Array, Array, Array]:
+    """GPU-seconds, MWh and USD per job, each (B,J,K); of that many ``whole`` jobs (B,J,K) if given."""
     tables = (problem.seconds, problem.energy, problem.revenue)
+    if whole is not None and request.mix is not None:
+        runs, count = _whole_mix(e, problem, request.mix, whole), e.maximum(whole, whole * 0.0 + 1.0)
+        a, b, c = (e.sum(table * runs) / count for table in tables)
+        return a, b, c
     if request.option is not None:
         a, b, c = (e.look_up(table, request.option) for table in tables)
     else:
@@ -298,12 +315,30 @@ def _per_job(e: Engine, problem: Problem, request: Request) -> tuple[Array, Arra
     return a, b, c
 
 
-def _merit_order(e: Engine, problem: Problem, t: int, rest: Array) -> tuple[Array, Array, Array]:
+def _whole_mix(e: Engine, problem: Problem, mix: Array, jobs: Array) -> Array:
+    """(B,J,K,F·C) whole jobs by option: shares rounded down, the rest to the fastest of the mix.
+
+    So they never take more GPU time than the mix itself.
+    """
+    runs = e.floor(mix * jobs[..., None] + 1e-9)
+    return runs + _fastest(e, problem, mix) * (jobs - e.sum(runs))[..., None]
+
+
+def _fastest(e: Engine, problem: Problem, mix: Array) -> Array:
+    """(B,J,K,F·C) 1 at the option of the mix that takes least GPU time."""
+    slowness = e.where(mix > 0, problem.seconds + mix * 0.0, mix * 0.0 + 1e15)
+    return e.real(e.rank(-slowness) < 1, mix)
+
+
+def _merit_order(
+    e: Engine, problem: Problem, t: int, rest: Array, most: Array | None
+) -> tuple[Array, Array, Array]:
     """Cheapest way to cover (or to be rid of) ``rest`` MW: import, export and used renewables."""
     cost, price, sun = problem.import_cost[t], problem.export_price[t], problem.renewable[t]
     need = e.positive(rest)
     paid_to_import = cost < 0
-    imported = e.where(paid_to_import, e.minimum(problem.import_limit, need), e.positive(need - sun))
+    eager = need if most is None else e.maximum(e.minimum(need, most), need - sun)
+    imported = e.where(paid_to_import, e.positive(eager), e.positive(need - sun))
     imported = e.minimum(imported, problem.import_limit)
     used = e.minimum(need - imported, sun)
     forced = e.positive(-rest)
@@ -324,22 +359,29 @@ def _whole_jobs(e: Engine, wanted: Array, at_hand: Array) -> Array:
 def _whole_gpus(
     e: Engine,
     problem: Problem,
+    request: Request,
     wanted: Array,
     transfers: Array,
     share: Array,
-    seconds: Array,
-    energy: Array,
     most: Array,
 ) -> tuple[Array, Array]:
     """Whole jobs and GPUs that fit: cut sites round down, again where whole GPUs ask for more power."""
     fits = share >= 1.0
     jobs_in = e.where(fits[:, None, None, :], wanted, e.floor(transfers + 1e-9))
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
+    seconds, energy, _ = _per_job(e, problem, request, jobs)
     gpus = e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)
     power = _it_power(e, problem, energy, jobs, gpus)
-    spare = e.positive(most - problem.idle_mw)
-    again = _ratio(e, spare, power)
+    spare = problem.idle_mw
+    if request.mix is not None:
+        # what is left over of the mix runs with its fastest option, which may draw more than the mix
+        left = e.sum(e.real(request.mix > 0, request.mix)) * e.sum(
+            _fastest(e, problem, request.mix) * problem.energy
+        )
+        spare = spare + e.sum(left) / problem.shape.slot_hours
+    again = _ratio(e, e.positive(most - spare), power)
     over = power > most
     jobs_in = e.where(over[:, None, None, :], e.floor(jobs_in * again[:, None, None, :]), jobs_in)
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
+    seconds, _, _ = _per_job(e, problem, request, jobs)
     return jobs_in, e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)
