@@ -51,8 +51,8 @@ class Problem:
 
     Series lead with (T,N) so that a slot is one view. Options are tables (N,J,K,F·C) over clock and choice (a
     pair of model and steps, by rising GPU time): ``seconds``, ``energy``, ``revenue``, ``row`` (the row in
-    ``InstanceArrays.options``, −1 where there is none), ``count`` (N,J,K,F) choices; their first axis is 1 where
-    all instances have the same.
+    ``InstanceArrays.options``, −1 where there is none), ``count`` (N,J,K,F) choices; their first axis is 1
+    where all instances have the same.
     """
 
     shape: Shape
@@ -114,9 +114,9 @@ class Problem:
     first_restart: Array
     first_peak: Array
     # scales for observations and rewards
-    site_power: Array  # (N,J) largest IT power
+    site_power: Array  # (N,J) largest IT power; without GPUs, the mean of the other sites
     job_scale: Array  # (N,1,K) jobs a slot: an equal share of what the fleet can run
-    money_scale: Array  # (N,) USD a slot: revenue of that many jobs
+    money_scale: Array  # (N,) USD a slot: revenue of that many jobs; 1 where nothing can be earned
 
     def __len__(self) -> int:
         return int(self.gpus.shape[0])
@@ -231,8 +231,14 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
     least = np.where(row[..., 0] >= 0, tables["seconds"][..., 0], np.inf).min(axis=2)
     typical = np.maximum(np.where(middle > 0, middle, np.where(np.isfinite(least), least, 1.0)), 1e-3)
     fleet = (a.gpus * per_gpu)[:, None] / typical
-    job_scale = np.maximum((fleet * served).sum(axis=0) / (n * k), 1e-6)
+    runnable = (fleet * served).sum(axis=0) / (n * k)
+    # jobs that no site can run are nobody's concern: they are seen as none, however many come
+    job_scale = np.where(runnable > 0, runnable, UNLIMITED)
     best = np.array([a.options.revenue[a.options.job_class == c].max(initial=0.0) for c in range(k)])
+    income = float((runnable * best).sum() * n)
+    equipped = a.most_it_mw > 0
+    usual_power = a.most_it_mw[equipped].mean() if equipped.any() else 1.0
+    power = np.where(equipped, a.most_it_mw, usual_power)
     link = a.link_gb_per_hour * a.slot_hours
     recent = np.stack([_recent(a, share) for share in URGENCY], axis=-1)
     return {
@@ -286,9 +292,9 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "first_waiting": a.state.backlog.sum(axis=2),
         "first_restart": np.where(a.state.generator_on, 0.0, a.startup_cost),
         "first_peak": a.state.peak_mw,
-        "site_power": np.maximum(a.most_it_mw, 1e-9),
+        "site_power": power,
         "job_scale": job_scale[None, :],
-        "money_scale": np.maximum((job_scale * best).sum() * n, 1e-9),
+        "money_scale": np.array(income if income > 0 else 1.0),
     }
 
 

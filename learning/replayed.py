@@ -1,10 +1,10 @@
 """A schedule played through the plant: the requests that ask for it slot by slot, and what comes of them.
 
-A schedule of the optimisation model and a trajectory of the environment are then the same thing seen from two
+A schedule of the optimisation model and a trajectory of the environment are then one thing seen from two
 sides: demonstrations for cloning come from here, and the plant is held against the oracle.
 
-The plant has one rule of its own that a schedule can break: it switches on no GPU that has nothing to run. Where
-an import price is negative, a schedule may do so to be paid for the power.
+The plant has one rule of its own that a schedule can break: it switches on no GPU that has nothing to run.
+Where an import price is negative, a schedule may do so to be paid for the power.
 """
 
 from __future__ import annotations
