@@ -1,7 +1,7 @@
 """Demonstrations from solved instances: what the ``direct`` codec would have had to say.
 
-Observations come from the schedule's own trajectory through the plant. One option per site and class stands for
-the schedule's mix, at its mean clock and mean place among the choices.
+Observations come from the schedule's own trajectory through the plant. One option per site and class stands
+for the schedule's mix, at its mean clock and mean place among the choices.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .replayed import request_of
 
 @dataclass(frozen=True)
 class Trajectories:
-    """Observations (N,T,O) of schedules played through the plant, and the direct actions (N,T,A) behind them."""
+    """Observations (N,T,O) of schedules played through the plant, and direct actions (N,T,A) behind them."""
 
     obs: Tensor
     act: Tensor
@@ -52,6 +52,8 @@ def direct_action(
     batch = len(problem)
     shares = _routing(e, problem, t, state, request.transfers)
     clocks, choices = shape.clocks, shape.choices
+    if request.mix is None:
+        raise ValueError("a request with a mix is needed")
     mix = request.mix.reshape(batch, shape.sites, shape.classes, clocks, choices)
     level = (mix.sum(-1) * torch.arange(clocks)).sum(-1)
     place = (mix.sum(-2) * torch.arange(choices)).sum(-1)

@@ -17,7 +17,8 @@ from stepwatt.formulation import Instance
 from .options import Options, option
 
 TEST_MONTHS = (3, 6, 9, 12)
-#: Day of the month from which a training month's days are for validation; the day before is left out.
+#: Day of the month from which a training month's days are for validation; the day before, and the first day
+#: of every month, are left out: no day that is trained on has a neighbour in another split.
 VALIDATION_FROM = 25
 
 SPLITS = ("train", "validation", "test")
@@ -25,7 +26,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Family(Options):
-    """The instances that a policy is trained, tuned and tested on: days of one year in one or more regions."""
+    """The instances to train, tune and test a policy on: days of one year in one or more regions."""
 
     scenario: str = option("jemas")
     """Name of the scenario."""
@@ -76,4 +77,4 @@ class Family(Options):
             return "test"
         if day.day >= VALIDATION_FROM:
             return "validation"
-        return "train" if day.day < VALIDATION_FROM - 1 else "left out"
+        return "train" if 1 < day.day < VALIDATION_FROM - 1 else "left out"

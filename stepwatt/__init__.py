@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stepwatt import data as data
     from stepwatt import formulation as formulation
+    from stepwatt import learning as learning
     from stepwatt import solvers as solvers
     from stepwatt.comparing import compare as compare
     from stepwatt.comparison import Comparison as Comparison
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
     from stepwatt.formulation import evaluate as evaluate
     from stepwatt.formulation import load as load
     from stepwatt.formulation import load_schedule as load_schedule
+    from stepwatt.learned import load_policy as load_policy
+    from stepwatt.learned import train as train
     from stepwatt.page import report as report
     from stepwatt.policies import Seeds as Seeds
     from stepwatt.solvers import METHODS as METHODS
     from stepwatt.solvers import Explanation as Explanation
     from stepwatt.solvers import Result as Result
+    from stepwatt.solvers import accounts as accounts
+    from stepwatt.solvers import distribute as distribute
     from stepwatt.solvers import explain as explain
     from stepwatt.solvers import solve as solve
     from stepwatt.solvers import solve_many as solve_many
@@ -50,17 +55,21 @@ _HOME = {
     "SCENARIOS": "data",
     "Schedule": "formulation",
     "Seeds": "policies",
+    "accounts": "solvers",
     "compare": "comparing",
+    "distribute": "solvers",
     "evaluate": "formulation",
     "explain": "solvers",
     "load": "formulation",
+    "load_policy": "learned",
     "load_schedule": "formulation",
     "report": "page",
     "scenario": "data",
     "solve": "solvers",
     "solve_many": "solvers",
+    "train": "learned",
 }
-_ROOMS = ("data", "formulation", "solvers")
+_ROOMS = ("data", "formulation", "learning", "solvers")
 
 __all__ = [
     "METHODS",
@@ -79,13 +88,16 @@ __all__ = [
     "evaluate",
     "explain",
     "formulation",
+    "learning",
     "load",
+    "load_policy",
     "load_schedule",
     "report",
     "scenario",
     "solve",
     "solve_many",
     "solvers",
+    "train",
 ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve
+from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve, train
 from .console import INTERRUPTED, complain
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("scenario")(scenario.scenario)
 app.command("solve")(solve.solve)
+app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
 app.command("compare")(compare.compare)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 
 from .comparison import Case, Comparison, Entry, case_of
+from .learned import ObservationPolicy, sees_observations
 from .methods import PROVES_BOUND
 from .policies import check_policies, check_portable, is_scheduler, method_of, of_instance, runs_of
 
@@ -68,7 +72,8 @@ def compare(
     Args:
         instances: one or several.
         policies: name → method name, result (or one per instance), schedule, :class:`.policies.Scheduler`,
-            callable ``(instance) -> Schedule``, or :class:`.policies.Seeds` of several of these.
+            callable ``(instance) -> Schedule`` or ``(observation) -> action`` (told apart by the name of the
+            parameter), or :class:`.policies.Seeds` of several of these.
         bound: method that proves the bound where no policy is one that does; None for no bound.
         reference: the policy that statistics hold the others against; the first one if not given.
         gap, time_limit, seed, look_ahead_hours: as in ``solve``, for every method run here; seconds each.
@@ -128,7 +133,7 @@ def _side_by_side(tasks: Sequence[_Task], workers: int, told: Progress) -> list[
     with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
         answers: Iterator[tuple[int, Case]] = pool(
-            joblib.delayed(_numbered)(number, task) for number, task in enumerate(tasks)
+            joblib.delayed(_numbered)(number, task, os.getpid()) for number, task in enumerate(tasks)
         )
     try:
         for number, case in answers:
@@ -142,8 +147,23 @@ def _side_by_side(tasks: Sequence[_Task], workers: int, told: Progress) -> list[
     return [done[number] for number in range(len(tasks))]
 
 
-def _numbered(number: int, task: _Task) -> tuple[int, Case]:
+def _numbered(number: int, task: _Task, caller: int) -> tuple[int, Case]:
+    _end_with(caller)
     return number, _case(task, lambda done, what: None)
+
+
+@cache
+def _end_with(caller: int) -> None:
+    """End this worker soon after the process that waits for it, which Ctrl-C may end at once."""
+    if os.getpid() == caller:
+        return
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _case(task: _Task, told: Progress) -> Case:
@@ -178,6 +198,8 @@ def _entry(task: _Task, run: _Run, told: Progress) -> tuple[Entry, Any]:
         return _from_schedule(inst, run, "schedule", policy, 0.0), None
     # networks are callables too, so a method that plans instances goes first
     if is_scheduler(policy) or callable(policy):
+        if not is_scheduler(policy) and sees_observations(policy):
+            policy = ObservationPolicy(policy)
         begun = time.perf_counter()
         schedule = policy.schedule(inst, task.effort.history) if is_scheduler(policy) else policy(inst)
         seconds = time.perf_counter() - begun

@@ -1,14 +1,17 @@
-"""The main job in one go: a real day in three countries, the optimum, its bounds and the baselines."""
+"""The main job in one go: a real day in three countries, its optimum, bounds, baselines, a learned policy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from importlib.util import find_spec
+from typing import Any
 
 from stepwatt.formulation import Instance
 
 from .comparing import compare
 from .comparison import Comparison
+from .learned import train
 
 ZONES = ("DE", "FR", "DK")
 DAY = date(2018, 6, 12)
@@ -36,6 +39,17 @@ POLICIES = {
 }
 
 
+#: Ten training days, solved and cloned, then a little reinforcement learning: less than a minute.
+SHORT_TRAINING = (
+    "family.slot_minutes=5",
+    "family.every=20",
+    "warm_start.updates=2000",
+    "env_steps=4000",
+    "warmup_steps=2000",
+    "agent.cloning_weight=10.0",
+)
+
+
 def demonstration(
     slots: int = 288, progress: Callable[[float, str], None] | None = None
 ) -> tuple[Instance, Comparison]:
@@ -49,4 +63,7 @@ def demonstration(
     minutes = 5 * slots
     before = inst.start_time - timedelta(minutes=minutes)
     past = scenario("jemas", start=before.isoformat(), zones=ZONES, n_slots=slots)
-    return inst, compare(inst, POLICIES, history=past, gap=1e-4, time_limit=TIME_LIMIT, progress=progress)
+    policies: dict[str, Any] = dict(POLICIES)
+    if find_spec("torch") is not None:
+        policies["learned"] = train(settings=SHORT_TRAINING, warm_start="clone", reward="dense")
+    return inst, compare(inst, policies, history=past, gap=1e-4, time_limit=TIME_LIMIT, progress=progress)

@@ -23,7 +23,8 @@ def compare(
         typer.Option(
             "--policy",
             metavar="POLICY",
-            help="A method, rolling:FORECAST, or NAME=FILE for a schedule of your own; repeatable. "
+            help="A method, rolling:FORECAST, or NAME=FILE for a schedule of your own "
+            "or a trained policy (its file or folder); repeatable. "
             f"Default: {', '.join(_DEFAULT)}.",
         ),
     ] = None,
@@ -107,11 +108,16 @@ def compare(
 def _policies(given: list[str], loaded: list[Instance]) -> dict[str, Any]:
     from stepwatt.formulation import InputError, load_schedule
 
+    from ..learned import is_policy_path, load_policy
+
     found: dict[str, Any] = {}
     for text in given:
         name, equals, file = text.partition("=")
         if name in found:
             raise InputError(field="--policy", value=text, expected="every policy once")
+        if equals and is_policy_path(file):
+            found[name] = load_policy(file)
+            continue
         if equals and len(loaded) > 1:
             raise InputError(field="--policy", value=text, expected="a schedule file only with one instance")
         found[name] = load_schedule(loaded[0], file) if equals else name

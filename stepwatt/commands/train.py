@@ -1,0 +1,90 @@
+"""``stepwatt train``: a policy from days of a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Json
+
+
+def train(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="key=value words that win over all else, e.g. env_steps=20000 family.every=4"),
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="Scenario whose training days are learned from.")] = "jemas",
+    algo: Annotated[str, typer.Option(help="sac, td3, ddpg or ppo.")] = "sac",
+    shaping: Annotated[
+        str, typer.Option(help="Reward shaper; an unknown name lists the known ones.")
+    ] = "diffusion-potential",
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; several are trained side by side.")] = None,
+    codec: Annotated[str, typer.Option(help="How actions are coded: direct or priced.")] = "direct",
+    reward: Annotated[str, typer.Option(help="dense, sparse or episode.")] = "sparse",
+    information: Annotated[
+        str, typer.Option(help="What the policy sees ahead: none, persistence, day-ahead, perfect.")
+    ] = "day-ahead",
+    warm_start: Annotated[
+        str, typer.Option(help="none, or clone: begin from the solver's schedules.")
+    ] = "none",
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with tables family, task, warm_start, training.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for log, checkpoint and policy.npz.")] = Path(
+        "runs/latest"
+    ),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a policy; its folder can be given to stepwatt compare.
+
+    The first Ctrl-C stores a checkpoint, from which --resume goes on exactly.
+
+    Example: stepwatt train --algo sac --shaping solver-potential --seed 0 --out runs/sac env_steps=20000
+    """
+    from ..console import print_facts, print_json, working
+    from ..learned import train as run
+    from ..policies import Seeds
+
+    made = working(
+        f"train {algo}",
+        lambda progress: run(
+            scenario,
+            algo=algo,
+            shaping=shaping,
+            seed=seed or [0],
+            codec=codec,
+            reward=reward,
+            information=information,
+            warm_start=warm_start,
+            config=config,
+            settings=settings or [],
+            out=out,
+            resume=resume,
+            progress=progress,
+        ),
+    )
+    policies = made.runs if isinstance(made, Seeds) else [made]
+    told = []
+    for run_number, policy in enumerate(policies):
+        about = policy.training
+        last = {name: values[run_number] for name, values in about["evaluations"][-1]["metrics"].items()}
+        told.append(
+            {
+                "seed": about["seed"],
+                "env_steps": about["env_steps"],
+                "updates": about["updates"],
+                "cpu_seconds": about["cpu_seconds"],
+                **{f"validation_{name}": value for name, value in last.items()},
+            }
+        )
+    if as_json:
+        print_json({"folder": str(out), "policies": told})
+        return
+    for facts in told:
+        print_facts([(name.replace("_", " "), f"{value:g}") for name, value in facts.items()])
+    print_facts([("folder", str(out))])

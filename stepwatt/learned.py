@@ -1,0 +1,138 @@
+"""``train`` and ``load_policy``: learned policies behind the public API (torch is loaded only here)."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepwatt.formulation import InputError, Instance, Schedule
+
+from .policies import Seeds
+
+if TYPE_CHECKING:
+    from stepwatt.learning.policies import TrainedPolicy
+
+
+def train(
+    scenario: str = "jemas",
+    *,
+    algo: str = "sac",
+    shaping: str = "diffusion-potential",
+    seed: int | Sequence[int] = 0,
+    codec: str = "direct",
+    reward: str = "sparse",
+    information: str = "day-ahead",
+    warm_start: str = "none",
+    config: str | Path | None = None,
+    settings: Sequence[str] = (),
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: Callable[[float, str], None] | None = None,
+) -> Any:
+    """Train a policy on days of a scenario (learning.md); ``compare`` takes what comes back.
+
+    Args:
+        scenario: name of the scenario whose training days are learned from.
+        algo: sac, td3, ddpg or ppo.
+        shaping: the reward shaper, a key of ``stepwatt.learning.shapers.SHAPERS``.
+        seed: one seed gives one policy, several (trained side by side) give ``Seeds`` of them.
+        codec, reward, information: how actions are coded, paid, and what is seen.
+        warm_start: ``clone`` begins from the solver's schedules of the training days.
+        config: TOML file with tables family, task, warm_start, training; the arguments above win.
+        settings: further ``key=value`` words, as on the command line; these win over all.
+        out: folder for settings, log, checkpoint and ``policy.npz``.
+        resume: go on from the checkpoint in ``out``.
+        progress: called with the share done and what is being worked on.
+
+    Raises:
+        InputError: settings that do not exist or do not fit together.
+    """
+    try:
+        from stepwatt.learning.plans import read_plan, run_plan
+    except ModuleNotFoundError as missing:
+        raise _needs_torch(missing) from None
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    words = {
+        "family.scenario": scenario,
+        "algo": algo,
+        "shaper": shaping,
+        "seeds": seeds,
+        "task.codec": codec,
+        "task.reward": reward,
+        "task.information": information,
+        "warm_start.kind": warm_start,
+    }
+    plan = read_plan(config, [*(f"{key}={json.dumps(value)}" for key, value in words.items()), *settings])
+    folder = None if out is None else Path(out)
+    made = run_plan(plan, folder, resume=resume, progress=progress)
+    return made[0] if len(made) == 1 else Seeds(made)
+
+
+def load_policy(path: str | Path) -> TrainedPolicy:
+    """A trained policy from its file or its folder.
+
+    Raises:
+        InputError: no policy there, or not one of this format.
+    """
+    try:
+        from stepwatt.learning.policies import load_policy as load
+    except ModuleNotFoundError as missing:
+        raise _needs_torch(missing) from None
+    return load(path)
+
+
+def is_policy_path(text: str) -> bool:
+    """Whether a text names a trained policy: its file, or the folder of its training."""
+    return text.endswith(".npz") or Path(text).is_dir()
+
+
+class ObservationPolicy:
+    """A callable ``(observation) -> action`` of the user's as a planner of whole instances.
+
+    The observation is an array (O,), the action one of (A,) in [-1,1], coded and informed as ``task`` says
+    (default: direct codec, day-ahead information; docs/environment.md has both tables).
+
+    Raises:
+        InputError: torch is not installed, or an action of the wrong size.
+    """
+
+    def __init__(self, act: Callable[[Any], Any], task: Any = None):
+        try:
+            from stepwatt.learning.environment import TaskSettings
+        except ModuleNotFoundError as missing:
+            raise _needs_torch(missing) from None
+        self.act, self.task = act, TaskSettings() if task is None else task
+
+    def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
+        """The schedule that comes of asking it slot by slot; ``history`` is the day before."""
+        import numpy as np
+
+        from stepwatt.learning.evaluation import plan
+
+        def ask(observations: Any) -> Any:
+            said = np.asarray(self.act(observations[0]), dtype=float)
+            if said.ndim != 1 or not np.isfinite(said).all() or np.abs(said).max(initial=0.0) > 1:
+                raise InputError(field="action", value=said.tolist(), expected="numbers in [-1,1], one axis")
+            return said[None]
+
+        return plan([instance], ask, self.task, histories=[history], batched=False)[0]
+
+
+def sees_observations(policy: Any) -> bool:
+    """Whether a callable's first parameter is called ``observation`` or ``obs``: it decides slot by slot."""
+    if not callable(policy):
+        return False
+    try:
+        names = list(inspect.signature(policy).parameters)
+    except ValueError:
+        return False
+    return names[:1] in (["observation"], ["obs"])
+
+
+def _needs_torch(missing: ModuleNotFoundError) -> InputError:
+    return InputError(
+        field="installation", value=str(missing), expected="the extra: pip install 'stepwatt[learning]'"
+    )
