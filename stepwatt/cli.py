@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve, train
+from .commands import run as run_command
 from .console import INTERRUPTED, complain
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command("demo")(demo.demo)
 app.command("scenario")(scenario.scenario)
 app.command("solve")(solve.solve)
 app.command("train")(train.train)
+app.command("run")(run_command.run)
 app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
 app.command("compare")(compare.compare)

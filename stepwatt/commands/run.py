@@ -1,0 +1,56 @@
+"""``stepwatt run``: a trained policy decides slot by slot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import InstanceFile
+
+
+def run(
+    policy: Annotated[Path, typer.Argument(help="Policy file, or the folder of a training.")],
+    instance: InstanceFile,
+    state: Annotated[
+        Path | None, typer.Option(help="Keeps the state after every slot; goes on from it if it exists.")
+    ] = None,
+    slots: Annotated[
+        Path | None, typer.Option(help="File of slots, one JSON object per line. Default: standard input.")
+    ] = None,
+) -> None:
+    """Read slots, write decisions: one JSON line each.
+
+    A line names its slot and what it has brought, by site; what it leaves out is as the instance expects:
+    {"slot": 0, "arrivals": {"DE": {"draft": 40}}, "import_price": {"DE": 61.5}}. A decision holds transfers,
+    runs and site flows as in schedule files, its utility and the milliseconds it took. Killed at any moment,
+    the same command goes on with the first slot that the state file does not have.
+
+    Example: stepwatt run runs/sac day.json --state state.json --slots slots.jsonl
+    """
+    from stepwatt.formulation import InputError, load
+
+    from ..learned import load_policy
+    from ..streaming import Run, run_stream
+
+    session = Run(load_policy(policy), load(instance), state)
+    if slots is None:
+        _write(run_stream(session, sys.stdin))
+        return
+    try:
+        lines = slots.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as why:
+        raise InputError(
+            field="(file)", value=str(why), expected="a readable file of slots", file=str(slots)
+        ) from None
+    _write(run_stream(session, lines))
+
+
+def _write(decisions: Iterable[dict[str, Any]]) -> None:
+    for decision in decisions:
+        sys.stdout.write(json.dumps(decision) + "\n")
+        sys.stdout.flush()
