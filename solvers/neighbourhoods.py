@@ -32,6 +32,9 @@ COUPLING = {
     "terminal_heat",
 }
 
+#: Less time than this is not worth beginning the MIP of a slot.
+_LEAST_SECONDS = 0.05
+
 
 def columns_of_slots(p: LinearProblem, first: int, stop: int) -> Ints:
     """All columns of slots first .. stop−1, and those that belong to no slot."""
@@ -87,7 +90,7 @@ def slotwise_bound(
 ) -> float:
     """An upper bound (USD) on the whole-number maximum, at most that of the relaxation up to rounding.
 
-    Slots that the time does not suffice for count with their bound so far.
+    Slots that the time does not suffice for count with their bound so far, or with that of their relaxation.
     """
     coupling = np.zeros(len(p.row_lower), dtype=bool)
     for name in COUPLING & p.rows.keys():
@@ -123,10 +126,12 @@ def slotwise_bound(
             row_upper=upper[rows],
             integer=p.integer[ids],
         )
-        session = HighsSession(
-            sub, relaxed=False, scaling=Scaling(whole.column[ids], row_scale[rows], whole.objective)
-        )
-        left = None if deadline is None else max(0.01, (deadline - time.perf_counter()) / (n_slots - t))
+        left = None if deadline is None else (deadline - time.perf_counter()) / (n_slots - t)
+        # HiGHS looks at the clock only after the root of a MIP, which takes longer than this
+        late = left is not None and left < _LEAST_SECONDS
+        left = None if late else left
+        scaling = Scaling(whole.column[ids], row_scale[rows], whole.objective)
+        session = HighsSession(sub, relaxed=late, scaling=scaling)
         outcome = session.solve(time_limit=left, gap=0.0, gap_usd=gap_usd / n_slots)
         if outcome.bound is None:
             return np.inf
