@@ -21,7 +21,7 @@ from stepwatt.formulation import Instance, InstanceArrays
 from .highs import Termination
 from .horizon import LARGEST_PROBLEM, columns_per_slot, solve_long
 from .relaxation import prices_from_duals, solve_relaxation
-from .result import INTERRUPTED, Result, Seconds, Status
+from .result import EXPLAINED, INTERRUPTED, Result, Seconds, Status
 from .search import Search
 from .settings import Settings
 from .trimming import trimmed
@@ -57,7 +57,7 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
 
     outcome = relaxed.outcome
     if outcome.termination is Termination.INFEASIBLE:
-        return Result(inst, method, Status.INFEASIBLE, seconds(), message="explain says why")
+        return Result(inst, method, Status.INFEASIBLE, seconds(), message=EXPLAINED)
     if outcome.x is None or outcome.row_dual is None or relaxed.bound is None:
         return Result(inst, method, Status.TIME_LIMIT, seconds(), message="stopped in the relaxation")
     search = Search(a, relaxed.problem, settings, deadline, relaxed.bound)
@@ -65,7 +65,7 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
     prices = prices_from_duals(inst, a, relaxed.problem, outcome.row_dual)
     if search.run(relaxed) is Termination.INFEASIBLE:
         return Result(
-            inst, method, Status.INFEASIBLE, seconds(), message="no whole-number solution; explain says why"
+            inst, method, Status.INFEASIBLE, seconds(), message=f"no whole-number solution; {EXPLAINED}"
         )
     if search.closed:
         status = Status.OPTIMAL

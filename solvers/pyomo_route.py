@@ -11,7 +11,7 @@ import numpy as np
 
 from stepwatt.formulation import Instance, evaluate
 
-from .result import Result, Seconds, Status
+from .result import EXPLAINED, Result, Seconds, Status
 from .settings import Settings
 
 
@@ -45,7 +45,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
         TerminationCondition.provenInfeasible,
         TerminationCondition.infeasibleOrUnbounded,
     ):
-        return Result(inst, "pyomo", Status.INFEASIBLE, seconds)
+        return Result(inst, "pyomo", Status.INFEASIBLE, seconds, message=EXPLAINED)
     bound = results.objective_bound
     bound = bound / scale if bound is not None and np.isfinite(bound) else None
     if results.solution_status not in (SolutionStatus.feasible, SolutionStatus.optimal):

@@ -15,7 +15,7 @@ from stepwatt.formulation.matrices import linear_problem
 from .certificate import safe_bound
 from .highs import HighsSession, NoDecision, Outcome, Termination
 from .prices import Prices, labelled_prices
-from .result import Result, Seconds, Status
+from .result import EXPLAINED, Result, Seconds, Status
 from .settings import Settings
 from .trimming import trimmed
 
@@ -118,7 +118,7 @@ def lp(inst: Instance, settings: Settings) -> Result:
         return Seconds(relaxed.build_seconds, outcome.seconds, time.perf_counter() - begun)
 
     if outcome.termination is Termination.INFEASIBLE:
-        return Result(inst, "lp", Status.INFEASIBLE, seconds())
+        return Result(inst, "lp", Status.INFEASIBLE, seconds(), message=EXPLAINED)
     if outcome.x is None or outcome.row_dual is None:
         return Result(inst, "lp", Status.TIME_LIMIT, seconds(), bound=relaxed.bound)
     schedule = relaxed.problem.schedule(a, outcome.x)
@@ -146,4 +146,4 @@ def infeasible_or_raise(
     if solve_relaxation(a).outcome.termination is not Termination.INFEASIBLE:
         raise stuck
     total = time.perf_counter() - begun
-    return Result(inst, method, Status.INFEASIBLE, Seconds(0.0, total, total))
+    return Result(inst, method, Status.INFEASIBLE, Seconds(0.0, total, total), message=EXPLAINED)

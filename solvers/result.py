@@ -15,6 +15,9 @@ from .prices import Prices
 #: Message of a result that Ctrl-C has cut short.
 INTERRUPTED = "interrupted"
 
+#: Message of a result without any schedule.
+EXPLAINED = "explain says why"
+
 
 class Status(StrEnum):
     """How a solve ended. ``optimal`` claims a bound within the requested gap."""

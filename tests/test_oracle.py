@@ -172,10 +172,11 @@ def test_interrupt_returns_the_incumbent() -> None:
     assert result.seconds.total < 8.0
 
 
-@pytest.mark.parametrize("method", ["oracle", "lp", "pyomo"])
+@pytest.mark.parametrize("method", ["oracle", "lp", "greedy", "rolling", "pyomo"])
 def test_a_room_that_nothing_can_cool_is_infeasible(method: str) -> None:
     result = solve(hopeless(), method)
     assert result.status is Status.INFEASIBLE
+    assert "explain" in result.message
     assert result.schedule is None
     assert result.utility is None
 
