@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import stepwatt as sw
@@ -255,3 +257,40 @@ def test_interrupt_ends_with_130_and_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in told
     assert out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_optimum_leaves_its_best_schedule(tmp_path: Path) -> None:
+    """Ctrl-C while the search improves what it has: written, exit code 130, no claim of an optimum."""
+    sw.scenario("jemas", n_slots=24, gpus=24).save(tmp_path / "hard.json")
+    command = [sys.executable, "-m", "stepwatt", "solve", "hard.json", "--gap", "0", "--out", "best.json"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    assert process.stderr is not None
+    assert any("slot neighbourhoods" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "stepwatt: interrupted; this is the best until then"
+    assert "Traceback" not in told
+    best = json.loads((tmp_path / "best.json").read_text(encoding="utf-8"))
+    assert best["status"] == "feasible"
+    assert best["bound"] > best["utility"]
+    assert max(best["violations"].values()) <= 1e-6
+
+
+def test_prices_are_written_slot_by_slot(inside: Path, capsys: Output) -> None:
+    """Every price of the relaxation in one row each; a method without prices is told so."""
+    assert run(["solve", "instance.json", "--method", "lp", "--prices", "prices.csv"]) == 0
+    table = pd.read_csv(inside / "prices.csv")
+    assert list(table.columns) == ["slot", "price", "site", "class", "value"]
+    expected = sw.solve(sw.load(inside / "instance.json"), "lp").prices
+    assert expected is not None
+    assert set(table["price"]) == set(vars(expected))
+    power = table[table["price"] == "power"].pivot(index="slot", columns="site", values="value")
+    np.testing.assert_allclose(power[expected.power.columns], expected.power, rtol=1e-12)
+    assert len(table) == sum(prices.size for prices in vars(expected).values())
+    capsys.readouterr()
+    assert run(["solve", "instance.json", "--method", "greedy", "--prices", "none.csv"]) == 2
+    assert "prices" in capsys.readouterr().err.splitlines()[-1]
+    assert not (inside / "none.csv").exists()

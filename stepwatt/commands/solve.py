@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from .options import Gap, InstanceFile, Json, LookAhead, Seed, TimeLimit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
     from stepwatt.solvers import Result
+    from stepwatt.solvers.prices import Prices
+
+T = TypeVar("T")
 
 
 def solve(
@@ -30,26 +37,32 @@ def solve(
         typer.Option(help="Instance that ends where this one starts, for forecasts from yesterday."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Result file to write (stepwatt.result/1).")] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="CSV to write: what one more unit of each thing is worth, by slot.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Solve an instance and judge the schedule.
 
-    Exit code 0 with a schedule, 1 when the instance is infeasible or no schedule was found.
+    Exit code 0 with a schedule, 1 when the instance is infeasible or no schedule was found. Ctrl-C ends an
+    optimum's search with exit code 130; the best schedule until then is written.
 
     Example: stepwatt solve instance.json --method oracle --gap 1e-3 --out result.json
     """
-    from stepwatt.formulation import load
+    from stepwatt.formulation import InputError, load
 
-    from ..console import complain, print_facts, print_json, tell, working
-    from ..files import make_room
+    from ..console import INTERRUPTED, complain, print_facts, print_json, tell, working
+    from ..files import make_room, write_text
 
     inst = load(instance)
     past = load(history) if history else None
-    if out:
-        make_room(out)
+    for file in (out, prices):
+        if file:
+            make_room(file)
     from stepwatt import solvers
 
-    result = working(
+    run = _searching if _keeps_its_best(method) else working
+    result = run(
         f"solve {method}",
         lambda progress: solvers.solve(
             inst,
@@ -63,19 +76,59 @@ def solve(
             progress=progress,
         ),
     )
+    if result.interrupted and result.schedule is None:
+        raise KeyboardInterrupt
     if out:
         result.save(out)
+    if prices and result.prices is not None:
+        write_text(prices, price_table(result.prices).to_csv(index=False, lineterminator="\n"))
     if as_json:
         print_json(_summary(result) | {"file": str(out) if out else None})
     else:
         print_facts(_facts(result))
-        if out:
-            tell(f"wrote {out}")
+        for file in (out, prices if result.prices is not None else None):
+            if file:
+                tell(f"wrote {file}")
+    if result.interrupted:
+        complain("interrupted; this is the best until then")
+        raise SystemExit(INTERRUPTED)
+    if prices and result.prices is None and result.schedule is not None:
+        raise InputError(
+            field="prices", value=method, expected="a method with a relaxation, such as oracle or lp"
+        )
     if result.status is solvers.Status.INFEASIBLE:
         tell(str(working("explain", lambda progress: solvers.explain(inst))))
     if result.schedule is None:
         complain(f"no schedule: {result.status}" + (f" ({result.message})" if result.message else ""))
         raise typer.Exit(1)
+
+
+def _keeps_its_best(method: str) -> bool:
+    """Whether Ctrl-C leaves the method's best schedule."""
+    from stepwatt.solvers.ablations import ABLATIONS
+
+    return method in {"oracle", "distributed", *ABLATIONS}
+
+
+def _searching(title: str, work: Callable[[Callable[[float, str], None]], T]) -> T:
+    """Work under a progress bar in the main thread, where the solvers themselves hear Ctrl-C."""
+    from ..console import _progress
+
+    with _progress(title) as progress:
+        return work(progress)
+
+
+def price_table(prices: Prices) -> pd.DataFrame:
+    """All prices as rows: slot, price (its name), site, class (empty where it has none), value."""
+    import pandas as pd
+
+    parts = []
+    for name, table in vars(prices).items():
+        for label in table.columns:
+            site, of_class = label if isinstance(label, tuple) else (label, "")
+            part = pd.DataFrame({"slot": table.index.map(pd.Timestamp.isoformat), "price": name})
+            parts.append(part.assign(site=site, **{"class": of_class}, value=table[label].to_numpy()))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _summary(result: Result) -> dict[str, Any]:
