@@ -1,0 +1,1 @@
+"""Studies of the learning half, one command each (see docs/learning-studies.md)."""

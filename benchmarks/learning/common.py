@@ -1,0 +1,314 @@
+"""What the studies share: cells that are trained once, judged alike and kept; where and when it was done."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import fnmatch
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stepwatt.learning.agents.policy import Policy
+from stepwatt.learning.cloning import Demonstrations, clone
+from stepwatt.learning.demonstrating import demonstrate
+from stepwatt.learning.engines import torch_engine
+from stepwatt.learning.environment import SchedulingEnv, TaskSettings, World, make_pool
+from stepwatt.learning.learners import seeds_for
+from stepwatt.learning.settings import TrainingSettings, settings_of
+from stepwatt.learning.shapers import SHAPERS
+from stepwatt.learning.training import build_agent, train_agent
+
+from .days import CACHE, Days, Spread, days
+
+RESULTS = Path(__file__).parent / "results"
+QUICK_RESULTS = Path("runs") / "learning-quick"
+
+#: Rewards are multiplied by this; weights of shapers that are sums of money are meant before it.
+REWARD_SCALE = 10.0
+
+Metrics = dict[str, np.ndarray[Any, Any]]
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of several seeds side by side: all that its numbers depend on."""
+
+    name: str
+    training: Mapping[str, Any]
+    """Settings of the training, as in a TOML file."""
+    task: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the task."""
+    spread: Spread = field(default_factory=Spread)
+    cloning_updates: int = 0
+    """Updates of behaviour cloning before the training; 0 starts from nothing."""
+    train: bool = True
+    """False keeps the cloned policy as it is."""
+    judged_on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Further test days by name, as parameters of the scenario."""
+
+    def described(self) -> Record:
+        """Plain values, by which a kept result is recognised as this cell's."""
+        plan = {
+            "training": dict(self.training),
+            "task": dict(self.task),
+            "days": {**self.spread.__dict__, "parameters": dict(self.spread.parameters)},
+            "cloning_updates": self.cloning_updates,
+            "train": self.train,
+            "judged_on": {name: dict(values) for name, values in self.judged_on.items()},
+        }
+        described: Record = json.loads(json.dumps(plan))
+        return described
+
+
+class Judge:
+    """Runs the deterministic policies of S runs on the days of a split, side by side."""
+
+    def __init__(self, found: Days, task: TaskSettings, runs: int):
+        engine = torch_engine()
+        pool = make_pool(found.instances, task.information, engine)
+        self.found, self.runs, self.count = found, runs, len(pool)
+        self.pool = pool.take(torch.arange(self.count).repeat(runs), engine)
+        self.world = World(self.pool, engine, task)
+
+    @torch.no_grad()
+    def by_day(self, policy: Callable[[Tensor], Tensor]) -> Metrics:
+        """(S,N) gap, captured share, share of jobs missed, share of slots that met their goal."""
+        world, shape = self.world, (self.runs, self.count)
+        world.begin(self.pool)
+        lost = arrived = paid = torch.zeros(self.runs * self.count)
+        while not world.over:
+            action = policy(world.observation().reshape(*shape, -1)).flatten(0, 1)
+            arrived = arrived + world.drawn.problem.arrivals[world.t].sum((-1, -2))
+            _, success, outcome = world.step(action)
+            lost, paid = lost + outcome.lost.sum((-1, -2)), paid + success.float()
+        utility = world.earned.reshape(shape).double().numpy()
+        return {
+            "gap": self.found.gap(utility),
+            "captured": self.found.captured(utility),
+            "miss": (lost / arrived.clamp(min=1e-9)).reshape(shape).numpy(),
+            "paid": (paid / self.pool.problem.shape.n_slots).reshape(shape).numpy(),
+        }
+
+    def __call__(self, policy: Policy) -> dict[str, Tensor]:
+        """(S,) means over the days."""
+        return {name: torch.from_numpy(values.mean(1)) for name, values in self.by_day(policy).items()}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A cell ready to train."""
+
+    cell: Cell
+    settings: TrainingSettings
+    task: TaskSettings
+    env: SchedulingEnv
+    agent: Any
+    shaper: Any
+    demonstrations: Demonstrations | None
+    cloning_seconds: float
+
+
+def set_up(cell: Cell) -> Setup:
+    """Environment, agent (cloned where the cell says so) and shaper of a cell."""
+    settings = settings_of(cell.training)
+    task = TaskSettings(**{"reward": "sparse", "reward_scale": REWARD_SCALE, **cell.task})
+    seeds = settings.seeds
+    found = days(cell.spread, "train")
+    pool = make_pool(found.instances, task.information, torch_engine(), potential=found.potential)
+    env = SchedulingEnv(
+        pool,
+        task,
+        runs=len(seeds),
+        envs_per_run=settings.envs_per_run,
+        seeds=seeds_for("environment", seeds),
+    )
+    agent = build_agent(settings, env)
+    demonstrations, seconds = None, 0.0
+    if cell.cloning_updates:
+        demonstrations = demonstrations_of(found, task)
+        begun = time.process_time()
+        clone(agent.policy(), demonstrations, seeds_for("cloning", seeds), updates=cell.cloning_updates)
+        seconds = time.process_time() - begun
+    shaping = dict(settings.shaping)
+    shaper = SHAPERS[settings.shaper](env.obs_size, env.act_size, seeds_for("shaper", seeds), shaping)
+    return Setup(cell, settings, task, env, agent, shaper, demonstrations, seconds)
+
+
+def demonstrations_of(found: Days, task: TaskSettings) -> Demonstrations:
+    """The solver's schedules of the training days as observations and actions."""
+    engine = torch_engine(torch.float64)
+    pool = make_pool(found.instances, task.information, engine)
+    played = demonstrate(pool, found.schedules, engine)
+    return Demonstrations(played.obs.flatten(0, 1), played.act.flatten(0, 1))
+
+
+def train_cell(cell: Cell) -> Record:
+    """Train a cell and judge it: curves on validation days, the last policy on test days."""
+    made = set_up(cell)
+    runs = len(made.settings.seeds)
+    judge = Judge(days(cell.spread, "validation"), made.task, runs)
+    if cell.train:
+        outcome = train_agent(
+            made.env,
+            made.settings,
+            agent=made.agent,
+            shaper=made.shaper,
+            demonstrations=made.demonstrations if _guided(made.settings) else None,
+            evaluate=judge,
+        )
+        records = outcome.evaluations
+        seconds = outcome.cpu_seconds
+    else:
+        values = judge(made.agent.policy())
+        metrics = {name: value.tolist() for name, value in values.items()}
+        records = [{"env_steps": 0, "updates": 0, "cpu_seconds": 0.0, "metrics": metrics}]
+        seconds = 0.0
+    policy = made.agent.policy()
+    keep_policy(cell, policy)
+    tests = {"test": cell.spread}
+    for name, parameters in cell.judged_on.items():
+        tests[name] = Spread(test=cell.spread.test, parameters=parameters)
+    return {
+        "seeds": list(made.settings.seeds),
+        "cloning_cpu_seconds": made.cloning_seconds,
+        "cpu_seconds": seconds,
+        "curve": {
+            **{axis: [r[axis] for r in records] for axis in ("env_steps", "updates", "cpu_seconds")},
+            **{
+                name: [[r["metrics"][name][run] for r in records] for run in range(runs)]
+                for name in ("gap", "captured", "miss", "paid")
+            },
+        },
+        "tests": {
+            name: Judge(days(spread, "test"), made.task, runs).by_day(policy)
+            for name, spread in tests.items()
+        },
+    }
+
+
+def _guided(settings: TrainingSettings) -> bool:
+    return float(getattr(settings.agent, "cloning_weight", 0.0)) > 0
+
+
+def keep_policy(cell: Cell, policy: Policy) -> None:
+    """Keep the networks of all runs in the cache, for studies that use them again."""
+    CACHE.mkdir(exist_ok=True)
+    torch.save(policy.state_dict(), CACHE / f"policy-{cell.name}.pt")
+
+
+def run_cells(
+    cells: Iterable[Cell],
+    folder: Path,
+    *,
+    only: Sequence[str] = (),
+    run: Callable[[Cell], Record] = train_cell,
+    say: Callable[[str], None] = print,
+) -> list[Record]:
+    """Run the cells whose results are not in the folder yet; returns the records of all that are chosen.
+
+    ``only`` are patterns of names. A kept result of other settings is replaced. Each file is written under
+    another name first, so that an interrupted cell leaves none.
+    """
+    found = []
+    for cell in cells:
+        if only and not any(fnmatch.fnmatch(cell.name, pattern) for pattern in only):
+            continue
+        path = folder / f"{cell.name}.json"
+        if path.exists():
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["plan"] == cell.described():
+                say(f"{cell.name}: kept")
+                found.append(record)
+                continue
+        begun, wall = time.process_time(), time.perf_counter()
+        values = run(cell)
+        record = {
+            "cell": cell.name,
+            "plan": cell.described(),
+            **values,
+            "spent": {
+                "cpu_seconds": time.process_time() - begun,
+                "wall_seconds": time.perf_counter() - wall,
+            },
+            "made": provenance(),
+        }
+        write_json(path, record)
+        say(f"{cell.name}: {record['spent']['cpu_seconds']:.0f} CPU s")
+        found.append(json.loads(path.read_text(encoding="utf-8")))
+    return found
+
+
+def write_json(path: Path, record: Any) -> None:
+    """Write under a temporary name, then rename; numbers with six digits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".part{os.getpid()}")
+    part.write_text(json.dumps(rounded(record), separators=(",", ":")) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def rounded(value: Any) -> Any:
+    """The same with plain lists and floats of six digits; what is not finite becomes None."""
+    if isinstance(value, Mapping):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, np.ndarray):
+        return rounded(value.tolist())
+    if isinstance(value, list | tuple):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def provenance() -> Record:
+    """Machine, day, revision, versions."""
+    root = Path(__file__).parents[2]
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "learning", "formulation", "data")
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} cores, one thread",
+        "date": dt.date.today().isoformat(),
+        "revision": git("rev-parse", "--short", "HEAD") + ("+changes" if changed else ""),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "?")
+
+
+def parser(what: str | None) -> argparse.ArgumentParser:
+    """The options that all studies have."""
+    made = argparse.ArgumentParser(description=what)
+    made.add_argument("--seeds", type=int, help="number of seeds, trained side by side")
+    made.add_argument("--cells", nargs="*", default=[], metavar="PATTERN", help="only these cells")
+    made.add_argument("--quick", action="store_true", help=f"a small look, into {QUICK_RESULTS}")
+    made.add_argument("--list", action="store_true", help="name the cells and end")
+    return made
+
+
+def begin(study: str, options: argparse.Namespace) -> Path:
+    """One thread (cells are what runs side by side); the folder of the study's results."""
+    torch.set_num_threads(1)
+    return (QUICK_RESULTS if options.quick else RESULTS) / study

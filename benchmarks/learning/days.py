@@ -1,0 +1,85 @@
+"""Days to learn from and to judge by, with what the solvers say of them, kept in a cache that git ignores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import stepwatt as sw
+from stepwatt.formulation import Instance, Schedule
+from stepwatt.learning.families import Family
+from stepwatt.learning.potentials import Potential, potential_of
+
+CACHE = Path(__file__).parent / ".cache"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Which days: every so many of each split, of the scenario with these parameters."""
+
+    train: int = 3
+    """Every so many training days."""
+    validation: int = 5
+    """Every so many validation days."""
+    test: int = 4
+    """Every so many test days."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Further parameters of the scenario."""
+
+    def family(self, split: str) -> Family:
+        """The family whose days are those of the split."""
+        every = {"train": self.train, "validation": self.validation, "test": self.test}[split]
+        return Family(regions=("DE,FR,DK",), year=2018, every=every, parameters=dict(self.parameters))
+
+
+@dataclass(frozen=True)
+class Days:
+    """Fluid instances of a split with bound, plain baselines (USD, (N,) each), schedules and potentials."""
+
+    instances: list[Instance]
+    bound: Floats
+    greedy: Floats
+    all_off: Floats
+    schedules: list[Schedule]
+    potential: Potential
+
+    def gap(self, utility: Floats) -> Floats:
+        """(…,N) share of the bound that is missed."""
+        return (self.bound - utility) / np.abs(self.bound)
+
+    def captured(self, utility: Floats) -> Floats:
+        """(…,N) share of what lies between all levers off and the bound."""
+        return (utility - self.all_off) / (self.bound - self.all_off)
+
+
+def days(spread: Spread, split: str) -> Days:
+    """The days of a split; what solvers say of them comes from the cache where it was asked before."""
+    instances = spread.family(split).instances(split)
+    text = json.dumps([inst.to_dict() for inst in instances], sort_keys=True, default=str)
+    kept = CACHE / f"days-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pkl"
+    if kept.exists():
+        found = pickle.loads(kept.read_bytes())
+    else:
+        solved = [sw.solve(inst, "lp") for inst in instances]
+        found = {
+            "bound": np.array([result.bound for result in solved], dtype=float),
+            "greedy": np.array([sw.solve(inst, "greedy").utility for inst in instances], dtype=float),
+            "all_off": np.array([sw.solve(inst, "all-off").utility for inst in instances], dtype=float),
+            "schedules": [result.schedule for result in solved],
+            "potential": potential_of(solved),
+        }
+        CACHE.mkdir(exist_ok=True)
+        part = kept.with_suffix(".part")
+        part.write_bytes(pickle.dumps(found))
+        part.replace(kept)
+    return Days(instances, **found)
