@@ -72,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--profile", choices=PROFILES, default="full", help="how much; --quick is short for quick"
     )
-    parser.add_argument("--time-limit", type=float, help="seconds for each run of part compare")
+    parser.add_argument(
+        "--time-limit", type=float, help="seconds for a run of part compare at its largest size"
+    )
+    parser.add_argument("--short-limit", type=float, help="seconds for a run of part compare at other sizes")
     parser.add_argument("--repetitions", type=int)
     parser.add_argument("--starts", type=int, help="only the first so many start dates")
     parser.add_argument("--sizes", help="comma-separated numbers of slots for part compare")
@@ -90,6 +93,8 @@ def _profile(asked: argparse.Namespace) -> Profile:
     changes: dict[str, Any] = {}
     if asked.time_limit:
         changes["time_limit"] = asked.time_limit
+    if asked.short_limit:
+        changes["short_limit"] = asked.short_limit
     if asked.repetitions:
         changes["repetitions"] = asked.repetitions
     if asked.small:
@@ -107,7 +112,8 @@ def _profile(asked: argparse.Namespace) -> Profile:
 def _command(asked: argparse.Namespace) -> str:
     """The command that makes these results, as it would be typed."""
     words = ["python -m benchmarks.solvers"]
-    for name in ("quick", "profile", "time_limit", "repetitions", "starts", "sizes", "small", "method"):
+    limits = ("time_limit", "short_limit")
+    for name in ("quick", "profile", *limits, "repetitions", "starts", "sizes", "small", "method"):
         value = getattr(asked, name)
         if value is True:
             words.append(f"--{name}")

@@ -31,14 +31,19 @@ def cells(profile: Profile) -> list[Cell]:
             "compare",
             "compare",
             case,
-            {"route": route, "gap": profile.gap, "time_limit": profile.time_limit},
+            {"route": route, "gap": profile.gap, "time_limit": _limit(case, profile)},
             repetition,
-            limit=profile.time_limit,
+            limit=_limit(case, profile),
         )
         for case in cases
         for repetition in range(profile.repetitions)
         for route in profile.layers
     ]
+
+
+def _limit(case: Case, profile: Profile) -> float:
+    """Seconds that a route may take on a case."""
+    return profile.time_limit if case.n_slots == max(profile.sizes) else profile.short_limit
 
 
 def wanted(cell: Cell, records: dict[str, Record]) -> bool:
@@ -62,11 +67,13 @@ def report(records: list[Record], profile: Profile, folder: Path) -> Section:
             here = [r for r in records if r["case"]["name"] == name and r["options"]["route"] == route]
             if here:
                 rows.append(_row(name, route, here))
+    size = max(profile.sizes)
+    shorter = f" ({profile.short_limit:g} s below {size} slots)" if min(profile.sizes) < size else ""
     section.say(
         f"Medians over starts and repetitions, seconds of wall-clock, one thread; gap asked for "
-        f"{profile.gap:g}, time limit {profile.time_limit:g} s for every route. Memory is the peak above the "
-        "level after imports. A route that reached its time limit was not repeated; `closed` counts the runs "
-        "that reached the gap.",
+        f"{profile.gap:g}, time limit {profile.time_limit:g} s for every route{shorter}. Memory is the "
+        "peak above the level after imports. A route that reached its time limit was not repeated; `closed` "
+        "counts the runs that reached the gap.",
         table(
             ("instance, route", "build", "hand-over", "solve", "total", "memory MB", "worst gap", "closed"),
             rows,

@@ -12,7 +12,8 @@ class Profile:
     """Sizes, repetitions and time limits (seconds) of every part.
 
     ``sizes`` (slots of five minutes) run at three sites from each of ``starts``, ``wide_sizes`` at six sites
-    from the first start. ``rolling_*``: slots decided, their length, look-ahead, every how many slots a model
+    from the first start; ``time_limit`` is for the largest of them, ``short_limit`` for the others.
+    ``rolling_*``: slots decided, their length, look-ahead, every how many slots a model
     is built anew. ``growth``: cases that differ in length only.
     """
 
@@ -29,6 +30,7 @@ class Profile:
     rolling_minutes: int
     rolling_hours: float
     rolling_every: int
+    short_limit: float = 90.0
     growth: tuple[Case, ...] = ()
     large: tuple[Case, ...] = ()
     scale_limit: float = 1800.0
@@ -73,6 +75,7 @@ QUICK = Profile(
     starts=("2018-06-12",),
     repetitions=2,
     time_limit=10.0,
+    short_limit=10.0,
     small=20,
     build_size=96,
     build_times=3,
