@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -307,6 +309,26 @@ def test_a_policy_that_cannot_be_sent_away_is_named(instances: list[sw.Instance]
     with pytest.raises(sw.InputError, match=r"policies\.mine = 'function': expected .*workers=1"):
         sw.compare(instances, {"mine": locked}, bound=None, workers=2)
     assert sw.compare(instances, {"mine": locked}, bound=None).policies == ["mine"]
+
+
+def test_workers_do_not_outlive_who_waits_for_them() -> None:
+    code = """if True:
+        import sys, time
+        import stepwatt as sw
+
+        def endless(inst):
+            print("at work", file=sys.stderr, flush=True)
+            time.sleep(600)
+
+        days = [sw.scenario("jemas", start=start, n_slots=2) for start in ("2018-06-12", "2018-06-13")]
+        sw.compare(days, {"mine": endless}, bound=None, workers=2)
+    """
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as caller:
+        assert caller.stderr is not None
+        assert caller.stderr.readline() == "at work\n"
+        caller.kill()
+        # the pipe closes when the last process that may write to it is gone
+        caller.communicate(timeout=120)
 
 
 @pytest.mark.parametrize(
