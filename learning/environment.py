@@ -22,7 +22,7 @@ from .observation import INFORMATION, observation_size, observe, outlook
 from .plant import Outcome, advance, first_state
 from .potentials import Potential
 from .problem import Problem, stack
-from .rewards import REWARDS, SPARSE_THRESHOLD, reward, succeeded
+from .rewards import REWARDS, SPARSE_THRESHOLD, failed_share, reward
 from .transitions import Step
 
 
@@ -87,7 +87,10 @@ def make_pool(
 
 
 class World:
-    """The environment proper, on either engine: it knows instances, state and clock, and no learning."""
+    """The environment proper, on either engine: it knows instances, state and clock, and no learning.
+
+    ``failed`` (B,) is the failed share of the slot before, at its worst site (``rewards.failed_share``).
+    """
 
     def __init__(self, pool: Pool, engine: Engine, task: TaskSettings, *, integral: bool = False):
         self.engine, self.task, self.integral = engine, task, integral
@@ -130,15 +133,17 @@ class World:
         )
         self.t += 1
         self.earned = self.earned + outcome.utility
-        success = succeeded(self.engine, outcome, self.task.threshold)
+        self.failed = failed_share(self.engine, outcome)
+        success = self.failed <= self.task.threshold
         paid = reward(self.engine, problem, outcome, success, self.task.reward, self.over, self.earned)
         return paid * self.task.reward_scale, success, outcome
 
 
 class SchedulingEnv:
-    """``World`` as agents want it: E environments that draw instances from a pool and begin anew by themselves.
+    """``World`` as agents want it: E environments that draw from a pool and begin anew by themselves.
 
     ``runs`` splits the environments run-major; each run draws its instances from its own generator.
+    ``outcome`` is what happened in the last slot.
     """
 
     def __init__(
@@ -161,6 +166,11 @@ class SchedulingEnv:
         self.world = World(pool.take(self._draw(), self.engine), self.engine, task)
         self.obs_size, self.act_size = self.world.obs_size, self.world.act_size
 
+    def reseed(self, seeds: Sequence[int]) -> None:
+        """Draw instances as an environment made with these seeds would."""
+        for rng, seed in zip(self._rngs, seeds, strict=True):
+            rng.manual_seed(seed)
+
     def _draw(self) -> Tensor:
         """(E,) instances of the pool."""
         chosen = [torch.randint(len(self.pool), (self.envs_per_run,), generator=rng) for rng in self._rngs]
@@ -176,7 +186,7 @@ class SchedulingEnv:
     @torch.no_grad()
     def step(self, action: Tensor) -> Step:
         """One slot everywhere (see :class:`BatchedEnv`)."""
-        reward, success, _ = self.world.step(action)
+        reward, success, self.outcome = self.world.step(action)
         final_obs, potential = self.world.observation(), self.world.potential()
         over = self.world.over
         obs, next_potential = self.reset() if over else (final_obs, potential)

@@ -24,11 +24,6 @@ def failed_share(e: Engine, outcome: Outcome) -> Array:
     return e.highest(failed / (dealt + 1e-9))
 
 
-def succeeded(e: Engine, outcome: Outcome, threshold: float) -> Array:
-    """(B,) whether every site met its service goal in the slot."""
-    return failed_share(e, outcome) <= threshold
-
-
 REWARDS = ("dense", "sparse", "episode")
 
 
