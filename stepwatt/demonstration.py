@@ -39,13 +39,13 @@ POLICIES = {
 }
 
 
-#: Ten training days, solved and cloned, then a little reinforcement learning: less than a minute.
+#: Five training days, solved and cloned, then a little reinforcement learning: well below a minute.
 SHORT_TRAINING = (
     "family.slot_minutes=5",
-    "family.every=20",
-    "warm_start.updates=2000",
-    "env_steps=4000",
-    "warmup_steps=2000",
+    "family.every=40",
+    "warm_start.updates=1500",
+    "env_steps=2000",
+    "warmup_steps=1000",
     "agent.cloning_weight=10.0",
 )
 
