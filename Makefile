@@ -39,3 +39,10 @@ $(VENV)/installed: pyproject.toml
 bench-solvers: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet -e '.[test,benchmark]'
 	$(BIN)/python -m benchmarks.solvers $(ARGS)
+
+# the studies of the learning half, for hours, resumed where they were interrupted; ARGS=--quick for minutes
+.PHONY: bench-learning
+bench-learning: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet -e '.[learning,benchmark]'
+	for study in convergence methods volatility heterogeneity sensitivity report; do \
+		$(BIN)/python -m benchmarks.learning.$$study $(ARGS) || exit 1; done

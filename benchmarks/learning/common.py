@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import fnmatch
+import hashlib
 import json
 import math
 import os
@@ -12,7 +13,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,24 @@ def _guided(settings: TrainingSettings) -> bool:
 def keep_policy(cell: Cell, policy: Policy) -> None:
     """Keep the networks of all runs in the cache, for studies that use them again."""
     CACHE.mkdir(exist_ok=True)
-    torch.save(policy.state_dict(), CACHE / f"policy-{cell.name}.pt")
+    part = policy_path(cell).with_suffix(f".part{os.getpid()}")
+    torch.save(policy.state_dict(), part)
+    part.replace(policy_path(cell))
+
+
+def policy_path(cell: Cell) -> Path:
+    """Where the networks of exactly this cell are kept."""
+    text = json.dumps(cell.described(), sort_keys=True)
+    return CACHE / f"policy-{cell.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.pt"
+
+
+def trained_policies(cell: Cell) -> tuple[TaskSettings, list[Policy]]:
+    """The last policy of each run of a cell and its task; trained now where the cache has none."""
+    if not policy_path(cell).exists():
+        train_cell(cell)
+    made = set_up(replace(cell, cloning_updates=0))
+    made.agent.policy().load_state_dict(torch.load(policy_path(cell), weights_only=True))
+    return made.task, [made.agent.policy(run) for run in range(len(made.settings.seeds))]
 
 
 def run_cells(
@@ -222,33 +240,34 @@ def run_cells(
     ``only`` are patterns of names. A kept result of other settings is replaced. Each file is written under
     another name first, so that an interrupted cell leaves none.
     """
-    found = []
-    for cell in cells:
-        if only and not any(fnmatch.fnmatch(cell.name, pattern) for pattern in only):
-            continue
-        path = folder / f"{cell.name}.json"
-        if path.exists():
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if record["plan"] == cell.described():
-                say(f"{cell.name}: kept")
-                found.append(record)
-                continue
-        begun, wall = time.process_time(), time.perf_counter()
-        values = run(cell)
-        record = {
-            "cell": cell.name,
-            "plan": cell.described(),
-            **values,
-            "spent": {
-                "cpu_seconds": time.process_time() - begun,
-                "wall_seconds": time.perf_counter() - wall,
-            },
-            "made": provenance(),
-        }
-        write_json(path, record)
-        say(f"{cell.name}: {record['spent']['cpu_seconds']:.0f} CPU s")
-        found.append(json.loads(path.read_text(encoding="utf-8")))
-    return found
+    chosen = [cell for cell in cells if not only or any(fnmatch.fnmatch(cell.name, p) for p in only)]
+    return [
+        kept(folder, cell.name, cell.described(), lambda cell=cell: run(cell), say)  # type: ignore[misc]
+        for cell in chosen
+    ]
+
+
+def kept(
+    folder: Path, name: str, plan: Record, make: Callable[[], Record], say: Callable[[str], None] = print
+) -> Record:
+    """The record kept in the folder under this name if it is of the same plan, else a new one, then kept."""
+    path = folder / f"{name}.json"
+    if path.exists():
+        found = _read(path)
+        if found["plan"] == plan:
+            say(f"{name}: kept")
+            return found
+    begun, wall = time.process_time(), time.perf_counter()
+    values = make()
+    spent = {"cpu_seconds": time.process_time() - begun, "wall_seconds": time.perf_counter() - wall}
+    write_json(path, {"cell": name, "plan": plan, **values, "spent": spent, "made": provenance()})
+    say(f"{name}: {spent['cpu_seconds']:.0f} CPU s")
+    return _read(path)
+
+
+def _read(path: Path) -> Record:
+    record: Record = json.loads(path.read_text(encoding="utf-8"))
+    return record
 
 
 def write_json(path: Path, record: Any) -> None:

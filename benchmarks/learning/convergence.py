@@ -74,7 +74,7 @@ def cells(seeds: int, quick: bool) -> list[Cell]:
     return [Cell(f"{algo}-{name}", training(algo, name, seeds, steps), spread=spread) for algo, name in PAIRS]
 
 
-def timing(seeds: int, rounds: int = 5, updates: int = 150) -> Mapping[str, Any]:
+def timing(seeds: int, rounds: int = 3, updates: int = 100) -> Mapping[str, Any]:
     """CPU seconds of a short training with each shaper of SAC, in turns, so that all meet the same load.
 
     A round's ratio is that of its own unshaped training before it; the median of the rounds is kept.
@@ -115,7 +115,7 @@ def main() -> None:
         print("\n".join(cell.name for cell in plans))
         return
     if chosen.timing:
-        write_json(folder.parent / "timing.json", timing(seeds, rounds=1 if chosen.quick else 5))
+        write_json(folder.parent / "timing.json", timing(seeds, rounds=1 if chosen.quick else 3))
         return
     run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
 

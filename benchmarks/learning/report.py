@@ -1,0 +1,291 @@
+"""Tables and figures of the studies from the kept results, and the generated section of the documentation.
+
+python -m benchmarks.learning.report [--quick]
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.learning.statistics import (
+    Interval,
+    area_under_curve,
+    iqm_interval,
+    mean_interval,
+    median_interval,
+    probability_of_improvement,
+    steps_to_threshold,
+)
+
+from . import playing
+from .common import QUICK_RESULTS, RESULTS, Record, parser
+
+DOCUMENT = Path("docs") / "learning-studies.md"
+BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
+#: Share of the common best that counts as having learned.
+REACHED = 0.95
+AXES = {
+    "env_steps": "environment steps per run",
+    "updates": "updates per run",
+    "cpu_seconds": "CPU s per run",
+}
+
+Floats = NDArray[np.float64]
+
+
+def load(folder: Path) -> dict[str, Record]:
+    """The records of a folder by name."""
+    paths = sorted(folder.glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def curve(record: Record, axis: str) -> tuple[Floats, Floats]:
+    """Places (K,) on an axis and the share of the bound that each run earns there (S,K)."""
+    at = np.array(record["curve"][axis], dtype=float)
+    if axis == "cpu_seconds":
+        at = at / len(record["seeds"])
+    share = 1.0 - np.array(record["curve"]["gap"], dtype=float)
+    # before the first update several evaluations lie on one place: the last of them stays
+    kept = np.append(np.diff(at) > 0, True)
+    return at[kept], share[:, kept]
+
+
+def common_best(records: Sequence[Record]) -> float:
+    """The highest mean share of the bound that any cell has at any time."""
+    return max(float(curve(record, "env_steps")[1].mean(0).max()) for record in records)
+
+
+def interval(found: Interval, scale: float = 1.0, digits: int = 3) -> str:
+    """Estimate and ends as text; what was never reached is named so."""
+
+    def text(value: float) -> str:
+        return "never" if math.isinf(value) else f"{value * scale:,.{digits}f}"
+
+    if math.isnan(found.low):
+        return text(found.estimate)
+    low = "0" if found.low == -math.inf else text(found.low)
+    return f"{text(found.estimate)} [{low}, {text(found.high)}]"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def convergence_row(record: Record, reference: Record, threshold: float, ratio: str) -> list[str]:
+    """One line of the table of study a."""
+    steps, shares = curve(record, "env_steps")
+    seconds, same = curve(record, "cpu_seconds")
+    gaps = np.array(record["tests"]["test"]["gap"])
+    better = "–"
+    if record is not reference:
+        base = np.array(reference["tests"]["test"]["gap"])
+        better = interval(probability_of_improvement(gaps, base, 0), digits=2)
+    return [
+        record["cell"],
+        interval(mean_interval(area_under_curve(steps, shares)[:, None], 0)),
+        interval(mean_interval(shares[:, -1:], 0)),
+        interval(median_interval(steps_to_threshold(steps, shares, threshold)), digits=0),
+        interval(median_interval(steps_to_threshold(seconds, same, threshold)), digits=2),
+        interval(iqm_interval(gaps, 0)),
+        f"{np.mean(record['tests']['test']['captured']):.3f}",
+        f"{100 * np.mean(record['tests']['test']['miss']):.2f} %",
+        f"{np.mean(record['tests']['test']['paid']):.3f}",
+        better,
+        ratio,
+    ]
+
+
+def convergence_text(records: dict[str, Record], timing: Record | None) -> str:
+    """Study a in words and numbers."""
+    if not records:
+        return ""
+    best = common_best(list(records.values()))
+    threshold = REACHED * best
+    head = ["cell", "area under the curve", "last", "steps to 95 %", "CPU s to 95 %", "test gap (IQM)"]
+    head += ["captured", "missed", "paid slots", "P(better than unshaped)", "training time"]
+    rows = []
+    for algo in ("sac", "td3", "ppo"):
+        reference = records.get(f"{algo}-none")
+        for name, record in records.items():
+            if not name.startswith(f"{algo}-") or reference is None:
+                continue
+            shaper = name.split("-", 1)[1]
+            known = timing["ratio"].get(shaper) if timing and algo == "sac" else None
+            rows.append(
+                convergence_row(record, reference, threshold, "–" if known is None else f"{known:.2f} ×")
+            )
+    one = next(iter(records.values()))
+    seeds, test = len(one["seeds"]), len(one["tests"]["test"]["gap"][0])
+    return (
+        f"### Convergence under the sparse reward\n\n{seeds} seeds; common best {best:.3f} of the bound (highest "
+        f"mean of any cell on validation days), threshold {threshold:.3f}. Area: mean share of the bound "
+        "earned over the training; last: what the last policy earns on validation days. "
+        f"Test: {test} unseen days, last policy. Brackets: 95 % intervals.\n\n"
+        + table(head, rows)
+        + "\n\n![Learning curves](../benchmarks/learning/results/convergence.png)\n\n"
+        "![Gap of every seed](../benchmarks/learning/results/final.png)\n"
+    )
+
+
+def methods_text(records: dict[str, Record]) -> str:
+    """Study b: every method on the same test days."""
+    if "oracle" not in records or "all-off" not in records:
+        return ""
+    bound = records["oracle"]["bound"]
+    floor = records["all-off"]["runs"][0]["utility"]
+    head = ["method", "runs", "utility, USD a day", "energy cost", "missed", "mean quality"]
+    head += ["gap (IQM)", "captured", "CPU s per day"]
+    rows: list[tuple[float, list[str]]] = []
+    for name, record in records.items():
+        runs = record["runs"]
+        gap = playing.gaps(runs, bound)
+        part = float(playing.captured(runs, bound, floor).mean())
+
+        def mean(what: str, runs: list[dict[str, list[float]]] = runs) -> float:
+            return float(np.mean([run[what] for run in runs]))
+
+        cells = [name, str(len(runs)), f"{mean('utility'):.1f}", f"{mean('energy_cost'):.1f}"]
+        cells += [f"{100 * mean('miss'):.2f} %", f"{mean('quality'):.4f}", interval(iqm_interval(gap, 0))]
+        cells += [f"{part:.3f}", f"{record['cpu_seconds'] / len(bound):.3f}"]
+        rows.append((-mean("utility"), cells))
+    return (
+        f"### Methods on {len(bound)} unseen days, whole jobs\n\n"
+        + table(head, [cells for _, cells in sorted(rows)])
+        + "\n"
+    )
+
+
+def variations_text(title: str, records: dict[str, Record]) -> str:
+    """Studies c and d: how methods adapt as one thing is varied."""
+    if not records:
+        return ""
+    head = ["case", "method", "gap", "transfers", "mean steps", "battery cycles", "missed"]
+    rows = []
+    for record in records.values():
+        for method, found in record["methods"].items():
+
+            def mean(what: str, runs: list[dict[str, list[float]]] = found["runs"]) -> float:
+                return float(np.mean([run[what] for run in runs]))
+
+            gap = float(playing.gaps(found["runs"], record["bound"]).mean())
+            cells = [record["cell"], method, f"{gap:.3f}", f"{mean('transfers'):.3f}", f"{mean('steps'):.1f}"]
+            rows.append([*cells, f"{mean('cycles'):.2f}", f"{100 * mean('miss'):.2f} %"])
+    return f"### {title}\n\n" + table(head, rows) + "\n"
+
+
+def sensitivity_text(records: dict[str, Record]) -> str:
+    """Study e."""
+    if not records:
+        return ""
+    rows = []
+    for name, record in records.items():
+        steps, shares = curve(record, "env_steps")
+        area = interval(mean_interval(area_under_curve(steps, shares)[:, None], 0))
+        gap = interval(iqm_interval(np.array(record["tests"]["test"]["gap"]), 0))
+        rows.append([name, str(len(record["seeds"])), area, gap, f"{record['cpu_seconds']:.0f}"])
+    head = ["jemas with", "seeds", "area under the curve", "test gap (IQM)", "CPU s"]
+    return "### Sensitivity of jemas\n\n" + table(head, rows) + "\n"
+
+
+def figures(records: dict[str, Record], folder: Path) -> None:
+    """Learning curves on three axes, and the test gap of every seed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    algos = [algo for algo in ("sac", "td3", "ppo") if any(name.startswith(algo) for name in records)]
+    if not algos:
+        return
+    colours = {}
+    fig, panels = plt.subplots(len(algos), 3, figsize=(13, 3.6 * len(algos)), squeeze=False, sharey=True)
+    for row, algo in zip(panels, algos, strict=True):
+        for panel, (axis, label) in zip(row, AXES.items(), strict=True):
+            for name, record in records.items():
+                if not name.startswith(f"{algo}-"):
+                    continue
+                shaper = name.split("-", 1)[1]
+                colour = colours.setdefault(shaper, plt.get_cmap("tab20")(2 * len(colours) % 20 / 20))
+                at, shares = curve(record, axis)
+                style = {"none": "-", "placebo": ":", "constant": ":"}.get(shaper, "--")
+                panel.plot(at, shares.mean(0), style, color=colour, label=shaper, lw=1.4)
+            panel.set_xlabel(label)
+            panel.set_ylim(0.2, 0.95)
+        row[0].set_ylabel(f"{algo}: share of the bound")
+        row[-1].legend(fontsize=7)
+    fig.tight_layout()
+    fig.savefig(folder / "convergence.png", dpi=90)
+    plt.close(fig)
+    fig, panel = plt.subplots(figsize=(8, 0.32 * len(records) + 1.2))
+    for place, (_, record) in enumerate(sorted(records.items(), reverse=True)):
+        by_seed = np.array(record["tests"]["test"]["gap"]).mean(1)
+        panel.plot(by_seed, [place] * len(by_seed), "o", ms=4, alpha=0.6)
+        panel.plot([np.median(by_seed)], [place], "k|", ms=14)
+    panel.set_yticks(range(len(records)), sorted(records, reverse=True))
+    panel.set_xlabel("mean gap on test days, one dot per seed")
+    panel.grid(axis="x", alpha=0.3)
+    fig.tight_layout()
+    fig.savefig(folder / "final.png", dpi=90)
+    plt.close(fig)
+
+
+def made_text(records: Sequence[Record]) -> str:
+    """Where and when the numbers were made."""
+    if not records:
+        return ""
+    made = [record["made"] for record in records]
+    parts = [sorted({str(one[key]) for one in made}) for key in ("machine", "date", "revision")]
+    spent = sum(record["spent"]["cpu_seconds"] for record in records if "spent" in record)
+    words = "; ".join(", ".join(part) for part in parts)
+    return f"Made on {words}; {len(records)} results, {spent:,.0f} CPU seconds.\n"
+
+
+def section(folder: Path) -> str:
+    """The generated section."""
+    studies = {name: load(folder / name) for name in ("convergence", "methods", "sensitivity")}
+    varied = {name: load(folder / name) for name in ("volatility", "heterogeneity")}
+    timing = folder / "timing.json"
+    clock = json.loads(timing.read_text(encoding="utf-8")) if timing.exists() else None
+    trained = load(folder / "methods" / "trained")
+    everything = [r for found in (*studies.values(), *varied.values(), trained) for r in found.values()]
+    texts = [
+        made_text(everything),
+        convergence_text(studies["convergence"], clock),
+        methods_text(studies["methods"]),
+        variations_text("Price fluctuation", varied["volatility"]),
+        variations_text("Model heterogeneity", varied["heterogeneity"]),
+        sensitivity_text(studies["sensitivity"]),
+    ]
+    return "\n".join(text for text in texts if text)
+
+
+def put(text: str, document: Path) -> None:
+    """Replace the generated section of a document."""
+    whole = document.read_text(encoding="utf-8")
+    before, rest = whole.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    document.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    """Rewrite figures and the generated section (``--quick``: print it)."""
+    chosen = parser(__doc__).parse_args()
+    folder = QUICK_RESULTS if chosen.quick else RESULTS
+    figures(load(folder / "convergence"), folder)
+    say: Callable[[str], Any] = print
+    say(section(folder))
+    if not chosen.quick:
+        put(section(folder), DOCUMENT)
+
+
+if __name__ == "__main__":
+    main()

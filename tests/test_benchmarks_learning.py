@@ -1,0 +1,86 @@
+"""The harness of the learning studies: cells are run once, and the report reads curves rightly."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from benchmarks.learning.common import Cell, rounded, run_cells
+from benchmarks.learning.report import common_best, convergence_text, curve
+
+
+def fake(cell):
+    """A training that learns along a straight line."""
+    share = np.linspace(0.2, float(cell.training["end"]), 5)
+    return {
+        "seeds": [0, 1],
+        "cpu_seconds": 8.0,
+        "curve": {
+            "env_steps": [0, 10, 20, 30, 40],
+            "updates": [0, 0, 5, 10, 15],
+            "cpu_seconds": [0.0, 2.0, 4.0, 6.0, 8.0],
+            "gap": [(1 - share).tolist()] * 2,
+        },
+        "tests": {
+            "test": {
+                "gap": np.full((2, 3), 1 - share[-1]),
+                "captured": np.full((2, 3), 0.5),
+                "miss": np.zeros((2, 3)),
+                "paid": np.ones((2, 3)),
+            }
+        },
+    }
+
+
+def cells(end):
+    return [Cell("sac-none", {"end": 0.6}), Cell("sac-jemas", {"end": end})]
+
+
+def test_a_cell_is_run_once_and_again_only_when_its_plan_changes(tmp_path):
+    ran = []
+
+    def run(cell):
+        ran.append(cell.name)
+        return fake(cell)
+
+    quiet = {"run": run, "say": lambda text: None}
+    first = run_cells(cells(0.8), tmp_path, **quiet)
+    assert ran == ["sac-none", "sac-jemas"]
+    assert run_cells(cells(0.8), tmp_path, **quiet) == first
+    assert len(ran) == 2
+    run_cells(cells(0.7), tmp_path, only=["*-jemas"], **quiet)
+    assert ran[2:] == ["sac-jemas"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sac-jemas.json", "sac-none.json"]
+    assert {"machine", "date", "revision"} <= first[0]["made"].keys()
+
+
+def test_an_interrupted_cell_leaves_nothing(tmp_path):
+    def stop(cell):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(cells(0.8), tmp_path, run=stop)
+    assert not list(tmp_path.iterdir())
+
+
+def test_curves_have_rising_axes_and_the_threshold_is_of_the_common_best(tmp_path):
+    records = run_cells(cells(0.8), tmp_path, run=fake, say=lambda text: None)
+    at, share = curve(records[0], "updates")
+    assert at.tolist() == [0, 5, 10, 15]
+    assert share[0].tolist() == pytest.approx([0.3, 0.4, 0.5, 0.6])
+    assert curve(records[0], "cpu_seconds")[0].tolist() == [0, 1, 2, 3, 4]
+    assert common_best(records) == pytest.approx(0.8)
+    text = convergence_text({record["cell"]: record for record in records}, None)
+    # 0.95 · 0.8 lies on the last of four equal pieces from 0.2 to 0.8
+    steps = 30 + 10 * (0.76 - 0.65) / 0.15
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| sac")]
+    assert rows[0][3].startswith("never")
+    assert rows[1][3].startswith(f"{steps:.0f} ")
+
+
+def test_results_are_plain_json():
+    value = rounded({"a": np.array([[1.23456789, np.nan]]), "b": (1, "x")})
+    assert value == {"a": [[1.23457, None]], "b": [1, "x"]}
+    json.dumps(value)
