@@ -18,7 +18,16 @@ from .codecs import CODECS
 from .engines import Array, Engine
 from .environment import Pool
 from .observation import observe
-from .plant import Outcome, PlantState, Request, _Heat, advance, battery_interval, first_state, must_run
+from .plant import (
+    Outcome,
+    PlantState,
+    Request,
+    advance,
+    battery_interval,
+    cooling_interval,
+    first_state,
+    must_run,
+)
 from .problem import Problem
 from .replayed import request_of
 
@@ -57,13 +66,13 @@ def direct_action(
     mix = request.mix.reshape(batch, shape.sites, shape.classes, clocks, choices)
     level = (mix.sum(-1) * torch.arange(clocks)).sum(-1)
     place = (mix.sum(-2) * torch.arange(choices)).sum(-1)
-    count = e.look_up(problem.count, e.whole(e.floor(level + 0.5)))
+    (count,) = e.look_up([problem.count], e.whole(e.floor(level + 0.5)))
     steps = 2 * place / (count - 1).clamp(min=1) - 1
     clock = 2 * level / max(clocks - 1, 1) - 1
     take, give = battery_interval(e, problem, state)
     battery = e.positive(request.battery) / take.clamp(min=1e-9)
     battery = battery - e.positive(-request.battery) / give.clamp(min=1e-9)
-    low, high = _Heat(problem, t, state).cooling_interval(e, outcome.it_mw)
+    low, high = cooling_interval(e, problem, t, state, outcome.it_mw)
     cooling = 2 * (outcome.cooling - low) / (high - low).clamp(min=1e-9) - 1
     parts = [shares, steps, clock, battery, cooling]
     if shape.has_generator:

@@ -6,8 +6,10 @@ of the plant, the codecs and the observation are written once, over this small v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,27 +20,46 @@ Array = Any
 
 
 @dataclass(frozen=True)
-class Engine:
+class Elementwise:
+    """What formulas ask of numbers that may as well be arrays of them."""
+
+    minimum: Callable[[Any, Any], Any]
+    maximum: Callable[[Any, Any], Any]
+    positive: Callable[[Any], Any]
+    where: Callable[[Any, Any, Any], Any]
+    real: Callable[[Any, Any], Any]
+
+
+#: Plain numbers.
+PLAIN = Elementwise(
+    minimum=lambda x, y: x if x < y else y,
+    maximum=lambda x, y: x if x > y else y,
+    positive=lambda x: x if x > 0.0 else 0.0,
+    where=lambda condition, x, y: x if condition else y,
+    real=lambda x, like: float(x),
+)
+
+
+@dataclass(frozen=True)
+class Engine(Elementwise):
     """What the environment asks of an array library. Reductions are over the last axis.
 
+    ``site_by_site``: formulas of a single site run on plain numbers, one site after the other.
+    ``look_up(tables, index)`` gives the entries of tables (N or 1,...,C) of one shape, index (B,...).
     ``batch_inside(x, axis)`` keeps the shape but lays the batch axis innermost in memory: loops then run over
     the batch instead of over a few sites, which makes elementwise work on a batch several times faster.
     """
 
     name: str
-    minimum: Callable[[Array, Array], Array]
-    maximum: Callable[[Array, Array], Array]
-    positive: Callable[[Array], Array]
-    where: Callable[[Array, Array, Array], Array]
+    site_by_site: bool
     floor: Callable[[Array], Array]
     ceil: Callable[[Array], Array]
     concat: Callable[[Sequence[Array]], Array]
     rank: Callable[[Array], Array]
-    look_up: Callable[[Array, Array], Array]
+    look_up: Callable[[Sequence[Array], Array], list[Array]]
     sum: Callable[..., Array]
     highest: Callable[[Array], Array]
     whole: Callable[[Array], Array]
-    real: Callable[[Array, Array], Array]
     asarray: Callable[[np.ndarray[Any, Any]], Array]
     batch_inside: Callable[[Array, int], Array]
 
@@ -46,11 +67,13 @@ class Engine:
 def torch_engine(dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Engine:
     """Tensors of one precision on one device."""
 
-    def look_up(table: Array, index: Array) -> Array:
-        if len(table) > 1:
-            return torch.gather(table, -1, index[..., None])[..., 0]
-        rows = torch.arange(table[0, ..., 0].numel(), device=device).view(table.shape[1:-1])
-        return torch.take(table, index + rows * table.shape[-1])
+    def look_up(tables: Sequence[Array], index: Array) -> list[Array]:
+        width = tables[0].shape[-1]
+        if all(len(table) == 1 for table in tables):
+            flat = index + _first_entries(tables[0].shape[1:-1], width, device)
+            return [torch.take(table, flat) for table in tables]
+        wide = [table.expand(len(index), *table.shape[1:]) for table in tables]
+        return [torch.gather(table, -1, index[..., None])[..., 0] for table in wide]
 
     def asarray(values: np.ndarray[Any, Any]) -> Array:
         kind = dtype if values.dtype.kind == "f" else None
@@ -58,6 +81,7 @@ def torch_engine(dtype: torch.dtype = torch.float32, device: torch.device | str 
 
     return Engine(
         name="torch",
+        site_by_site=False,
         minimum=torch.minimum,
         maximum=torch.maximum,
         positive=torch.relu,
@@ -82,30 +106,55 @@ def numpy_engine() -> Engine:
     def asarray(values: np.ndarray[Any, Any]) -> Array:
         return np.asarray(values, dtype=np.float64) if values.dtype.kind == "f" else values
 
-    def look_up(table: Array, index: Array) -> Array:
-        if len(table) > 1:
-            return np.take_along_axis(table, index[..., None], axis=-1)[..., 0]
-        rows = np.arange(table[0, ..., 0].size).reshape(table.shape[1:-1])
-        return table.reshape(-1)[index + rows * table.shape[-1]]
+    def look_up(tables: Sequence[Array], index: Array) -> list[Array]:
+        if all(len(table) == 1 for table in tables):
+            shape = tables[0].shape
+            flat = index + _first_entries(shape[1:-1], shape[-1], "cpu").numpy()
+            return [table.ravel()[flat] for table in tables]
+        wide = [np.broadcast_to(table, (len(index), *table.shape[1:])) for table in tables]
+        return [np.take_along_axis(table, index[..., None], axis=-1)[..., 0] for table in wide]
+
+    nothing = np.zeros(())
+
+    def total(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
+        if axis == -1:
+            return x.dot(_ones(x.shape[-1]))
+        if isinstance(axis, tuple):
+            flat = x.reshape(len(x), -1)
+            return flat.dot(_ones(flat.shape[-1]))
+        return np.add.reduce(x, axis)
 
     return Engine(
         name="numpy",
+        site_by_site=True,
         minimum=np.minimum,
         maximum=np.maximum,
-        positive=lambda x: np.maximum(x, 0.0),
+        positive=lambda x: np.maximum(x, nothing),
         where=np.where,
         floor=np.floor,
         ceil=np.ceil,
         concat=lambda parts: np.concatenate(parts, axis=-1),
         rank=lambda x: np.argsort(np.argsort(-x, axis=-1, kind="stable"), axis=-1),
         look_up=look_up,
-        sum=lambda x, axis=-1: np.add.reduce(x, axis),
+        sum=total,
         highest=lambda x: np.maximum.reduce(x, -1),
         whole=lambda x: x.astype(np.int64),
         real=lambda x, like: x.astype(np.float64),
         asarray=asarray,
         batch_inside=lambda x, axis: x,
     )
+
+
+@lru_cache
+def _first_entries(shape: tuple[int, ...], width: int, device: torch.device | str) -> torch.Tensor:
+    """Where each row of a table (*shape, width) begins once it lies flat."""
+    return torch.arange(math.prod(shape), device=device).view(shape) * width
+
+
+@lru_cache
+def _ones(count: int) -> np.ndarray[Any, Any]:
+    """A sum over a few numbers is a product with ones several times sooner than a reduction."""
+    return np.ones(count)
 
 
 def _inner(axis: int | tuple[int, ...]) -> int | tuple[int, ...]:

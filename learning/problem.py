@@ -5,8 +5,9 @@ Axes: N instances, I origins and J sites (the same), K classes, T slots, C optio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from stepwatt.formulation import InputError, InstanceArrays
 from stepwatt.solvers.windows import safe_temperature
 
 from .engines import Array, Engine
+from .sites import Parts, Site, plain_sites
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +39,7 @@ class Shape:
     choices: int
     clocks: int
     has_generator: bool
+    has_demand_charge: bool
 
     def family(self) -> dict[str, Any]:
         """What a policy is tied to: everything but the length of the horizon."""
@@ -56,12 +59,14 @@ class Problem:
     """
 
     shape: Shape
+    parts: Parts
     # series, (T,N,...)
     arrivals: Array  # (T,N,I,K)
     recent: Array  # (T,N,I,K,U) jobs that may still wait after the slot, by urgency
     import_cost: Array  # (T,N,J) carbon included
     export_price: Array
     renewable: Array
+    from_outside: Array  # with what the grid can deliver
     pue: Array
     cop: Array
     outside: Array
@@ -83,18 +88,25 @@ class Problem:
     gpus: Array
     idle_mw: Array
     per_gpu: Array  # GPU-seconds a slot
+    fleet_seconds: Array  # of all GPUs
+    idle_per_second: Array  # MW of IT power per GPU-second, for the GPU being on
     import_limit: Array
     export_limit: Array
     demand_charge: Array
     thermal: Array  # 1 or 0
     cooling_max: Array
     heat_rate: Array  # °C per MW over one slot
+    mw_per_degree: Array  # its inverse; 1 without a room
     leak: Array
     min_c: Array
     max_c: Array
     energy_min: Array
     energy_max: Array
     battery_power: Array
+    fill_mw: Array  # MW that put one MWh into the battery over a slot, and MW that one MWh gives
+    drain_mw: Array
+    filled: Array  # MWh that a MW of charging puts in, and that a MW of discharging takes out
+    drained: Array
     charge_efficiency: Array
     discharge_efficiency: Array
     wear_cost: Array
@@ -103,6 +115,7 @@ class Problem:
     generator_cost: Array
     no_load_cost: Array
     startup_cost: Array
+    idle_cost: Array  # of a pause of one slot: running idle, or a start where it cannot
     terminal_price: Array
     terminal_heat_price: Array
     energy_reference: Array
@@ -114,6 +127,7 @@ class Problem:
     first_restart: Array
     first_peak: Array
     # scales for observations and rewards
+    headroom: Array  # (N,J) MW that stay free of IT power, against rounding
     site_power: Array  # (N,J) largest IT power; without GPUs, the mean of the other sites
     job_scale: Array  # (N,1,K) jobs a slot: an equal share of what the fleet can run
     money_scale: Array  # (N,) USD a slot: revenue of that many jobs; 1 where nothing can be earned
@@ -121,9 +135,14 @@ class Problem:
     def __len__(self) -> int:
         return int(self.gpus.shape[0])
 
+    @cached_property
+    def plain_sites(self) -> list[list[Site]]:
+        """The sites of each slot as plain numbers (numpy only)."""
+        return plain_sites(self)
+
     def take(self, index: Array, engine: Engine) -> Problem:
         """The instances of that index (N',), possibly repeated."""
-        chosen: dict[str, Any] = {"shape": self.shape}
+        chosen: dict[str, Any] = {"shape": self.shape, "parts": self.parts}
         for name in _SERIES:
             chosen[name] = engine.batch_inside(getattr(self, name)[:, index], 1)
         for field in fields(self):
@@ -140,6 +159,7 @@ _SERIES = (
     "import_cost",
     "export_price",
     "renewable",
+    "from_outside",
     "pue",
     "cop",
     "outside",
@@ -169,7 +189,23 @@ def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
         if name in _TABLES and (values == values[:1]).all():
             values = values[:1]
         stacked[name] = engine.batch_inside(engine.asarray(values), axis)
-    return Problem(shape=first, **stacked)
+    return Problem(shape=first, parts=_parts(instances), **stacked)
+
+
+def _parts(instances: Sequence[InstanceArrays]) -> Parts:
+    def anywhere(has: Callable[[InstanceArrays], Any]) -> bool:
+        return any(bool(np.any(has(a))) for a in instances)
+
+    return Parts(
+        links=anywhere(lambda a: np.isfinite(a.link_gb_per_hour)),
+        closed_ways=anywhere(lambda a: ~a.transfer_allowed) or anywhere(lambda a: ~a.served()),
+        generators=anywhere(lambda a: a.generator),
+        batteries=anywhere(lambda a: a.battery),
+        rooms=anywhere(lambda a: a.thermal),
+        fixed_cooling=anywhere(lambda a: ~a.thermal),
+        odd_prices=anywhere(lambda a: (a.import_cost < 0) | (a.export_price <= 0)),
+        demand_charges=anywhere(lambda a: a.demand_charge),
+    )
 
 
 def shape_of(a: InstanceArrays) -> Shape:
@@ -183,6 +219,7 @@ def shape_of(a: InstanceArrays) -> Shape:
         choices=max((len(rows) for rows in choices.values()), default=1),
         clocks=max(len(clocks) for clocks in a.clocks),
         has_generator=bool(a.generator.any()),
+        has_demand_charge=bool((a.demand_charge > 0).any()),
     )
 
 
@@ -240,6 +277,8 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
     usual_power = a.most_it_mw[equipped].mean() if equipped.any() else 1.0
     power = np.where(equipped, a.most_it_mw, usual_power)
     link = a.link_gb_per_hour * a.slot_hours
+    heat_rate = np.where(a.thermal, a.slot_hours / a.heat_capacity, 0.0)
+    import_limit = np.minimum(a.import_limit_mw, UNLIMITED)
     recent = np.stack([_recent(a, share) for share in URGENCY], axis=-1)
     return {
         "arrivals": a.arrivals.transpose(2, 0, 1),
@@ -247,6 +286,7 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "import_cost": a.import_cost.T,
         "export_price": a.export_price.T,
         "renewable": a.renewable_mw.T,
+        "from_outside": a.renewable_mw.T + import_limit,
         "pue": a.pue.T,
         "cop": a.cop.T,
         "outside": a.outside_c.T,
@@ -263,18 +303,25 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "gpus": a.gpus.astype(float),
         "idle_mw": a.gpu_idle_mw,
         "per_gpu": per_gpu,
-        "import_limit": np.minimum(a.import_limit_mw, UNLIMITED),
+        "fleet_seconds": a.gpus * per_gpu,
+        "idle_per_second": a.gpu_idle_mw / per_gpu,
+        "import_limit": import_limit,
         "export_limit": np.minimum(a.export_limit_mw, UNLIMITED),
         "demand_charge": a.demand_charge,
         "thermal": a.thermal.astype(float),
         "cooling_max": a.cooling_max_mw,
-        "heat_rate": np.where(a.thermal, a.slot_hours / a.heat_capacity, 0.0),
+        "heat_rate": heat_rate,
+        "mw_per_degree": 1 / np.where(a.thermal, heat_rate, 1.0),
         "leak": a.leak_mw_per_c,
         "min_c": a.min_c,
         "max_c": a.max_c,
         "energy_min": a.energy_min_mwh,
         "energy_max": a.energy_max_mwh,
         "battery_power": a.battery_power_mw,
+        "fill_mw": 1 / (a.charge_efficiency * a.slot_hours),
+        "drain_mw": a.discharge_efficiency / a.slot_hours,
+        "filled": a.slot_hours * a.charge_efficiency,
+        "drained": a.slot_hours / a.discharge_efficiency,
         "charge_efficiency": a.charge_efficiency,
         "discharge_efficiency": a.discharge_efficiency,
         "wear_cost": a.wear_cost,
@@ -283,6 +330,8 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "generator_cost": a.generator_cost,
         "no_load_cost": a.no_load_cost,
         "startup_cost": a.startup_cost,
+        # a generator without a minimum may idle through a pause, where that is cheaper than a new start
+        "idle_cost": np.where(a.generator_min_mw > 0, a.startup_cost, a.slot_hours * a.no_load_cost),
         "terminal_price": a.terminal_price,
         "terminal_heat_price": a.terminal_heat_price,
         "energy_reference": a.energy_reference_mwh,
@@ -292,6 +341,7 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "first_waiting": a.state.backlog.sum(axis=2),
         "first_restart": np.where(a.state.generator_on, 0.0, a.startup_cost),
         "first_peak": a.state.peak_mw,
+        "headroom": 1e-9 * power,
         "site_power": power,
         "job_scale": job_scale[None, :],
         "money_scale": np.array(income if income > 0 else 1.0),

@@ -478,7 +478,8 @@ def test_a_decoded_action_asks_for_nothing_impossible_of_jobs_and_batteries(
         assert (going <= at_hand * (1 + 1e-9) + 1e-9).all()
         served = problem.open.max(axis=-1) > 0
         assert (going[served] >= must[served] * (1 - 1e-9) - 1e-9).all()
-        assert (np.abs(request.battery) <= problem.battery_power + 1e-12).all()
+        assert request.battery_is_share
+        assert (np.abs(request.battery) <= 1).all()
         assert ((request.cooling >= 0) & (request.cooling <= 1)).all()
         world.step(act(None))
 

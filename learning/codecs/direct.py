@@ -7,7 +7,7 @@ steps (J·K), clock (J·K), battery (J), cooling (J), and generator (J) when an 
 from __future__ import annotations
 
 from ..engines import Array, Engine
-from ..plant import PlantState, Request, battery_interval, must_run
+from ..plant import PlantState, Request, must_run
 from ..problem import Problem, Shape
 
 
@@ -35,12 +35,11 @@ class DirectCodec:
         # jobs that cannot wait go where the others go, or home if none go
         routes = e.where(held < 1, going / e.where(held < 1, 1 - held, held), problem.home)
         transfers = must[..., None] * routes + (at_hand - must)[..., None] * going
-        take, give = battery_interval(e, problem, state)
-        battery = e.positive(battery) * take - e.positive(-battery) * give
         request = Request(
             transfers=transfers,
             option=_nearest(e, problem, steps.reshape(-1, j, k), clock.reshape(-1, j, k)),
             battery=battery,
+            battery_is_share=True,
             cooling=(cooling + 1) / 2,
             cooling_is_share=True,
             generator=battery * 0.0,
@@ -74,6 +73,6 @@ def _nearest(e: Engine, problem: Problem, steps: Array, clock: Array) -> Array:
     """(B,J,K) option index: nearest clock, then nearest of its choices."""
     clocks, choices = problem.shape.clocks, problem.shape.choices
     level = e.whole(e.floor((clock + 1) / 2 * (clocks - 1) + 0.5))
-    count = e.look_up(problem.count, level)
+    (count,) = e.look_up([problem.count], level)
     choice = e.floor((steps + 1) / 2 * (count - 1) + 0.5)
     return level * choices + e.whole(choice)
