@@ -126,8 +126,8 @@ def convergence_text(records: dict[str, Record], timing: Record | None) -> str:
     one = next(iter(records.values()))
     seeds, test = len(one["seeds"]), len(one["tests"]["test"]["gap"][0])
     return (
-        f"### Convergence under the sparse reward\n\n{seeds} seeds; common best {best:.3f} of the bound (highest "
-        f"mean of any cell on validation days), threshold {threshold:.3f}. Area: mean share of the bound "
+        f"### Convergence under the sparse reward\n\n{seeds} seeds; common best {best:.3f} of the bound "
+        f"(highest mean of any cell on validation days), threshold {threshold:.3f}. Area: mean share of the bound "
         "earned over the training; last: what the last policy earns on validation days. "
         f"Test: {test} unseen days, last policy. Brackets: 95 % intervals.\n\n"
         + table(head, rows)

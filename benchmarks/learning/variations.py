@@ -13,6 +13,7 @@ from .methods import SEEDS, learned, of_convergence
 from .playing import by_method, by_policies
 
 PLAIN = ("oracle", "greedy")
+LEARNED = ("cloned", "sac-dense")
 #: Days are as many as make a picture, not a claim.
 TEST_EVERY = 24
 
@@ -36,8 +37,8 @@ def run_cases(cases: dict[str, Case], folder: Path, only: Sequence[str], quick: 
             found = {method: by_method(method, instances, instances) for method in PLAIN}
             bound = found["oracle"].pop("bound")
             for cell in policies:
-                task, trained = trained_policies(cell)
-                found[cell.name] = by_policies(task, trained[:SEEDS], instances)
+                task, runs = trained_policies(cell)
+                found[cell.name] = by_policies(task, runs[:SEEDS], instances)
             return {"bound": bound, "methods": found}
 
         plan = {"every": spread.test, "policies": {cell.name: cell.described() for cell in policies}}
