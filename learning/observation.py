@@ -66,22 +66,17 @@ def outlook(
 
 def observe(e: Engine, problem: Problem, t: int, state: PlantState, seen: Array) -> Array:
     """(B,O) the observation in slot t; ``seen`` (B,E) is the slot's outlook. At t = T all slots are over."""
-    span = e.maximum(problem.energy_max - problem.energy_min, problem.site_power * 1e-6)
-    charged = (state.energy - problem.energy_min) / span
-    warm_span = e.maximum(problem.max_c - problem.min_c, problem.max_c * 0.0 + 1e-6)
-    warmth = (state.temperature - problem.min_c) / warm_span * problem.thermal
-    peak = state.peak / problem.site_power
-    scale = problem.job_scale
     after = min(t, problem.shape.n_slots - 1)
     known = state.waiting if t == problem.shape.n_slots else state.waiting + problem.arrivals[after]
-    urgent = e.positive(known[..., None] - problem.recent[after]) / scale[..., None]
+    urgent = e.positive(known[..., None] - problem.recent[after]) * problem.per_job[..., None]
+    charged = (state.energy - problem.energy_min) * problem.per_energy
     batch = len(problem)
     parts = [
         seen,
         charged,
-        warmth,
-        peak,
-        (state.waiting / scale).reshape(batch, -1),
+        (state.temperature - problem.min_c) * problem.per_warmth,
+        state.peak * problem.per_power,
+        (state.waiting * problem.per_job).reshape(batch, -1),
         urgent.reshape(batch, -1),
     ]
     if problem.shape.has_generator:

@@ -132,7 +132,7 @@ def advance(
         whole = _whole_jobs(e, wanted, at_hand)
         full = _moved(e, problem, whole) > problem.link
         wanted = e.where(full[:, :, None, :], e.floor(wanted), whole)
-    sent = e.sum(wanted, -3).swapaxes(-1, -2)  # (B,J,K)
+    sent = e.batch_inside(e.sum(wanted, -3).swapaxes(-1, -2), 0)  # (B,J,K)
     runs = None
     seconds, energy, revenue = _per_job(e, problem, request, sent if integral else None)
 

@@ -77,6 +77,7 @@ class Problem:
     moving_cost: Array  # (N,I,K,J) USD per job
     link: Array  # (N,I,J) GB per slot
     open: Array  # (N,I,K,J) 1 where jobs of the origin and class may go
+    closed: Array  # (N,I,K,J+1) what makes a closed way's logit hopeless; holding, the last, is always open
     home: Array  # (N,I,K,J) shares: the origin itself, or all open sites alike where it cannot
     # options
     seconds: Array
@@ -84,6 +85,7 @@ class Problem:
     revenue: Array
     row: Array
     count: Array
+    half_count: Array  # (count − 1) / 2, as real numbers
     # sites, (N,J)
     gpus: Array
     idle_mw: Array
@@ -129,6 +131,10 @@ class Problem:
     # scales for observations and rewards
     headroom: Array  # (N,J) MW that stay free of IT power, against rounding
     site_power: Array  # (N,J) largest IT power; without GPUs, the mean of the other sites
+    per_power: Array  # (N,J) its inverse
+    per_energy: Array  # (N,J) inverse of what the battery can hold
+    per_warmth: Array  # (N,J) inverse of the room's span; 0 without a room
+    per_job: Array  # (N,1,K) inverse of job_scale
     job_scale: Array  # (N,1,K) jobs a slot: an equal share of what the fleet can run
     money_scale: Array  # (N,) USD a slot: revenue of that many jobs; 1 where nothing can be earned
 
@@ -166,7 +172,7 @@ _SERIES = (
     "ceiling",
 )
 
-_TABLES = ("seconds", "energy", "revenue", "row", "count")
+_TABLES = ("seconds", "energy", "revenue", "row", "count", "half_count")
 
 
 def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
@@ -296,10 +302,12 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "moving_cost": a.transfer_cost[:, None, :] * a.payload_gb[:, None],
         "link": np.where(np.isfinite(link), link, UNLIMITED),
         "open": open_to,
+        "closed": np.concatenate([(open_to - 1) * 1e3, np.zeros((n, k, 1))], axis=2),
         "home": np.where(at_home.sum(axis=2, keepdims=True) > 0, at_home, spread),
         **{name: table.reshape(n, k, -1) for name, table in tables.items()},
         "row": row.reshape(n, k, -1),
         "count": count,
+        "half_count": (count - 1) / 2,
         "gpus": a.gpus.astype(float),
         "idle_mw": a.gpu_idle_mw,
         "per_gpu": per_gpu,
@@ -343,6 +351,10 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "first_peak": a.state.peak_mw,
         "headroom": 1e-9 * power,
         "site_power": power,
+        "per_power": 1 / power,
+        "per_energy": 1 / np.maximum(a.energy_max_mwh - a.energy_min_mwh, 1e-6 * power),
+        "per_warmth": a.thermal / np.maximum(np.where(a.thermal, a.max_c - a.min_c, 1.0), 1e-6),
+        "per_job": 1 / job_scale[None, :],
         "job_scale": job_scale[None, :],
         "money_scale": np.array(income if income > 0 else 1.0),
     }

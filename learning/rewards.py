@@ -41,7 +41,7 @@ def reward(
     if kind == "dense":
         return scaled
     if kind == "sparse":
-        return e.where(success, scaled, scaled * 0.0)
+        return scaled * e.real(success, scaled)
     if kind == "episode":
         return so_far / problem.money_scale if last else scaled * 0.0
     raise InputError(field="reward", value=kind, expected=f"one of {', '.join(REWARDS)}")

@@ -197,7 +197,7 @@ def _everywhere(
         columns = [values.ravel().tolist() for values in inputs]
         rows = zip(problem.plain_sites[t], *columns, strict=True)
         found = [formula(PLAIN, problem.parts, site, *constants, *row) for site, *row in rows]
-        return np.array(found).T.reshape(-1, *inputs[0].shape)
+        return np.array(list(zip(*found, strict=True))).reshape(-1, *inputs[0].shape)
     return formula(e, problem.parts, site_arrays(problem, t), *constants, *inputs)
 
 

@@ -30,11 +30,13 @@ class DirectCodec:
             action[:, start:stop] for start, stop in zip([0, *self.ends[:-1]], self.ends, strict=True)
         )
         at_hand, must = must_run(e, problem, t, state)
-        shares = sparsemax(e, _only_open(e, problem, logits.reshape(-1, j, k, j + 1)))
-        going, held = shares[..., :j], shares[..., j:]
+        logits = logits.reshape(-1, j, k, j + 1)
+        shares = sparsemax(e, logits + problem.closed if problem.parts.closed_ways else logits)
+        going, held = shares[..., :j], shares[..., j]
         # jobs that cannot wait go where the others go, or home if none go
-        routes = e.where(held < 1, going / e.where(held < 1, 1 - held, held), problem.home)
-        transfers = must[..., None] * routes + (at_hand - must)[..., None] * going
+        none_go = e.real(held >= 1, held)
+        sent = at_hand + must * held / (1.0 - held + none_go)
+        transfers = sent[..., None] * going + (must * none_go)[..., None] * problem.home
         request = Request(
             transfers=transfers,
             option=_nearest(e, problem, steps.reshape(-1, j, k), clock.reshape(-1, j, k)),
@@ -63,16 +65,10 @@ def sparsemax(e: Engine, z: Array) -> Array:
     return e.positive(z - threshold[..., None])
 
 
-def _only_open(e: Engine, problem: Problem, logits: Array) -> Array:
-    """Closed ways can never win; holding is always open."""
-    closed = (problem.open - 1.0) * 1e3
-    return e.concat([logits[..., :-1] + closed, logits[..., -1:]])
-
-
 def _nearest(e: Engine, problem: Problem, steps: Array, clock: Array) -> Array:
     """(B,J,K) option index: nearest clock, then nearest of its choices."""
-    clocks, choices = problem.shape.clocks, problem.shape.choices
-    level = e.whole(e.floor((clock + 1) / 2 * (clocks - 1) + 0.5))
-    (count,) = e.look_up([problem.count], level)
-    choice = e.floor((steps + 1) / 2 * (count - 1) + 0.5)
-    return level * choices + e.whole(choice)
+    half = (problem.shape.clocks - 1) / 2
+    # adding a half and cutting off rounds to the nearest
+    level = e.whole(clock * half + (half + 0.5))
+    (halves,) = e.look_up([problem.half_count], level)
+    return level * problem.shape.choices + e.whole((steps + 1.0) * halves + 0.5)
