@@ -16,10 +16,11 @@ from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance
 
-from .codecs import CODECS, Codec
+from .codecs import CODECS, Codec, PricedCodec
 from .engines import Array, Engine, torch_engine
+from .foresight import Foresight, foresee
 from .observation import INFORMATION, observation_size, observe, outlook
-from .plant import Outcome, advance, first_state
+from .plant import Outcome, Request, advance, first_state
 from .potentials import Potential
 from .problem import Problem, stack
 from .rewards import REWARDS, SPARSE_THRESHOLD, failed_share, reward
@@ -40,6 +41,8 @@ class TaskSettings:
     """Share of a site's jobs that may be missed or cut back in a slot for it to count as a success."""
     reward_scale: float = 1.0
     """Factor on the reward, whose unit is a slot's typical revenue."""
+    foresight: bool = False
+    """Priced only: actions are corrections of the prices that the forecast suggests, which are seen too."""
 
     def __post_init__(self) -> None:
         for field, known in (("codec", CODECS), ("information", INFORMATION), ("reward", REWARDS)):
@@ -47,6 +50,8 @@ class TaskSettings:
                 raise InputError(
                     field=field, value=getattr(self, field), expected=f"one of {', '.join(known)}"
                 )
+        if self.foresight and (self.codec != "priced" or self.information == "none"):
+            raise InputError(field="foresight", value=True, expected="codec priced and a forecast")
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Pool:
     problem: Problem
     outlook: Array
     potential: Potential | None = None
+    foresight: Foresight | None = None
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -64,7 +70,8 @@ class Pool:
         """The chosen instances, possibly repeated."""
         potential = None if self.potential is None else self.potential.take(index, engine)
         seen = engine.batch_inside(self.outlook[:, index], 1)
-        return Pool(self.problem.take(index, engine), seen, potential)
+        ahead = None if self.foresight is None else self.foresight.take(index, engine)
+        return Pool(self.problem.take(index, engine), seen, potential, ahead)
 
 
 def make_pool(
@@ -75,15 +82,17 @@ def make_pool(
     histories: Sequence[Instance | None] | None = None,
     potential: Potential | None = None,
     seed: int = 0,
+    foresight: bool = False,
 ) -> Pool:
-    """Instances of one shape, ready for an environment on the engine.
+    """Instances of one shape, ready for an environment on the engine; ``foresight`` for tasks that want it.
 
     Raises:
         InputError: instances of different shapes, or an unknown information set.
     """
     problem = stack([inst.arrays() for inst in instances], engine)
     seen = engine.asarray(outlook(instances, information, histories, seed))
-    return Pool(problem, seen, None if potential is None else potential.on(engine))
+    ahead = foresee(instances, information, engine, histories=histories, seed=seed) if foresight else None
+    return Pool(problem, seen, None if potential is None else potential.on(engine), ahead)
 
 
 class World:
@@ -98,6 +107,9 @@ class World:
         self.pool = pool
         self.act_size = self.codec.size
         self.obs_size = observation_size(pool.problem, int(pool.outlook.shape[-1]))
+        self.obs_size += self.act_size * task.foresight
+        if task.foresight and pool.foresight is None:
+            raise ValueError("the task wants foresight, which the pool was made without")
         self.begin(pool)
 
     def begin(self, drawn: Pool) -> None:
@@ -114,7 +126,21 @@ class World:
     def observation(self) -> Array:
         """(B,O) what the policy sees now."""
         slot = min(self.t, self.drawn.problem.shape.n_slots - 1)
-        return observe(self.engine, self.drawn.problem, self.t, self.state, self.drawn.outlook[slot])
+        seen = observe(self.engine, self.drawn.problem, self.t, self.state, self.drawn.outlook[slot])
+        return self.engine.concat([seen, self.suggested()]) if self.task.foresight else seen
+
+    def suggested(self) -> Array:
+        """(B,A) the action that the forecast suggests now."""
+        codec, ahead, problem = self.codec, self.drawn.foresight, self.drawn.problem
+        if not isinstance(codec, PricedCodec) or ahead is None:
+            raise ValueError("a suggestion needs foresight")
+        return ahead.action(codec, problem, min(self.t, problem.shape.n_slots - 1), self.state)
+
+    def request(self, action: Array) -> Request:
+        """What an action (B,A) asks for now."""
+        if self.task.foresight:
+            action = (self.suggested() + action).clamp(-1, 1)
+        return self.codec.decode(self.engine, self.drawn.problem, self.t, self.state, action)
 
     def potential(self) -> Array:
         """(B,) the solver's potential of the state, in reward units; 0 at the end or without one."""
@@ -127,9 +153,8 @@ class World:
         """One slot: reward (B,), success (B,) and what happened."""
         problem = self.drawn.problem
         action = self.engine.batch_inside(action, 0)
-        request = self.codec.decode(self.engine, problem, self.t, self.state, action)
         self.state, outcome = advance(
-            self.engine, problem, self.t, self.state, request, integral=self.integral
+            self.engine, problem, self.t, self.state, self.request(action), integral=self.integral
         )
         self.t += 1
         self.earned = self.earned + outcome.utility

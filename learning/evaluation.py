@@ -31,7 +31,9 @@ def plan(
     Jobs and GPUs are whole where the instances ask for it. ``batched`` False gives the policy numpy arrays.
     """
     engine = torch_engine(torch.float64) if batched else numpy_engine()
-    pool = make_pool(instances, task.information, engine, histories=histories, seed=seed)
+    pool = make_pool(
+        instances, task.information, engine, histories=histories, seed=seed, foresight=task.foresight
+    )
     world = World(pool, engine, task, integral=instances[0].integral_jobs)
     requests, outcomes = record(world, policy)
     return schedules([inst.arrays() for inst in instances], pool.problem, requests, outcomes)
@@ -45,7 +47,7 @@ def record(world: World, policy: ActionPolicy) -> tuple[list[Request], list[Outc
     outcomes: list[Outcome] = []
     while not world.over:
         action = policy(world.observation())
-        request = world.codec.decode(world.engine, problem, world.t, world.state, action)
+        request = world.request(action)
         world.state, outcome = advance(
             world.engine, problem, world.t, world.state, request, integral=world.integral
         )

@@ -25,7 +25,7 @@ POLICY_FILE = "policy.npz"
 SCHEMA = "stepwatt.policy/1"
 
 #: What instances must share with those a policy was trained on.
-FAMILY = ("sites", "classes", "slot_hours", "has_generator")
+FAMILY = ("sites", "classes", "slot_hours", "has_generator", "has_demand_charge")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class TrainedPolicy:
         """
         there = asdict(shape_of(instance.arrays()))
         for name in FAMILY:
-            if not np.isclose(float(there[name]), float(self.family[name])):
+            # older files do not say all of it
+            if name in self.family and not np.isclose(float(there[name]), float(self.family[name])):
                 raise InputError(
                     field=f"instance {instance.name!r}: {name}",
                     value=there[name],

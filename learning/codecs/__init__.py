@@ -9,6 +9,7 @@ from ..engines import Array, Engine
 from ..plant import PlantState, Request
 from ..problem import Problem, Shape
 from .direct import DirectCodec
+from .priced import PricedCodec
 
 
 class Codec(Protocol):
@@ -22,7 +23,7 @@ class Codec(Protocol):
         ...
 
 
-CODECS: dict[str, Callable[[Shape], Codec]] = {"direct": DirectCodec}
+CODECS: dict[str, Callable[[Shape], Codec]] = {"direct": DirectCodec, "priced": PricedCodec}
 """By name; each takes the shape of the instances."""
 
-__all__ = ["CODECS", "Codec", "DirectCodec"]
+__all__ = ["CODECS", "Codec", "DirectCodec", "PricedCodec"]
