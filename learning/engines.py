@@ -70,7 +70,7 @@ def torch_engine(dtype: torch.dtype = torch.float32, device: torch.device | str 
 
     def look_up(tables: Sequence[Array], index: Array) -> list[Array]:
         width = tables[0].shape[-1]
-        if all(len(table) == 1 for table in tables):
+        if max(map(len, tables)) == 1:
             flat = index + _first_entries(tables[0].shape[1:-1], width, device)
             return [torch.take(table, flat) for table in tables]
         wide = [table.expand(len(index), *table.shape[1:]) for table in tables]
@@ -108,9 +108,8 @@ def numpy_engine() -> Engine:
         return np.asarray(values, dtype=np.float64) if values.dtype.kind == "f" else values
 
     def look_up(tables: Sequence[Array], index: Array) -> list[Array]:
-        if all(len(table) == 1 for table in tables):
-            shape = tables[0].shape
-            flat = index + _first_entries(shape[1:-1], shape[-1], "cpu").numpy()
+        if max(map(len, tables)) == 1:
+            flat = index + _numpy_first_entries(tables[0].shape)
             return [table.ravel()[flat] for table in tables]
         wide = [np.broadcast_to(table, (len(index), *table.shape[1:])) for table in tables]
         return [np.take_along_axis(table, index[..., None], axis=-1)[..., 0] for table in wide]
@@ -150,6 +149,12 @@ def numpy_engine() -> Engine:
 def _first_entries(shape: tuple[int, ...], width: int, device: torch.device | str) -> torch.Tensor:
     """Where each row of a table (*shape, width) begins once it lies flat."""
     return torch.arange(math.prod(shape), device=device).view(shape) * width
+
+
+@lru_cache
+def _numpy_first_entries(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The same for a table (1,...,width)."""
+    return np.arange(math.prod(shape[1:-1])).reshape(shape[1:-1]) * shape[-1]
 
 
 @lru_cache

@@ -194,9 +194,9 @@ def _everywhere(
 ) -> Any:
     """The outputs of ``formula(e, parts, site, *constants, *inputs)`` at all sites, (B,J) each."""
     if e.site_by_site:
-        columns = [values.ravel().tolist() for values in inputs]
-        rows = zip(problem.plain_sites[t], *columns, strict=True)
-        found = [formula(PLAIN, problem.parts, site, *constants, *row) for site, *row in rows]
+        rows = np.concatenate(inputs).reshape(len(inputs), -1).T.tolist()
+        here = zip(problem.plain_sites[t], rows, strict=True)
+        found = [formula(PLAIN, problem.parts, site, *constants, *row) for site, row in here]
         return np.array(list(zip(*found, strict=True))).reshape(-1, *inputs[0].shape)
     return formula(e, problem.parts, site_arrays(problem, t), *constants, *inputs)
 

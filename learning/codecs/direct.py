@@ -20,15 +20,14 @@ class DirectCodec:
         self.shape = shape
         j, k = shape.sites, shape.classes
         parts = [j * k * (j + 1), j * k, j * k, j, j, j * shape.has_generator]
-        self.ends = [sum(parts[: n + 1]) for n in range(len(parts))]
-        self.size = self.ends[-1]
+        ends = [sum(parts[: n + 1]) for n in range(len(parts))]
+        self.slices = [slice(end - part, end) for part, end in zip(parts, ends, strict=True)]
+        self.size = ends[-1]
 
     def decode(self, e: Engine, problem: Problem, t: int, state: PlantState, action: Array) -> Request:
         """The request of an action (B,size)."""
         j, k = self.shape.sites, self.shape.classes
-        logits, steps, clock, battery, cooling, generator = (
-            action[:, start:stop] for start, stop in zip([0, *self.ends[:-1]], self.ends, strict=True)
-        )
+        logits, steps, clock, battery, cooling, generator = (action[:, part] for part in self.slices)
         at_hand, must = must_run(e, problem, t, state)
         logits = logits.reshape(-1, j, k, j + 1)
         shares = sparsemax(e, logits + problem.closed if problem.parts.closed_ways else logits)
