@@ -160,10 +160,13 @@ def verdicts(studies: dict[str, dict[str, Record]]) -> str:
             missed = float(np.mean([run["miss"] for run in record["runs"]]))
             warm = int(record["plan"]["policies"]["cloning_updates"]) > 0
             verdict = _met(gap < greedy) if warm else _met(share >= FROM_SCRATCH)
-            wanted = f"better than greedy's gap of {greedy:.3f}" if warm else f"captured ≥ {FROM_SCRATCH:.0%}"
+            wanted = f"captured ≥ {FROM_SCRATCH:.0%}"
+            if warm:
+                wanted = f"better than greedy's gap of {greedy:.3f}"
             lines.append(
                 f"{name}: gap {gap:.3f}, captured {share:.3f}, missed {missed:.2%} of the jobs. "
-                f"Target ({wanted}): **{verdict}**; at most {MISSED:.0%} missed: **{_met(missed <= MISSED)}**."
+                f"Target ({wanted}): **{verdict}**; "
+                f"at most {MISSED:.0%} missed: **{_met(missed <= MISSED)}**."
             )
     return "### Verdicts\n\n" + "\n".join(f"* {line}" for line in lines) + "\n" if lines else ""
 
@@ -177,9 +180,10 @@ def _of_convergence(found: dict[str, Record]) -> list[str]:
     paid, share = np.mean(none["tests"]["test"]["paid"]), np.mean(none["tests"]["test"]["captured"])
     missed = np.mean(none["tests"]["test"]["miss"])
     lines = [
-        f"Unshaped SAC meets the service goal in {paid:.1%} of the slots of unseen days and misses {missed:.2%} "
-        f"of the jobs, with {share:.1%} of what can be captured. The paper has it fail; here it "
-        f"{'does not fail' if paid > 0.5 else 'fails'} at meeting the goal; it stops short at earning."
+        f"Unshaped SAC meets the service goal in {paid:.1%} of the slots of unseen days and misses "
+        f"{missed:.2%} of the jobs, with {share:.1%} of what can be captured. The paper has it fail; here it "
+        f"{'does not fail' if paid > 0.5 else 'fails'} at meeting the goal; it stops short at earning.",
+        _peak(none),
     ]
     threshold = REACHED * common_best(list(found.values()))
 
@@ -193,9 +197,9 @@ def _of_convergence(found: dict[str, Record]) -> list[str]:
     ours, theirs = (reached(r, "env_steps") for r in (shaped[quickest], none))
     met = ours.estimate <= theirs.estimate / 2 and ours.high < theirs.low
     lines.append(
-        f"First to 95 % of the common best among the shaped: {quickest} after {interval(ours, digits=0)} steps, "
-        f"unshaped SAC after {interval(theirs, digits=0)}. Target (half the steps, intervals apart): "
-        f"**{_met(met)}**."
+        f"First to 95 % of the common best among the shaped: {quickest} after {interval(ours, digits=0)} "
+        f"steps, unshaped SAC after {interval(theirs, digits=0)}. "
+        f"Target (half the steps, intervals apart): **{_met(met)}**."
     )
     base = np.array(none["tests"]["test"]["gap"])
     better, worse = [], []
@@ -204,8 +208,8 @@ def _of_convergence(found: dict[str, Record]) -> list[str]:
         better += [name] if chance.low > 0.5 else []
         worse += [name] if chance.high < 0.5 else []
     lines.append(
-        "Shaped SAC whose last policies are better than unshaped ones (95 % interval of the probability above "
-        f"one half): {', '.join(better) or 'none'}; worse: {', '.join(worse) or 'none'}."
+        "Shaped SAC whose last policies are better than unshaped ones (95 % interval of the probability "
+        f"above one half): {', '.join(better) or 'none'}; worse: {', '.join(worse) or 'none'}."
     )
     if "sac-diffusion-potential" in found:
         ratio = found["sac-diffusion-potential"]["cpu_seconds"] / none["cpu_seconds"]
@@ -214,6 +218,17 @@ def _of_convergence(found: dict[str, Record]) -> list[str]:
             f"(target 1.25 ×; the paper's method 2.4 ×): **{_met(ratio <= 1.25)}**."
         )
     return lines
+
+
+def _peak(record: Record) -> str:
+    steps, shares = curve(record, "env_steps")
+    mean = shares.mean(0)
+    top = int(mean.argmax())
+    return (
+        f"Its mean share of the bound on validation days is highest, {mean[top]:.3f}, after {steps[top]:,.0f} "
+        f"steps and {mean[-1]:.3f} at the end: first crossings of a threshold can be passing, "
+        "so the last value stands beside them."
+    )
 
 
 def methods_text(records: dict[str, Record]) -> str:
