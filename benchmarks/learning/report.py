@@ -209,13 +209,14 @@ def _of_convergence(found: dict[str, Record]) -> list[str]:
         worse += [name] if chance.high < 0.5 else []
     lines.append(
         "Shaped SAC whose last policies are better than unshaped ones (95 % interval of the probability "
-        f"above one half): {', '.join(better) or 'none'}; worse: {', '.join(worse) or 'none'}."
+        f"above one half): {', '.join(better) or 'none'}; "
+        f"worse: {', '.join(worse) or 'none'}."
     )
     if "sac-diffusion-potential" in found:
         ratio = found["sac-diffusion-potential"]["cpu_seconds"] / none["cpu_seconds"]
         lines.append(
-            f"Training time of diffusion-potential in its cell, under varying load: {ratio:.2f} × of unshaped "
-            f"(target 1.25 ×; the paper's method 2.4 ×): **{_met(ratio <= 1.25)}**."
+            f"Training time of diffusion-potential in its cell, under varying load: {ratio:.2f} × "
+            f"of unshaped (target 1.25 ×; the paper's method 2.4 ×): **{_met(ratio <= 1.25)}**."
         )
     return lines
 
