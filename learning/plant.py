@@ -17,6 +17,7 @@ policy sees is the one its schedule will have.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .engines import Array, Engine
@@ -125,7 +126,7 @@ def advance(
     engine: Engine, problem: Problem, t: int, state: PlantState, request: Request, *, integral: bool
 ) -> tuple[PlantState, Outcome]:
     """Slot ``t`` of every instance: the next state and what happened (model.md, all constraints)."""
-    e, hours = engine, problem.shape.slot_hours
+    e = engine
     at_hand = state.waiting + problem.arrivals[t]
     wanted = _within_links(e, problem, request.transfers)
     if integral:
@@ -134,17 +135,18 @@ def advance(
         wanted = e.where(full[:, :, None, :], e.floor(wanted), whole)
     sent = e.batch_inside(e.sum(wanted, -3).swapaxes(-1, -2), 0)  # (B,J,K)
     runs = None
-    seconds, energy, revenue = _per_job(e, problem, request, sent if integral else None)
+    tables = (problem.seconds, problem.power, problem.revenue)
+    seconds, power, revenue = _per_job(e, problem, request, sent if integral else None, tables)
 
     # what the site can carry of it
     asked_seconds = e.sum(seconds * sent)
-    asked_mw = e.sum(energy * sent) / hours + problem.idle_per_second * asked_seconds
-    can = ability(e, problem, t, state, (asked_seconds, asked_mw, request.generator))
+    asked_mw = e.sum(power * sent)
+    can = ability(e, problem, t, state, (asked_seconds, asked_mw, request.generator), integral)
     transfers = wanted * can.share[:, None, None, :]
     if integral:
         transfers, gpus = _whole_gpus(e, problem, request, wanted, transfers, can.share, can.most)
         jobs = e.sum(transfers, -3).swapaxes(-1, -2)
-        seconds, energy, revenue = _per_job(e, problem, request, jobs)
+        energy, revenue = _per_job(e, problem, request, jobs, (problem.energy, problem.revenue))
         it_mw = _it_power(e, problem, energy, jobs, gpus)
         # whole jobs may weigh too little for the generator's minimum: then it stays off, and what needs it
         kept = (can.generates > 0) & (problem.generator_min <= it_mw + problem.export_limit + can.take)
@@ -219,19 +221,17 @@ def _it_power(e: Engine, problem: Problem, energy: Array, jobs: Array, gpus: Arr
 
 
 def _per_job(
-    e: Engine, problem: Problem, request: Request, whole: Array | None
-) -> tuple[Array, Array, Array]:
-    """GPU-seconds, MWh and USD per job, each (B,J,K); of that many ``whole`` jobs (B,J,K) if given."""
-    tables = (problem.seconds, problem.energy, problem.revenue)
-    if whole is not None and request.mix is not None:
-        runs, count = _whole_mix(e, problem, request.mix, whole), e.maximum(whole, whole * 0.0 + 1.0)
-        a, b, c = (e.sum(table * runs) / count for table in tables)
-        return a, b, c
+    e: Engine, problem: Problem, request: Request, whole: Array | None, tables: Sequence[Array]
+) -> list[Array]:
+    """What ``tables`` say per job, each (B,J,K); of that many ``whole`` jobs (B,J,K) if given."""
     if request.option is not None:
-        a, b, c = e.look_up(tables, request.option)
-    else:
-        a, b, c = (e.sum(table * request.mix) for table in tables)
-    return a, b, c
+        return e.look_up(tables, request.option)
+    if request.mix is None:
+        raise ValueError("a request needs options or a mix of them")
+    if whole is None:
+        return [e.sum(table * request.mix) for table in tables]
+    runs, count = _whole_mix(e, problem, request.mix, whole), e.maximum(whole, whole * 0.0 + 1.0)
+    return [e.sum(table * runs) / count for table in tables]
 
 
 def _whole_mix(e: Engine, problem: Problem, mix: Array, jobs: Array) -> Array:
@@ -271,7 +271,7 @@ def _whole_gpus(
     fits = share >= 1.0
     jobs_in = e.where(fits[:, None, None, :], wanted, e.floor(transfers + 1e-9))
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
-    seconds, energy, _ = _per_job(e, problem, request, jobs)
+    seconds, energy = _per_job(e, problem, request, jobs, (problem.seconds, problem.energy))
     gpus = e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)
     power = _it_power(e, problem, energy, jobs, gpus)
     spare = problem.idle_mw
@@ -285,5 +285,5 @@ def _whole_gpus(
     over = power > most
     jobs_in = e.where(over[:, None, None, :], e.floor(jobs_in * again[:, None, None, :]), jobs_in)
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
-    seconds, _, _ = _per_job(e, problem, request, jobs)
+    (seconds,) = _per_job(e, problem, request, jobs, (problem.seconds,))
     return jobs_in, e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)

@@ -53,7 +53,7 @@ class Problem:
     """The numbers of N instances; units as in ``InstanceArrays``, power MW, energy MWh, money USD.
 
     Series lead with (T,N) so that a slot is one view. Options are tables (N,J,K,F·C) over clock and choice (a
-    pair of model and steps, by rising GPU time): ``seconds``, ``energy``, ``revenue``, ``row`` (the row in
+    pair of model and steps, by rising GPU time): ``seconds``, ``energy``, ``power``, ``revenue``, ``row`` (in
     ``InstanceArrays.options``, −1 where there is none), ``count`` (N,J,K,F) choices; their first axis is 1
     where all instances have the same.
     """
@@ -82,6 +82,7 @@ class Problem:
     # options
     seconds: Array
     energy: Array
+    power: Array  # MW of IT power for a job a slot, with the GPUs that are on for it
     revenue: Array
     row: Array
     count: Array
@@ -91,7 +92,6 @@ class Problem:
     idle_mw: Array
     per_gpu: Array  # GPU-seconds a slot
     fleet_seconds: Array  # of all GPUs
-    idle_per_second: Array  # MW of IT power per GPU-second, for the GPU being on
     import_limit: Array
     export_limit: Array
     demand_charge: Array
@@ -172,7 +172,7 @@ _SERIES = (
     "ceiling",
 )
 
-_TABLES = ("seconds", "energy", "revenue", "row", "count", "half_count")
+_TABLES = ("seconds", "energy", "power", "revenue", "row", "count", "half_count")
 
 
 def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
@@ -278,6 +278,8 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
     # jobs that no site can run are nobody's concern: they are seen as none, however many come
     job_scale = np.where(runnable > 0, runnable, UNLIMITED)
     best = np.array([a.options.revenue[a.options.job_class == c].max(initial=0.0) for c in range(k)])
+    idle_per_second = a.gpu_idle_mw / per_gpu
+    power_per_job = tables["energy"] / a.slot_hours + idle_per_second[:, None, None, None] * tables["seconds"]
     income = float((runnable * best).sum() * n)
     equipped = a.most_it_mw > 0
     usual_power = a.most_it_mw[equipped].mean() if equipped.any() else 1.0
@@ -305,6 +307,7 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "closed": np.concatenate([(open_to - 1) * 1e3, np.zeros((n, k, 1))], axis=2),
         "home": np.where(at_home.sum(axis=2, keepdims=True) > 0, at_home, spread),
         **{name: table.reshape(n, k, -1) for name, table in tables.items()},
+        "power": power_per_job.reshape(n, k, -1),
         "row": row.reshape(n, k, -1),
         "count": count,
         "half_count": (count - 1) / 2,
@@ -312,7 +315,6 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "idle_mw": a.gpu_idle_mw,
         "per_gpu": per_gpu,
         "fleet_seconds": a.gpus * per_gpu,
-        "idle_per_second": a.gpu_idle_mw / per_gpu,
         "import_limit": import_limit,
         "export_limit": np.minimum(a.export_limit_mw, UNLIMITED),
         "demand_charge": a.demand_charge,

@@ -137,10 +137,14 @@ class Operation(NamedTuple):
     cost: Any
 
 
-def ability(e: Engine, problem: Problem, t: int, state: PlantState, asked: tuple[Array, ...]) -> Ability:
+def ability(
+    e: Engine, problem: Problem, t: int, state: PlantState, asked: tuple[Array, ...], integral: bool
+) -> Ability:
     """(B,J) each; ``asked``: GPU-seconds, MW of IT power and MW of the generator."""
     inputs = (state.energy, state.temperature, *asked)
-    return Ability(*_everywhere(e, problem, t, _ability, inputs, ()))
+    # fluid jobs leave a hair's breadth free; of whole jobs, rounding must not cost one that fits exactly
+    margin = -1e-3 if integral else 1.0
+    return Ability(*_everywhere(e, problem, t, _ability, inputs, (margin,)))
 
 
 def operate(
@@ -205,6 +209,7 @@ def _ability(
     e: Elementwise,
     parts: Parts,
     s: Site,
+    margin: float,
     energy: Array,
     temperature: Array,
     seconds: Array,
@@ -229,7 +234,7 @@ def _ability(
         runs = (level > 0) & (s.generator_min <= e.minimum(it_mw * timely, most_with) + outlet)
         generates = e.real(runs, level)
         most = e.where(runs, most_with, without)
-    most = e.positive(most - s.headroom)
+    most = e.positive(most - margin * s.headroom)
     return e.minimum(timely, ratio(e, most, it_mw)), most, without, generates, level, take, give
 
 

@@ -141,6 +141,16 @@ def test_an_oracle_schedule_played_through_the_plant_earns_the_oracles_utility(i
         np.testing.assert_allclose(energy, best.evaluation.energy_mwh, rtol=1e-6, atol=1e-9)
 
 
+@settings(max_examples=6)
+@given(instances(max_slots=4, max_sites=2, never={"fluid", "negative"}))
+def test_so_does_one_of_whole_jobs_and_gpus(inst: Instance) -> None:
+    best = sw.solve(inst, time_limit=10)
+    assert best.schedule is not None
+    for engine in ENGINES.values():
+        _, outcomes = replay([inst], [best.schedule], engine)
+        assert sum(float(o.utility[0]) for o in outcomes) == pytest.approx(best.utility, rel=1e-6, abs=1e-9)
+
+
 @settings(max_examples=10)
 @given(instances(max_slots=4, max_sites=2, always={"fluid", "negative"}))
 def test_the_plant_lets_no_gpu_idle_even_where_the_grid_pays_for_it(inst: Instance) -> None:
