@@ -226,7 +226,8 @@ def _peak(record: Record) -> str:
     mean = shares.mean(0)
     top = int(mean.argmax())
     return (
-        f"Its mean share of the bound on validation days is highest, {mean[top]:.3f}, after {steps[top]:,.0f} "
+        f"Its mean share of the bound on validation days is highest, {mean[top]:.3f}, after "
+        f"{steps[top]:,.0f} "
         f"steps and {mean[-1]:.3f} at the end: first crossings of a threshold can be passing, "
         "so the last value stands beside them."
     )
