@@ -8,7 +8,7 @@ model.md's with fluid jobs; with ``integral`` the plant moves whole jobs and GPU
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from .codecs import CODECS, Codec, PricedCodec
 from .engines import Array, Engine, torch_engine
 from .foresight import Foresight, foresee
 from .observation import INFORMATION, observation_size, observe, outlook
-from .plant import Outcome, Request, advance, first_state
+from .plant import Outcome, PlantState, Request, advance, first_state
 from .potentials import Potential
 from .problem import Problem, stack
 from .rewards import REWARDS, SPARSE_THRESHOLD, failed_share, reward
@@ -233,7 +233,7 @@ class SchedulingEnv:
             "index": self._index,
             "t": self.world.t,
             "earned": self.world.earned,
-            "state": dict(self.world.state.__dict__),
+            "state": self.world.state._asdict(),
             "generators": [rng.get_state() for rng in self._rngs],
         }
 
@@ -243,6 +243,6 @@ class SchedulingEnv:
         self.world.begin(self.pool.take(self._index, self.engine))
         self.world.t = int(state["t"])
         self.world.earned = state["earned"]
-        self.world.state = replace(self.world.state, **state["state"])
+        self.world.state = PlantState(**state["state"])
         for rng, saved in zip(self._rngs, state["generators"], strict=True):
             rng.set_state(saved)

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .engines import Array, Engine
 from .problem import Problem
-from .sites import ability, battery_limits, cooling_limits, operate, ratio, site_arrays
+from .sites import ability, battery_limits, cooling_limits, operate, operate_fluid, ratio, site_arrays
 
 
-@dataclass(frozen=True)
-class PlantState:
+class PlantState(NamedTuple):
     """What one slot leaves to the next.
 
     ``energy`` (B,J) MWh, ``temperature`` (B,J) °C, ``waiting`` (B,I,K) jobs, ``restart`` (B,J) USD to
@@ -63,8 +63,7 @@ class Request:
     imported: Array | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What happened: flows (B,J) MW, jobs, money (B,) USD, and how much of the request was cut.
 
     ``transfers`` (B,I,K,J), ``jobs`` (B,J,K) run, ``lost`` (B,I,K), ``gpus`` (B,J). ``cut_jobs`` (B,J) were
@@ -138,12 +137,15 @@ def advance(
     tables = (problem.seconds, problem.power, problem.revenue)
     seconds, power, revenue = _per_job(e, problem, request, sent if integral else None, tables)
 
-    # what the site can carry of it
+    # what the sites can carry of it, and how they are cooled and powered
     asked_seconds = e.sum(seconds * sent)
     asked_mw = e.sum(power * sent)
-    can = ability(e, problem, t, state, (asked_seconds, asked_mw, request.generator), integral)
-    transfers = wanted * can.share[:, None, None, :]
+    most_import = problem.import_limit if request.imported is None else request.imported
+    asked = (request.cooling, request.battery, most_import)
+    as_shares = (request.cooling_is_share, request.battery_is_share)
     if integral:
+        can = ability(e, problem, t, state, (asked_seconds, asked_mw, request.generator))
+        transfers = wanted * can.share[:, None, None, :]
         transfers, gpus = _whole_gpus(e, problem, request, wanted, transfers, can.share, can.most)
         jobs = e.sum(transfers, -3).swapaxes(-1, -2)
         energy, revenue = _per_job(e, problem, request, jobs, (problem.energy, problem.revenue))
@@ -156,15 +158,13 @@ def advance(
         if request.mix is not None:
             runs = _whole_mix(e, problem, request.mix, jobs)
         it_mw = _it_power(e, problem, energy, jobs, gpus)
+        did = operate(e, problem, t, state, (it_mw, *asked), can, as_shares)
     else:
-        jobs = sent * can.share[..., None]
-        gpus = asked_seconds * can.share / problem.per_gpu
-        it_mw = asked_mw * can.share
-
-    # how it is cooled and powered
-    most_import = problem.import_limit if request.imported is None else request.imported
-    asked = (it_mw, request.cooling, request.battery, most_import)
-    did = operate(e, problem, t, state, asked, can, (request.cooling_is_share, request.battery_is_share))
+        share, it_mw, did = operate_fluid(
+            e, problem, t, state, (asked_seconds, asked_mw), (request.generator, *asked), as_shares
+        )
+        transfers, jobs = wanted * share[:, None, None, :], sent * share[..., None]
+        gpus = asked_seconds * share / problem.per_gpu
 
     # what it leaves behind, and what it brings
     left = at_hand - e.sum(transfers)

@@ -23,6 +23,10 @@ TINY = 1e-30
 #: A generator below this is off (evaluate.py has the same limit), MW.
 OFF_MW = 1e-9
 
+#: Of a site's headroom: fluid jobs leave a hair's breadth free; where jobs are whole, rounding must not cost
+#: one that fits exactly.
+FLUID_MARGIN, WHOLE_MARGIN = 1.0, -1e-3
+
 
 class Parts(NamedTuple):
     """What at least one of the instances has; formulas leave out the rest."""
@@ -137,14 +141,10 @@ class Operation(NamedTuple):
     cost: Any
 
 
-def ability(
-    e: Engine, problem: Problem, t: int, state: PlantState, asked: tuple[Array, ...], integral: bool
-) -> Ability:
-    """(B,J) each; ``asked``: GPU-seconds, MW of IT power and MW of the generator."""
+def ability(e: Engine, problem: Problem, t: int, state: PlantState, asked: tuple[Array, ...]) -> Ability:
+    """(B,J) each, of whole jobs; ``asked``: GPU-seconds, MW of IT power and MW of the generator."""
     inputs = (state.energy, state.temperature, *asked)
-    # fluid jobs leave a hair's breadth free; of whole jobs, rounding must not cost one that fits exactly
-    margin = -1e-3 if integral else 1.0
-    return Ability(*_everywhere(e, problem, t, _ability, inputs, (margin,)))
+    return Ability(*_everywhere(e, problem, t, _ability, inputs, (WHOLE_MARGIN,)))
 
 
 def operate(
@@ -163,6 +163,26 @@ def operate(
     return Operation(
         *_everywhere(e, problem, t, _operate, inputs, (problem.shape.slot_hours, last, *as_shares))
     )
+
+
+def operate_fluid(
+    e: Engine,
+    problem: Problem,
+    t: int,
+    state: PlantState,
+    jobs: tuple[Array, ...],
+    asked: tuple[Array, ...],
+    as_shares: tuple[bool, bool],
+) -> tuple[Array, Array, Operation]:
+    """Both at once for fluid jobs: their share that runs, its IT power, and the flows, (B,J) each.
+
+    ``jobs``: GPU-seconds and MW of IT power of what was sent; ``asked``: generator, cooling, battery, import.
+    """
+    inputs = (state.energy, state.temperature, state.restart, state.peak, *jobs, *asked)
+    last = t == problem.shape.n_slots - 1
+    constants = (problem.shape.slot_hours, last, *as_shares)
+    share, it_mw, *did = _everywhere(e, problem, t, _operate_fluid, inputs, constants)
+    return share, it_mw, Operation(*did)
 
 
 def ratio(e: Elementwise, most: Array, asked: Array) -> Array:
@@ -337,18 +357,33 @@ def _operate(
         if parts.rooms:
             warmer = e.positive(warmed - s.temperature_reference) * s.thermal
             cost = cost + s.terminal_heat_price * warmer
-    return (
-        imported,
-        exported,
-        renewable,
-        charge,
-        discharge,
-        fuel,
-        cooling,
-        cut_mw,
-        stored,
-        warmed,
-        restart,
-        highest,
-        cost,
-    )
+    flows = (imported, exported, renewable, charge, discharge, fuel, cooling, cut_mw)
+    return (*flows, stored, warmed, restart, highest, cost)
+
+
+def _operate_fluid(
+    e: Elementwise,
+    parts: Parts,
+    s: Site,
+    hours: float,
+    last: bool,
+    cooling_is_share: bool,
+    battery_is_share: bool,
+    energy: Array,
+    temperature: Array,
+    restart: Array,
+    peak: Array,
+    seconds: Array,
+    it_mw: Array,
+    generator: Array,
+    cooling: Array,
+    battery: Array,
+    most_import: Array,
+) -> tuple[Array, ...]:
+    can = _ability(e, parts, s, FLUID_MARGIN, energy, temperature, seconds, it_mw, generator)
+    share, _, _, *rest = can
+    it_mw = it_mw * share
+    begun = (energy, temperature, restart, peak)
+    asked = (it_mw, cooling, battery, most_import)
+    constants = (hours, last, cooling_is_share, battery_is_share)
+    return share, it_mw, *_operate(e, parts, s, *constants, *begun, *asked, *rest)
