@@ -67,8 +67,8 @@ class Batch:
 
     ``obs``, ``next_obs`` (S,B,O), ``act`` (S,B,A); all else (S,B). ``reward`` is the discounted sum over the
     n steps from ``obs`` to ``next_obs``, ``discount`` is γ^n, and 0 where the episode ended on the way, so
-    that a target is ``reward + discount · value(next_obs)``. ``returns`` is the discounted raw return that the
-    behaviour went on to collect (nan where its episode has not ended yet). ``potential`` and
+    that a target is ``reward + discount · value(next_obs)``. ``returns`` is the discounted raw return that
+    the behaviour went on to collect (nan where its episode has not ended yet). ``potential`` and
     ``next_potential`` are the solver's potential at ``obs`` and ``next_obs``; ``success`` (0 or 1) tells
     whether the first step met its service goal.
     """

@@ -14,7 +14,18 @@ from stepwatt.cli import run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "docs/index.md", "docs/cli.md", "docs/files.md", "docs/reports.md"]
-COMMANDS = ["demo", "scenario", "solve", "train", "run", "evaluate", "compare", "report", "export", "quality fit"]
+COMMANDS = [
+    "demo",
+    "scenario",
+    "solve",
+    "train",
+    "run",
+    "evaluate",
+    "compare",
+    "report",
+    "export",
+    "quality fit",
+]
 
 
 def blocks(page: str, language: str) -> list[str]:
