@@ -233,7 +233,7 @@ class SchedulingEnv:
             "index": self._index,
             "t": self.world.t,
             "earned": self.world.earned,
-            "state": self.world.state._asdict(),
+            "state": dict(self.world.state.__dict__),
             "generators": [rng.get_state() for rng in self._rngs],
         }
 

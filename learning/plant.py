@@ -26,7 +26,8 @@ from .problem import Problem
 from .sites import ability, battery_limits, cooling_limits, operate, operate_fluid, ratio, site_arrays
 
 
-class PlantState(NamedTuple):
+@dataclass(frozen=True)
+class PlantState:
     """What one slot leaves to the next.
 
     ``energy`` (B,J) MWh, ``temperature`` (B,J) °C, ``waiting`` (B,I,K) jobs, ``restart`` (B,J) USD to
