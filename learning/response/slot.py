@@ -48,6 +48,10 @@ def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrice
 
     In the last slot the true terminal values replace the prices. Generators: the on/off decision is relaxed,
     then rounded (on from half of the minimum), and the better of that and all off is planned exactly.
+
+    The plant counts only IT power where it asks whether a generator's minimum can be got rid of (rule 5), not
+    PUE or cooling: at a small load it may keep a generator off that the plan has on. The certificate is then
+    of the plan, not of what happens.
     """
     offset = torch.zeros_like(problem.money_scale).double()
     if t == problem.shape.n_slots - 1:
