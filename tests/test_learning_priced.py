@@ -206,7 +206,8 @@ def test_foresight_knows_the_forecast_and_nothing_else() -> None:
     # without yesterday, what was not seen stays as it is now: later prices must not show
     bent = short.to_dict()
     for site in bent["sites"].values():
-        site["grid"]["import_price"][1:] = [500.0] * 5
+        # the mean stays, and with it what energy left over is worth
+        site["grid"]["import_price"][1:] = site["grid"]["import_price"][:0:-1]
     other = foresee([Instance.from_dict(bent)], "persistence", ENGINE)
     torch.testing.assert_close(flat.energy, other.energy)
     torch.testing.assert_close(flat.waiting, other.waiting)
