@@ -44,6 +44,7 @@ PLAIN = Elementwise(
 class Engine(Elementwise):
     """What the environment asks of an array library. Reductions are over the last axis.
 
+    ``sum(x, axis)`` also takes another axis, counted from the end, or a tuple of all axes but the first.
     ``site_by_site``: formulas of a single site run on plain numbers, one site after the other.
     ``look_up(tables, index)`` gives the entries of tables (N or 1,...,C) of one shape, index (B,...).
     ``batch_inside(x, axis)`` keeps the shape but lays the batch axis innermost in memory: loops then run over
@@ -119,10 +120,10 @@ def numpy_engine() -> Engine:
     def total(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
         if axis == -1:
             return x.dot(_ones(x.shape[-1]))
-        if isinstance(axis, tuple):
-            flat = x.reshape(len(x), -1)
-            return flat.dot(_ones(flat.shape[-1]))
-        return np.add.reduce(x, axis)
+        if isinstance(axis, int):
+            return np.add.reduce(x, axis)
+        flat = x.reshape(len(x), -1)
+        return flat.dot(_ones(flat.shape[-1]))
 
     return Engine(
         name="numpy",

@@ -23,7 +23,16 @@ from typing import NamedTuple
 
 from .engines import Array, Engine
 from .problem import Problem
-from .sites import ability, battery_limits, cooling_limits, operate, operate_fluid, ratio, site_arrays
+from .sites import (
+    ability,
+    battery_limits,
+    cooling_limits,
+    heat_loss,
+    operate,
+    operate_fluid,
+    ratio,
+    site_arrays,
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,9 @@ def cooling_interval(
     engine: Engine, problem: Problem, t: int, state: PlantState, it_mw: Array
 ) -> tuple[Array, Array]:
     """(B,J) MW of cooling that keeps the room below its ceiling, and that reaches its minimum."""
-    return cooling_limits(engine, site_arrays(problem, t), state.temperature, it_mw)
+    site = site_arrays(problem, t)
+    loss = heat_loss(site, state.temperature)
+    return cooling_limits(engine, site, state.temperature, loss, it_mw)
 
 
 def advance(

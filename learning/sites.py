@@ -197,18 +197,18 @@ def battery_limits(e: Elementwise, s: Site | Problem, energy: Array) -> tuple[Ar
     return take, give
 
 
-def heat_gap(s: Site, temperature: Array, target: Array) -> Array:
-    """MW of IT power, without cooling, that would bring the room to the target by the end of the slot.
-
-    θ' = θ + rate·(P − cop·p − leak·(θ − outside)), rate in °C per MW.
-    """
-    return (target - temperature) * s.mw_per_degree + s.leak * (temperature - s.outside)
+def heat_loss(s: Site, temperature: Array) -> Array:
+    """MW that leak out of the room: θ' = θ + rate·(P − cop·p − loss), rate in °C per MW."""
+    return s.leak * (temperature - s.outside)
 
 
-def cooling_limits(e: Elementwise, s: Site, temperature: Array, it_mw: Array) -> tuple[Array, Array]:
+def cooling_limits(
+    e: Elementwise, s: Site, temperature: Array, loss: Array, it_mw: Array
+) -> tuple[Array, Array]:
     """MW of cooling that keeps the room below its ceiling, and that reaches its minimum."""
-    low = (it_mw - heat_gap(s, temperature, s.ceiling)) / s.cop
-    high = (it_mw - heat_gap(s, temperature, s.min_c)) / s.cop
+    heat = it_mw - loss
+    low = (heat - (s.ceiling - temperature) * s.mw_per_degree) / s.cop
+    high = (heat - (s.min_c - temperature) * s.mw_per_degree) / s.cop
     low = e.minimum(e.positive(low), s.cooling_max)
     return low, e.maximum(low, e.minimum(high, s.cooling_max))
 
@@ -221,7 +221,7 @@ def _everywhere(
         rows = np.concatenate(inputs).reshape(len(inputs), -1).T.tolist()
         here = zip(problem.plain_sites[t], rows, strict=True)
         found = [formula(PLAIN, problem.parts, site, *constants, *row) for site, row in here]
-        return np.array(list(zip(*found, strict=True))).reshape(-1, *inputs[0].shape)
+        return np.ascontiguousarray(np.array(found).T).reshape(-1, *inputs[0].shape)
     return formula(e, problem.parts, site_arrays(problem, t), *constants, *inputs)
 
 
@@ -241,7 +241,9 @@ def _ability(
     if parts.batteries:
         take, give = battery_limits(e, s, energy)
     own = s.from_outside + give
-    to_ceiling = heat_gap(s, temperature, s.ceiling) if parts.rooms else own
+    to_ceiling = own
+    if parts.rooms:
+        to_ceiling = (s.ceiling - temperature) * s.mw_per_degree + heat_loss(s, temperature)
     without = _most_it(e, parts, s, to_ceiling, own)
     most = without
     generates = level = generator * 0.0
@@ -294,16 +296,16 @@ def _operate(
     load = it_mw * s.pue if parts.fixed_cooling else it_mw
     fuel = level * generates if parts.generators else none
     if parts.rooms:
-        low, high = cooling_limits(e, s, temperature, it_mw)
+        loss = heat_loss(s, temperature)
+        low, high = cooling_limits(e, s, temperature, loss, it_mw)
         wanted = low + cooling * (high - low) if cooling_is_share else cooling
         affordable = s.from_outside + give + fuel - it_mw
         cooling = e.maximum(low, e.minimum(e.minimum(wanted, s.cooling_max), affordable))
         if parts.fixed_cooling:
             cooling = cooling * s.thermal
         load = load + cooling
-        heat = it_mw - s.cop * cooling - s.leak * (temperature - s.outside)
         # warm air is recirculated rather than let the room fall too cold
-        warmed = e.maximum(s.min_c, temperature + s.heat_rate * heat)
+        warmed = e.maximum(s.min_c, temperature + s.heat_rate * (it_mw - s.cop * cooling - loss))
     else:
         cooling, warmed = none, temperature
     surplus = none

@@ -36,20 +36,20 @@ class DirectCodec:
         none_go = e.real(held >= 1, held)
         sent = at_hand + must * held / (1.0 - held + none_go)
         transfers = sent[..., None] * going + (must * none_go)[..., None] * problem.home
-        request = Request(
+        level = problem.generator_max  # zero everywhere where there is none
+        if self.shape.has_generator:
+            wanted = problem.generator_min + generator * (problem.generator_max - problem.generator_min)
+            wanted = e.where(generator > 0, e.maximum(wanted, wanted * 0.0 + 1e-6), wanted * 0.0)
+            level = wanted * e.real(problem.generator_max > 0, wanted)
+        return Request(
             transfers=transfers,
             option=_nearest(e, problem, steps.reshape(-1, j, k), clock.reshape(-1, j, k)),
             battery=battery,
             battery_is_share=True,
             cooling=(cooling + 1) / 2,
             cooling_is_share=True,
-            generator=battery * 0.0,
+            generator=level,
         )
-        if not self.shape.has_generator:
-            return request
-        level = problem.generator_min + generator * (problem.generator_max - problem.generator_min)
-        wanted = e.where(generator > 0, e.maximum(level, level * 0.0 + 1e-6), level * 0.0)
-        return Request(**{**request.__dict__, "generator": wanted * e.real(problem.generator_max > 0, level)})
 
 
 def sparsemax(e: Engine, z: Array) -> Array:
