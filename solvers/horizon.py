@@ -38,8 +38,6 @@ _WINDOW_COLUMNS = 300_000
 _OVERLAP_HOURS = 18.0
 #: Gap and seconds (at least) for the whole jobs of a window.
 _WINDOW_GAP, _WINDOW_SECONDS = 2e-4, 5.0
-#: Gap and seconds (at least) for the whole jobs of a window.
-_WINDOW_GAP, _WINDOW_SECONDS = 2e-4, 5.0
 
 
 def columns_per_slot(a: InstanceArrays) -> float:
