@@ -1,9 +1,9 @@
-"""What a forecast says that things will be worth: values by dynamic programming, loads by playing ahead.
+"""What a forecast says that things will be worth: one plan of the forecast day, and values around it.
 
-For every site the value of stored energy and of warmth comes from a dynamic program over blocks of the
-forecast, at the forecast's import cost and an expected load. That load comes from playing the forecast day
-with best responses to the values found so far, which also gives what a job brings in every slot, hence what
-waiting is worth. It uses nothing but the forecast, so it may stand in a policy's information set.
+The day's plan (:mod:`.response.day`) says at which price each site's power balances, what a job is worth, how
+many wait and how large loads are. Around it, dynamic programs say how the value of stored energy and of
+warmth changes with what is held. It uses nothing but the forecast, so it may stand in a policy's information
+set.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance, InstanceArrays
 from stepwatt.solvers.forecasts import make_forecast
+from stepwatt.solvers.windows import SERIES
 
 from .codecs.priced import PricedCodec, local_ends
 from .engines import Engine, torch_engine
-from .plant import PlantState, advance, first_state
+from .plant import PlantState
 from .problem import Problem, stack
-from .response import Plan, SlotPrices, best_response
+from .response import SlotPrices
+from .response.day import plan_day
 from .response.prices import WARMTH_SEGMENTS
 
 #: Levels of the tables over what a battery holds and over a room's warmth.
@@ -31,23 +34,22 @@ ENERGY_LEVELS = 41
 WARMTH_LEVELS = 19
 #: Shares of the battery's power that the program tries each way.
 RATES = 8
-#: Hours of a block of the program; slots shorter than that share one.
-BLOCK_HOURS = 0.5
-#: Times that the forecast day is played; expected loads go half the way to what was seen after the first.
-ROUNDS = 5
-#: What the first round takes for the load, as a share of the largest IT power, and for waiting, of revenue.
-FIRST_LOAD, FIRST_WAITING = 0.4, 0.3
-_NEVER = 1e9
+#: Hours of a block of the plan; slots shorter than that share one.
+BLOCK_HOURS = 1.0
+#: By how much of the best revenue a waiting job is worth more below the planned queue, and less beyond it.
+QUEUE_BEND = 0.02
 
 
 @dataclass(frozen=True)
 class Foresight:
     """Values after each slot, by what is held: ``energy`` (T,N,J,G) and ``warmth`` (T,N,J,W) USD over evenly
-    spaced contents, ``waiting`` (T,N,I,K) USD per job, ``peak`` (T,N,J) MW of import to come at most."""
+    spaced contents, ``waiting`` (T,N,I,K) USD per job around ``queue`` (T,N,I,K) jobs, ``peak`` (T,N,J) MW of
+    import to come at most."""
 
     energy: Tensor
     warmth: Tensor
     waiting: Tensor
+    queue: Tensor
     peak: Tensor
 
     def take(self, index: Tensor, engine: Engine) -> Foresight:
@@ -69,12 +71,14 @@ class Foresight:
         share = torch.linspace(0, 1, WARMTH_SEGMENTS + 1, dtype=low.dtype, device=low.device)
         points = problem.min_c[..., None] + (problem.max_c - problem.min_c)[..., None] * share
         warmth = -_slopes(self.warmth[t], problem.min_c, problem.max_c, points)
+        bend = QUEUE_BEND * most_revenue(problem)
         return SlotPrices(
             energy=energy.clamp(min=0).cummin(-1).values,
             energy_ends=ends,
             warmth=warmth.clamp(min=0).cummax(-1).values * problem.thermal[..., None],
             warmth_ends=points[..., 1:-1],
-            waiting=self.waiting[t],
+            waiting=torch.stack([self.waiting[t] + bend, self.waiting[t] - bend], -1),
+            waiting_ends=self.queue[t][..., None],
             peak=torch.maximum(self.peak[t], state.peak),
             running=(state.restart + hours * problem.no_load_cost) / 2,
         )
@@ -92,7 +96,6 @@ def foresee(
     *,
     histories: Sequence[Instance | None] | None = None,
     seed: int = 0,
-    rounds: int = ROUNDS,
 ) -> Foresight:
     """The foresight at the beginning of every instance; ``seed`` as in :func:`.observation.outlook`.
 
@@ -106,7 +109,7 @@ def foresee(
         _believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
         for number, (inst, before) in enumerate(zip(instances, past, strict=True))
     ]
-    return _foresee(expected, rounds, engine)
+    return _foresee(expected, engine)
 
 
 def _believed(
@@ -122,76 +125,67 @@ def _believed(
     return replace(a, **series)
 
 
-def _foresee(expected: Sequence[InstanceArrays], rounds: int, engine: Engine) -> Foresight:
-    own = torch_engine(torch.float64)
-    problem = stack(expected, own)
-    deadline = torch.as_tensor(np.stack([a.deadline for a in expected]))
-    slots = problem.shape.n_slots
-    it = FIRST_LOAD * problem.site_power[None].repeat(slots, 1, 1)
-    load = it * torch.where(problem.thermal > 0, 1 + 1 / problem.cop.clamp(min=1e-6), problem.pue)
-    best = problem.revenue.amax((1, 3))[:, None].expand_as(problem.arrivals[0])
-    waiting = FIRST_WAITING * best[None].repeat(slots, 1, 1, 1)
-    peak = problem.site_power[None].repeat(slots, 1, 1)
-    for number in range(rounds + 1):
-        values = Foresight(energy_values(problem, load), warmth_values(problem, it), waiting, peak)
-        if number == rounds:
-            break
-        seen = _play(problem, values)
-        weight = 1.0 if number == 0 else 0.5
-        it, load = torch.lerp(it, seen[0], weight), torch.lerp(load, seen[1], weight)
-        waiting = torch.lerp(waiting, _best_within(seen[2], deadline), weight)
-        peak = seen[3].amax(0)[None].expand_as(peak)
+def _foresee(expected: Sequence[InstanceArrays], engine: Engine) -> Foresight:
+    slots, size = expected[0].n_slots, block_size(expected[0])
+    problem = stack([coarser(a, size) for a in expected], torch_engine(torch.float64))
+    plan = plan_day(problem)
+    # after a slot: in the middle of a block what its own jobs are worth, at its end what the next one's are
+    after = (torch.arange(1, slots + 1) // size).clamp(max=slots // size - 1)
+    begun = problem.first_waiting[None]
+    values = Foresight(
+        energy=_after_slots(energy_values(problem, plan.load), slots, size),
+        warmth=_after_slots(warmth_values(problem, plan.it, plan.power), slots, size),
+        waiting=plan.job[after],
+        queue=_after_slots(torch.cat([begun, plan.queue]), slots, size),
+        peak=plan.imported.amax(0)[None].expand(slots, -1, -1),
+    )
     return Foresight(**{f.name: engine.asarray(getattr(values, f.name).numpy()) for f in fields(values)})
 
 
-def _play(problem: Problem, values: Foresight) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """IT power, load, what a job brings (T,N,I,K) USD, import, if the forecast comes true; MW (T,N,J)."""
-    engine, state = torch_engine(torch.float64), first_state(problem)
-    seen: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    for t in range(problem.shape.n_slots):
-        plan = best_response(problem, t, state, values.prices(problem, t, state))
-        state, outcome = advance(engine, problem, t, state, plan.request, integral=False)
-        load = outcome.it_mw * problem.pue[t] + outcome.cooling
-        seen.append((outcome.it_mw, load, _job_value(problem, t, plan), outcome.imported))
-    it, load, brought, imported = (torch.stack(part) for part in zip(*seen, strict=True))
-    return it, load, brought, imported
+def block_size(a: InstanceArrays) -> int:
+    """Slots of a block."""
+    size = min(a.n_slots, max(1, round(BLOCK_HOURS / a.slot_hours)))
+    while a.n_slots % size:
+        size -= 1
+    return size
 
 
-def _job_value(problem: Problem, t: int, plan: Plan) -> Tensor:
-    """(N,I,K) USD that a job brings in slot t at the best site, at the plan's power and GPU prices."""
-    per_second = (problem.idle_mw / problem.per_gpu * problem.shape.slot_hours)[:, :, None, None]
-    energy = problem.energy + per_second * problem.seconds
-    overhead = torch.where(problem.thermal > 0, 1 + 1 / problem.cop[t].clamp(min=1e-6), problem.pue[t])
-    power = (plan.power * overhead)[:, :, None, None]
-    brings = problem.revenue - problem.seconds * plan.gpu_time[:, :, None, None] / 3600 - energy * power
-    best = torch.where(problem.row >= 0, brings, -_NEVER).amax(-1)
-    there = best.transpose(1, 2)[:, None] - problem.moving_cost
-    value = torch.where(problem.open > 0, there, -_NEVER).amax(-1)
-    return torch.maximum(value, -problem.miss_penalty)
+def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
+    """The instance with ``size`` slots as one: their means, and all their jobs."""
+    if size == 1:
+        return a
+
+    def means(name: str) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = getattr(a, name)
+        return values.reshape(*values.shape[:-1], -1, size).mean(-1)
+
+    series: dict[str, Any] = {name: means(name) for name in SERIES}
+    series["arrivals"] = series["arrivals"] * size
+    waiting = a.state.backlog.sum(axis=2, keepdims=True)
+    return replace(
+        a,
+        n_slots=a.n_slots // size,
+        slot_hours=a.slot_hours * size,
+        deadline=np.round(a.deadline / size).astype(np.int64),
+        state=replace(a.state, backlog=waiting),
+        **series,
+    )
 
 
-def _best_within(brought: Tensor, deadline: Tensor) -> Tensor:
-    """(T,N,I,K) the best of the slots after each in which a job that came in it may still run."""
-    slots = len(brought)
-    later = torch.cat([brought[1:], torch.zeros_like(brought[:1])])
-    found = torch.zeros_like(brought)
-    for length in np.unique(deadline.numpy()).tolist():
-        best = later.clone()
-        for ahead in range(1, min(length, slots - 1)):
-            best[:-ahead] = torch.maximum(best[:-ahead], later[ahead:])
-        found = torch.where((deadline == length)[:, None], best, found)
-    return found
+def most_revenue(problem: Problem) -> Tensor:
+    """(N,I,K) USD that a job brings with the best option anywhere."""
+    best = torch.where(problem.row >= 0, problem.revenue, 0.0).amax((1, 3))[:, None]
+    return best.expand(len(problem), problem.shape.sites, problem.shape.classes)
 
 
 def energy_values(problem: Problem, load: Tensor) -> Tensor:
-    """(T,N,J,G) USD that stored energy still earns from the end of each slot on, at loads (T,N,J) MW."""
-    p, (count, size) = problem, _blocks(problem)
-    hours = p.shape.slot_hours * size
+    """(T+1,N,J,G) USD that stored energy still earns from the beginning of each slot on, at loads (T,N,J) MW."""
+    p, hours = problem, problem.shape.slot_hours
     low, high = p.energy_min, p.energy_max
     share = torch.linspace(0, 1, ENERGY_LEVELS, dtype=low.dtype)
     held = low[..., None] + (high - low)[..., None] * share
     value = -p.terminal_price[..., None] * (p.energy_reference[..., None] - held).clamp(min=0)
-    cost, price, need = (_mean(x, count, size) for x in (p.import_cost, p.export_price, load - p.renewable))
+    cost, price, need = p.import_cost, p.export_price, load - p.renewable
     up, down = p.charge_efficiency[..., None, None], p.discharge_efficiency[..., None, None]
     power = p.battery_power[..., None, None]
     rates = power * torch.linspace(-1, 1, 2 * RATES + 1, dtype=low.dtype)
@@ -199,7 +193,7 @@ def energy_values(problem: Problem, load: Tensor) -> Tensor:
     least = -(held - low[..., None])[..., None] * down / hours
     wear = p.wear_cost[..., None, None]
     tables = [value]
-    for n in reversed(range(count)):
+    for n in reversed(range(p.shape.n_slots)):
         net = need[n][..., None, None]
         # the kink where nothing is imported is a candidate of its own
         kink = torch.minimum(torch.maximum(-net, -power), power)
@@ -212,52 +206,37 @@ def energy_values(problem: Problem, load: Tensor) -> Tensor:
         bill = bill + wear * (-tried).clamp(min=0)
         value = (_read(value, low, high, after.flatten(2)).view_as(after) - hours * bill).amax(-1)
         tables.append(value)
-    return _after_slots(torch.stack(tables[::-1]), p.shape.n_slots, size)
+    return torch.stack(tables[::-1])
 
 
-def warmth_values(problem: Problem, it: Tensor) -> Tensor:
-    """(T,N,J,W) USD that is still to be paid for cooling (negative), by warmth, at IT powers (T,N,J) MW."""
-    p, (count, size) = problem, _blocks(problem)
-    hours = p.shape.slot_hours * size
+def warmth_values(problem: Problem, it: Tensor, price: Tensor) -> Tensor:
+    """(T+1,N,J,W) USD that is still to be paid for cooling (negative) from the beginning of each slot on, by
+    warmth, at IT powers (T,N,J) MW and prices of power (T,N,J) USD/MWh."""
+    p, hours = problem, problem.shape.slot_hours
     share = torch.linspace(0, 1, WARMTH_LEVELS, dtype=p.min_c.dtype)
     warm = p.min_c[..., None] + (p.max_c - p.min_c)[..., None] * share
     value = -p.terminal_heat_price[..., None] * (warm - p.temperature_reference[..., None]).clamp(min=0)
     value = value * p.thermal[..., None]
-    cost, power, cop, outside = (_mean(x, count, size) for x in (p.import_cost, it, p.cop, p.outside))
-    last = torch.arange(1, count + 1) * size - 1
-    rate = (p.heat_rate * size).clamp(min=1e-12)[..., None, None]
+    rate = p.heat_rate.clamp(min=1e-12)[..., None, None]
     rise = (warm[:, :, None, :] - warm[..., None]) / rate
     tables = [value]
-    for n in reversed(range(count)):
-        loss = p.leak[..., None] * (warm - outside[n][..., None])
-        needed = (power[n][..., None] - loss)[..., None] - rise
-        needed = needed / cop[n][..., None, None].clamp(min=1e-6)
+    for n in reversed(range(p.shape.n_slots)):
+        loss = p.leak[..., None] * (warm - p.outside[n][..., None])
+        needed = (it[n][..., None] - loss)[..., None] - rise
+        needed = needed / p.cop[n][..., None, None].clamp(min=1e-6)
         closed = (needed > p.cooling_max[..., None, None] + 1e-9) | (
-            warm[:, :, None, :] > p.ceiling[last[n]][..., None, None] + 1e-9
+            warm[:, :, None, :] > p.ceiling[n][..., None, None] + 1e-9
         )
-        paid = hours * cost[n][..., None, None] * needed.clamp(min=0)
+        paid = hours * price[n][..., None, None] * needed.clamp(min=0)
         # a forecast that cannot be kept cool pays dearly, so that it is avoided where it can be
         reached = value[..., None, :] - paid - closed * 10 * p.money_scale[:, None, None, None]
         value = reached.amax(-1) * p.thermal[..., None]
         tables.append(value)
-    return _after_slots(torch.stack(tables[::-1]), p.shape.n_slots, size)
-
-
-def _blocks(problem: Problem) -> tuple[int, int]:
-    """Number of blocks and slots in each."""
-    slots = problem.shape.n_slots
-    size = max(1, round(BLOCK_HOURS / problem.shape.slot_hours))
-    while slots % size:
-        size -= 1
-    return slots // size, size
-
-
-def _mean(series: Tensor, count: int, size: int) -> Tensor:
-    return series.reshape(count, size, *series.shape[1:]).mean(1)
+    return torch.stack(tables[::-1])
 
 
 def _after_slots(tables: Tensor, slots: int, size: int) -> Tensor:
-    """(T,...) after each slot, between the ends of blocks (count+1,...)."""
+    """(T,...) after each slot, between the ends of blocks of ``size`` slots."""
     at = torch.arange(1, slots + 1, dtype=tables.dtype) / size
     before = at.floor().long().clamp(max=len(tables) - 2)
     weight = (at - before).reshape(-1, *[1] * (tables.dim() - 1))

@@ -30,10 +30,11 @@ Floats = NDArray[np.float64]
 
 #: Columns beyond which one relaxation is solved in pieces.
 LARGEST_PROBLEM = 250_000
-#: Columns a block should have, and may have to span a whole day (simplex time grows faster than size).
-_BLOCK_COLUMNS, _DAY_COLUMNS = 40_000, 120_000
+#: Columns a block should have, and may have to span a whole day (simplex time grows faster than size, but
+#: every edge between blocks costs some of the bound).
+_BLOCK_COLUMNS, _DAY_COLUMNS = 40_000, 250_000
 #: Columns up to which a window may look beyond its block as far as it wants.
-_WINDOW_COLUMNS = 300_000
+_WINDOW_COLUMNS = 400_000
 #: Hours a window looks beyond the slots it commits.
 _OVERLAP_HOURS = 18.0
 #: Gap and seconds (at least) for the whole jobs of a window.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .features import Features
-from .program import GPU, POWER, Program
+from .program import GPU, HEAT, POWER, Program
 
 #: Relative distance of primal and dual at which an instance is done, and of its rows from their right sides.
 TOLERANCE = 1e-9
@@ -42,39 +42,63 @@ class Solution:
 
 
 class Rows:
-    """Products with the program's matrix."""
+    """Products with the program's matrix. ``blocks``: how many columns of the batch are one instance's."""
+
+    blocks = 1
 
     def __init__(self, p: Program):
         self.p = p
         self.sites, self.classes = p.option_unit.shape[:2]
         n, k = self.sites, self.classes
-        ends = [n * k, 2 * n * k, 2 * n * k + 3 * n, p.right.shape[0]]
+        ends = [n * k, 2 * n * k, 2 * n * k + len(p.site) * n, p.right.shape[0]]
         self.parts = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-        columns = [n * k * n, n * k, n * k, p.site.shape[1] * n, 0 if p.link_slack is None else n * n]
+        columns = [
+            n * k * n,
+            len(p.held) * n * k,
+            n * k,
+            p.site.shape[1] * n,
+            0 if p.link_slack is None else n * n,
+        ]
         self.columns = [slice(sum(columns[:m]), sum(columns[: m + 1])) for m in range(len(columns))]
 
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Supply (n,K,B), balance (K,n,B), site rows (3,n,B), links (n,n,B)."""
+        """Supply (n,K,B), balance (K,n,B), site rows (R,n,B), links (n,n,B)."""
         n, k, b = self.sites, self.classes, rows.shape[-1]
         supply, balance, sites, links = (rows[part] for part in self.parts)
         return (
             supply.view(n, k, b),
             balance.view(k, n, b),
-            sites.view(3, n, b),
+            sites.view(-1, n, b),
             None if self.p.link_slack is None else links.view(n, n, b),
         )
 
     def boxes(self, box: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
-        """Transfers (n,K,n,B), held (n,K,B), lost (n,K,B), sites (N,n,B), link slack (n,n,B)."""
+        """Transfers (n,K,n,B), held (S,n,K,B), lost (n,K,B), sites (N,n,B), link slack (n,n,B)."""
         n, k, b = self.sites, self.classes, box.shape[-1]
         transfers, held, lost, sites, links = (box[part] for part in self.columns)
         return (
             transfers.view(n, k, n, b),
-            held.view(n, k, b),
+            held.view(-1, n, k, b),
             lost.view(n, k, b),
             sites.view(-1, n, b),
             None if self.p.link_slack is None else links.view(n, n, b),
         )
+
+    def normal(self, box: Tensor, options: Tensor) -> Normal:
+        """The factored normal matrix."""
+        return Normal(self, box, options)
+
+    def taken(self, index: Tensor) -> Rows:
+        """Those of the chosen instances."""
+        return Rows(taken(self.p, index))
+
+    def total(self, values: Tensor) -> Tensor:
+        """(B,) sums over all that is one instance's."""
+        return values
+
+    def least(self, values: Tensor) -> Tensor:
+        """(B,) the least of all that is one instance's."""
+        return values
 
     def priced(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Aᵀy for box columns and options."""
@@ -86,7 +110,7 @@ class Rows:
         parts = [transfers, p.held * supply, p.lost * supply, (p.site * sites[:, None]).sum(0)]
         if links is not None and p.link_slack is not None:
             parts.append(p.link_slack * links)
-        watts = (p.power_entry * sites[POWER:]).sum(0)[:, None]
+        watts = (p.power_entry * sites[POWER : HEAT + 1]).sum(0)[:, None]
         seconds = p.job_seconds * sites[GPU][:, None] + p.idle_power * watts
         prices = torch.stack([p.open * balance.transpose(0, 1), seconds, p.job_power * watts], dim=2)
         return torch.cat([part.flatten(0, -2) for part in parts]), p.features.priced(prices)
@@ -95,13 +119,13 @@ class Rows:
         """A x (rows,B)."""
         p = self.p
         transfers, held, lost, sites, links = self.boxes(box)
-        supply = (p.transfer_supply * transfers).sum(2) + p.held * held + p.lost * lost
+        supply = (p.transfer_supply * transfers).sum(2) + (p.held * held).sum(0) + p.lost * lost
         jobs, seconds, energy = p.features.sums(options).unbind(2)
         balance = (p.transfer_balance * transfers).sum(0) + (p.open * jobs).transpose(0, 1)
         watts = (p.job_power * energy + p.idle_power * seconds).sum(1)
         own = (p.site * sites).sum(1)
         own[GPU] += (p.job_seconds * seconds).sum(1)
-        own[POWER:] += p.power_entry * watts
+        own[POWER : HEAT + 1] += p.power_entry * watts
         parts = [supply, balance, own]
         if links is not None and p.transfer_link is not None and p.link_slack is not None:
             parts.append((p.transfer_link * transfers).sum(1) + p.link_slack * links)
@@ -117,7 +141,7 @@ class Normal:
         transfers, held, lost, sites, links = rows.boxes(box)
         empty_supply, empty_balance, empty_sites, empty_links = rows.split(p.empty)
         to_supply = p.transfer_supply * transfers
-        staying = p.held.square() * held + p.lost.square() * lost + empty_supply
+        staying = (p.held.square() * held).sum(0) + p.lost.square() * lost + empty_supply
         moving = p.transfer_supply * to_supply
         self.supply = staying + moving.sum(2)
         self.to_balance = p.transfer_balance * to_supply  # (n,K,n,B)
@@ -137,22 +161,11 @@ class Normal:
         square = (p.transfer_balance.square() * transfers * left).sum(0) + (p.open * j1).transpose(0, 1)
         block.diagonal(dim1=1, dim2=2).copy_((square + empty_balance).transpose(1, 2))
         _blocks(matrix[:jk, :jk], (k, n), (k, n)).diagonal(dim1=0, dim2=2).copy_(block.movedim(0, -1))
-        # site rows × balance
-        watts = p.job_power * je + p.idle_power * js
-        crossed = torch.stack([p.job_seconds * js, *(watts * p.power_entry[:, :, None])])
+        # site rows × balance, site rows × site rows
+        crossed, corner = site_blocks(p, sites, (js, je, ss, se, ee))
         _blocks(matrix[jk : jk + 3 * n, :jk], (3, n), (k, n)).diagonal(dim1=1, dim2=3).copy_(
             crossed.permute(0, 2, 3, 1)
         )
-        # site rows × site rows
-        both = (p.job_seconds * (p.job_power * se + p.idle_power * ss)).sum(1)
-        watts = (
-            p.job_power.square() * ee + 2 * p.job_power * p.idle_power * se + p.idle_power.square() * ss
-        ).sum(1)
-        corner = (p.site_pairs * sites).sum(2)  # (3,3,n,B)
-        corner[GPU, GPU] += (p.job_seconds.square() * ss).sum(1)
-        corner[POWER:, GPU] += p.power_entry * both
-        corner[GPU, POWER:] += p.power_entry * both
-        corner[POWER:, POWER:] += p.power_entry[:, None] * p.power_entry[None] * watts
         corner.diagonal().add_(empty_sites.permute(1, 2, 0))
         end = jk + 3 * n
         _blocks(matrix[jk:end, jk:end], (3, n), (3, n)).diagonal(dim1=1, dim2=3).copy_(
@@ -194,22 +207,49 @@ class Normal:
         return torch.cat([(share - back / self.supply).reshape(n * k, b), found])
 
 
-@torch.no_grad()
+def site_blocks(p: Program, sites: Tensor, squares: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Site rows × balance (3,n,K,B) and × site rows (R,R,n,B) of the normal matrix.
+
+    ``sites`` (N,n,B) diagonal of the site columns; ``squares`` sums over options of seconds, energy and their
+    products, weighted by the diagonal (n,K,B).
+    """
+    js, je, ss, se, ee = squares
+    watts = p.job_power * je + p.idle_power * js
+    crossed = torch.stack([p.job_seconds * js, *(watts * p.power_entry[:, :, None])])
+    both = (p.job_seconds * (p.job_power * se + p.idle_power * ss)).sum(1)
+    watts = (
+        p.job_power.square() * ee + 2 * p.job_power * p.idle_power * se + p.idle_power.square() * ss
+    ).sum(1)
+    corner = (p.site_pairs * sites).sum(2)
+    power = slice(POWER, HEAT + 1)
+    corner[GPU, GPU] += (p.job_seconds.square() * ss).sum(1)
+    corner[power, GPU] += p.power_entry * both
+    corner[GPU, power] += p.power_entry * both
+    corner[power, power] += p.power_entry[:, None] * p.power_entry[None] * watts
+    return crossed, corner
+
+
 def solve(p: Program, tolerance: float = TOLERANCE) -> Solution:
-    """The program's optimum and a bound that holds whatever the accuracy.
+    """The program's optimum and a bound that holds whatever the accuracy."""
+    return solve_rows(Rows(p), tolerance)
+
+
+@torch.no_grad()
+def solve_rows(whole: Rows, tolerance: float) -> Solution:
+    """The optimum of a program given by products with its matrix, and a bound.
 
     Source: Mehrotra's predictor-corrector, begun with every box half full and all multipliers dual feasible,
     which they stay. Instances that are done leave the batch.
     """
-    size = p.money.shape[-1]
-    whole, alive = p, torch.arange(size, device=p.money.device)
-    now = _start(p)
+    rows, p = whole, whole.p
+    alive = torch.arange(p.money.shape[-1], device=p.money.device)
+    now = _start(rows)
     out: tuple[Tensor, ...] = tuple(torch.empty_like(x) for x in now)
     before = kept = None
     for _ in range(MOST_STEPS):
-        rows = Rows(p)
-        missing = p.right - rows.used(now[0], now[1])
-        distance = torch.maximum(_products(now), missing.abs().amax(0)).nan_to_num(torch.inf)
+        missing = rows.p.right - rows.used(now[0], now[1])
+        distance = torch.maximum(rows.total(_products(now)), -rows.least(-missing.abs().amax(0)))
+        distance = distance.nan_to_num(torch.inf)
         done = distance < tolerance
         if before is not None and kept is not None:
             stuck = (before < GOOD) & (distance > before / 2)
@@ -223,20 +263,18 @@ def solve(p: Program, tolerance: float = TOLERANCE) -> Solution:
             for whole_part, part in zip(out, now, strict=True):
                 whole_part[..., alive] = part
             left = (~done).nonzero()[:, 0]
-            alive, p, rows = alive[left], taken(p, left), rows
+            alive, rows = alive[left], rows.taken(left)
             now = tuple(part[..., left] for part in now)
             missing, distance, done = missing[:, left], distance[left], done[left]
-            rows = Rows(p)
         before, kept = distance, now
         now = _step(rows, now, missing, done)
     for whole_part, part in zip(out, now, strict=True):
         whole_part[..., alive] = part
     box, options, y = out[0], out[1], out[6]
-    rows = Rows(whole)
-    value = (whole.cost * box).sum(0) + (whole.option_cost * options * whole.open[:, :, None]).sum((0, 1, 2))
-    missing = (whole.right - rows.used(box, options)).abs().amax(0)
-    bound = proven_bound(whole, rows, y)
-    return Solution(box, options, y, whole.constant - whole.money * value, bound, missing)
+    value = (p.cost * box).sum(0) + (p.option_cost * options * p.open[:, :, None]).sum((0, 1, 2))
+    missing = (p.right - whole.used(box, options)).abs().amax(0)
+    bound = proven_bound(whole, y)
+    return Solution(box, options, y, whole.total(p.constant - p.money * value), bound, missing)
 
 
 #: Box columns, options, what is left of the boxes, multipliers of lower and upper ends, of options, of rows.
@@ -252,7 +290,7 @@ def _step(rows: Rows, now: Iterate, missing: Tensor, done: Tensor) -> Iterate:
     """One predictor-corrector step; instances that are done stand still."""
     box, options, spare, low, high, slack, y = now
     d_box, d_options = 1.0 / (low / box + high / spare), options / slack
-    normal = Normal(rows, d_box, d_options)
+    normal = rows.normal(d_box, d_options)
 
     def direction(pull_box: Tensor, pull_options: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         right = missing + rows.used(d_box * pull_box, d_options * pull_options)
@@ -267,15 +305,15 @@ def _step(rows: Rows, now: Iterate, missing: Tensor, done: Tensor) -> Iterate:
     # predictor: straight to the optimum
     to_box, to_options, _ = direction(low - high, slack)
     by_low, by_high, by_options = to_box / box, -to_box / spare, to_options / options
-    least, most = _range(by_low, by_high, by_options)
+    least, most = _range(rows, by_low, by_high, by_options)
     primal, dual = 1.0 / (-least).clamp(min=1.0), 1.0 / (1.0 + most).clamp(min=1.0)
     zeroth, first, second = (
-        _summed(low * box, by_low, power) + _summed(high * spare, by_high, power)
-        + _summed(slack * options, by_options, power)
+        rows.total(_summed(low * box, by_low, power) + _summed(high * spare, by_high, power)
+        + _summed(slack * options, by_options, power))
         for power in range(3)
     )  # fmt: skip
     ahead = zeroth + primal * first - dual * (zeroth + first) - primal * dual * (first + second)
-    count = 2 * box.shape[0] + options[..., 0].numel()
+    count = (2 * box.shape[0] + options[..., 0].numel()) * rows.blocks
     centre = (ahead / zeroth).clamp(min=0.0, max=1.0) ** 3 * zeroth / count
     # corrector: centred, with the predictor's second-order term
     want_low = centre / box + low * (by_low * (1.0 + by_low) - 1.0)
@@ -285,8 +323,8 @@ def _step(rows: Rows, now: Iterate, missing: Tensor, done: Tensor) -> Iterate:
     to_low = want_low - low * to_box / box
     to_high = want_high + high * to_box / spare
     to_slack = want_options - slack * to_options / options
-    primal = 1.0 / (-_range(to_box / box, -to_box / spare, to_options / options)[0]).clamp(min=1.0)
-    dual = 1.0 / (-_range(to_low / low, to_high / high, to_slack / slack)[0]).clamp(min=1.0)
+    primal = 1.0 / (-_range(rows, to_box / box, -to_box / spare, to_options / options)[0]).clamp(min=1.0)
+    dual = 1.0 / (-_range(rows, to_low / low, to_high / high, to_slack / slack)[0]).clamp(min=1.0)
     nearly = 1.0 - (zeroth / count).clamp(min=1e-6, max=0.005)
     primal, dual = (torch.where(done, 0.0, nearly * length) for length in (primal, dual))
     return (
@@ -306,31 +344,31 @@ def _summed(weights: Tensor, values: Tensor, power: int) -> Tensor:
     return product.flatten(0, -2).sum(0)
 
 
-def _range(*ratios: Tensor) -> tuple[Tensor, Tensor]:
+def _range(rows: Rows, *ratios: Tensor) -> tuple[Tensor, Tensor]:
     """(B,) least and largest of all."""
     flat = [ratio.flatten(0, -2) for ratio in ratios]
-    return (
-        torch.stack([part.amin(0) for part in flat]).amin(0),
-        torch.stack([part.amax(0) for part in flat]).amax(0),
-    )
+    least = torch.stack([part.amin(0) for part in flat]).amin(0)
+    most = torch.stack([part.amax(0) for part in flat]).amax(0)
+    return rows.least(least), -rows.least(-most)
 
 
-def proven_bound(p: Program, rows: Rows, y: Tensor) -> Tensor:
+def proven_bound(rows: Rows, y: Tensor) -> Tensor:
     """(B,) USD: an upper bound on the program's maximum for any multipliers (weak duality over its box).
 
     Of the options of a (site, class) at most a unit runs in all, so only the best of them counts.
     """
-    y = y.nan_to_num(0.0, 0.0, 0.0)
-    reduced, above = _reduced(p, rows, y)
+    p, y = rows.p, y.nan_to_num(0.0, 0.0, 0.0)
+    reduced, above = _reduced(rows, y)
     least = (p.right * y).sum(0) + reduced.clamp(max=0).sum(0)
     best = (above.amin(2) * p.open).clamp(max=0)
     # entries are of size one, and every column sums a handful of products
     rounding = 16 * torch.finfo(y.dtype).eps * (len(p.cost) + p.option_cost[..., 0].numel()) * y.abs().sum(0)
-    return p.constant - p.money * (least + best.sum((0, 1)) - rounding)
+    return rows.total(p.constant - p.money * (least + best.sum((0, 1)) - rounding))
 
 
-def _reduced(p: Program, rows: Rows, y: Tensor) -> tuple[Tensor, Tensor]:
+def _reduced(rows: Rows, y: Tensor) -> tuple[Tensor, Tensor]:
     box, options = rows.priced(y)
+    p = rows.p
     return p.cost - box, p.option_cost - options
 
 
@@ -342,14 +380,14 @@ def _blocks(part: Tensor, first: tuple[int, int], second: tuple[int, int]) -> Te
     return part.as_strided(size, strides, part.storage_offset())
 
 
-def _start(p: Program) -> Iterate:
+def _start(rows: Rows) -> Iterate:
+    p = rows.p
     box = torch.full_like(p.cost, 0.5)
     options = torch.full_like(p.option_cost, 0.5 / p.option_cost.shape[2])
     y = torch.zeros_like(p.right)
-    rows = Rows(p)
     cheapest = p.option_cost.amin(2) - _START
     y[rows.parts[1]] = (p.open * cheapest).transpose(0, 1).flatten(0, 1)
-    reduced, above = _reduced(p, rows, y)
+    reduced, above = _reduced(rows, y)
     low, high = reduced.clamp(min=0) + _START, (-reduced).clamp(min=0) + _START
     return box, options, 1.0 - box, low, high, above, y
 

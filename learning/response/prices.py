@@ -11,9 +11,10 @@ from torch import Tensor
 from ..plant import Outcome, PlantState
 from ..problem import Problem
 
-#: Segments of the value of stored energy, and of the cost of warmth.
+#: Segments of the value of stored energy, of the cost of warmth, and of the value of waiting jobs.
 ENERGY_SEGMENTS = 4
 WARMTH_SEGMENTS = 2
+WAITING_SEGMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class SlotPrices:
 
     ``energy`` (B,J,S) USD/MWh stored, nonnegative, falling from segment to segment; segments end at
     ``energy_ends`` (B,J,S−1) MWh and at the battery's largest content. ``warmth`` (B,J,W) USD/°C above the
-    room's minimum, nonnegative, rising, with ``warmth_ends`` (B,J,W−1) °C. ``waiting`` (B,I,K) USD per job
-    held. ``peak`` (B,J) MW: import above the larger of this and the highest so far pays the demand charge.
+    room's minimum, nonnegative, rising, with ``warmth_ends`` (B,J,W−1) °C. ``waiting`` (B,I,K,H) USD per job
+    held, falling, with ``waiting_ends`` (B,I,K,H−1) jobs. ``peak`` (B,J) MW: import above the larger of this and the highest so far pays the demand charge.
     ``running`` (B,J) USD for a generator that is on, at most what starting it and its no-load hour cost.
     """
 
@@ -32,6 +33,7 @@ class SlotPrices:
     warmth: Tensor
     warmth_ends: Tensor
     waiting: Tensor
+    waiting_ends: Tensor
     peak: Tensor
     running: Tensor
 
@@ -93,6 +95,7 @@ def worth(
     most = before.restart + problem.shape.slot_hours * problem.no_load_cost
     running = torch.minimum(prices.running, most) * (outcome.generator > 1e-9)
     sites = stored - warmed * problem.thermal + problem.demand_charge * expected + running
-    queued: Tensor = (prices.waiting * after.waiting).sum((-1, -2))
+    some, more = pieces(torch.zeros_like(after.waiting), after.waiting, prices.waiting_ends)
+    queued: Tensor = (prices.waiting * (more - some)).sum((-1, -2, -3))
     total: Tensor = sites.sum(-1) + queued
     return total

@@ -8,7 +8,9 @@ columns are twice as wide as their rows, so that a program has an interior where
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +28,7 @@ GPU, POWER, HEAT = range(3)
 class Program:
     """Coefficients, with n sites, K classes, O options, instances B last; all dimensionless but the units.
 
-    Box columns in this order: ``transfers`` (n,K,n), ``held`` (n,K), ``lost`` (n,K), ``sites`` (N,n), and
+    Box columns in this order: ``transfers`` (n,K,n), ``held`` (S,n,K), ``lost`` (n,K), ``sites`` (N,n), and
     ``links`` (n,n) slack when there are link rows.
     """
 
@@ -41,8 +43,8 @@ class Program:
     transfer_supply: Tensor  # (n,K,n,B) entries of transfers in supply, balance and link rows
     transfer_balance: Tensor
     transfer_link: Tensor | None
-    held: Tensor  # (n,K,B) entries in the supply rows
-    lost: Tensor
+    held: Tensor  # (S,n,K,B) entries in the supply rows
+    lost: Tensor  # (n,K,B)
     site: Tensor  # (3,N,n,B) entries of the site columns in GPU, power and heat rows
     site_pairs: Tensor  # (3,3,N,n,B) their products
     link_slack: Tensor | None  # (n,n,B)
@@ -95,7 +97,7 @@ def slot_program(
     unit = torch.minimum(reach, fits) * usable.any(2)
     features = make_features(usable.double(), seconds, energy / hours)
     runs = unit > 0
-    most_power = _most_power(usable, seconds, energy / hours, gpu_time, idle, unit)
+    most = most_power(usable, seconds, energy / hours, gpu_time, idle, unit)
 
     # transfers
     transfer_unit = torch.minimum(open_to * at_hand[:, :, None], unit.transpose(0, 1)[None])
@@ -110,7 +112,7 @@ def slot_program(
     warmest = (
         torch.maximum(last(problem.ceiling[t] - problem.min_c), -rate * (to_floor + cop * chill)) * thermal
     )
-    need = most_power * pue + chill + take + 1e-9
+    need = most * pue + chill + take + 1e-9
     grid = torch.minimum(grid, need)
     level = torch.maximum(last(state.peak), last(prices.peak))
     below = torch.minimum(grid, level)
@@ -129,7 +131,7 @@ def slot_program(
         free, unit_cost = fuel * on - floor, fuel_cost
         standing = (started + fuel_cost * floor) * on
     sold = torch.minimum(sold, sun + give + fuel)
-    columns: list[tuple[str, Tensor, Tensor, Tensor, Tensor, Tensor]] = [
+    columns = [
         ("gpu", 2.0 * gpu_time, zero, one, zero, zero),
         ("below", below, price, zero, one, zero),
         ("above", above, price + charge, zero, one, zero),
@@ -155,18 +157,11 @@ def slot_program(
     for s in range(prices.warmth.shape[-1]):
         width = last(warm[..., s] - cool[..., s]) * thermal
         columns.append(("warmth", width, last(prices.warmth[..., s]), zero, zero, -thermal / rate))
-    names: dict[str, slice] = {}
-    order = sorted(range(len(columns)), key=lambda n: columns[n][0])
-    columns = [columns[n] for n in order]
-    for n, column in enumerate(columns):
-        names[column[0]] = slice(names.get(column[0], slice(n, n)).start, n + 1)
-    site_unit = torch.stack([column[1] for column in columns])
-    site_cost = torch.stack([column[2] for column in columns]) * site_unit
-    entries = torch.stack([torch.stack(row) for row in zip(*(c[3:] for c in columns), strict=True)])
+    names, site_unit, site_cost, entries = site_columns(columns)
 
     # rows and their scales
     power_scale = (grid + sun + give + fuel + take + sold).clamp(min=1e-12)
-    heat_scale = ((most_power + cop * chill + warmest / rate) * thermal).clamp(min=1e-12)
+    heat_scale = ((most + cop * chill + warmest / rate) * thermal).clamp(min=1e-12)
     scale = torch.stack([gpu_time.clamp(min=1e-12), power_scale, heat_scale])
     supply_scale = torch.where(at_hand > 0, at_hand, 1.0)
     balance_scale = torch.where(unit > 0, unit, 1.0)
@@ -190,15 +185,17 @@ def slot_program(
     # money
     lost_unit = 2.0 * at_hand
     lost_cost = last(problem.miss_penalty).expand_as(at_hand) * lost_unit
-    waiting = torch.maximum(last(prices.waiting), -last(problem.miss_penalty))
-    held_cost = -waiting * may_wait
+    fewer, more = pieces(torch.zeros_like(state.waiting), _first(may_wait), prices.waiting_ends)
+    held_unit = last(more - fewer).movedim(2, 0)
+    waiting = torch.maximum(last(prices.waiting).movedim(2, 0), -last(problem.miss_penalty))
+    held_cost = -waiting * held_unit
     costs = [moved_cost * transfer_unit, held_cost, lost_cost, site_cost]
     if link_rows[1] is not None:
         costs.append(torch.zeros_like(link_rows[1]))
     cost = torch.cat([part.flatten(0, -2) for part in costs])
     most_revenue = (torch.where(usable, revenue.abs(), 0.0).amax(2) * unit).flatten(0, -2).amax(0)
     money = torch.maximum(cost.abs().amax(0), most_revenue).clamp(min=1e-12)
-    held_entry, lost_entry = may_wait / supply_scale, lost_unit / supply_scale
+    held_entry, lost_entry = held_unit / supply_scale, lost_unit / supply_scale
     full = [
         (lost_entry > 0),
         runs.transpose(0, 1),
@@ -228,7 +225,7 @@ def slot_program(
         right=right,
         empty=1.0 - torch.cat([part.flatten(0, -2) for part in full]).to(cost.dtype),
         transfer_unit=transfer_unit,
-        held_unit=may_wait,
+        held_unit=held_unit,
         lost_unit=lost_unit,
         option_unit=unit,
         site_unit=site_unit,
@@ -238,6 +235,23 @@ def slot_program(
         generator_floor=floor,
         names=names,
     )
+
+
+def site_columns(
+    columns: Sequence[tuple[Any, ...]],
+) -> tuple[dict[str, slice], Tensor, Tensor, Tensor]:
+    """Places by name, units (N,n,B), USD per unit, and entries (R,N,n,B) of natural columns, sorted by name.
+
+    A column: its name, unit, USD per natural unit, and its entry in each kind of site row.
+    """
+    columns = sorted(columns, key=lambda column: str(column[0]))
+    names: dict[str, slice] = {}
+    for n, column in enumerate(columns):
+        names[column[0]] = slice(names.get(column[0], slice(n, n)).start, n + 1)
+    units = torch.stack([column[1] for column in columns])
+    cost = torch.stack([column[2] for column in columns]) * units
+    entries = torch.stack([torch.stack(row) for row in zip(*(c[3:] for c in columns), strict=True)])
+    return names, units, cost, entries
 
 
 def _last(values: Tensor) -> Tensor:
@@ -250,7 +264,7 @@ def _first(values: Tensor) -> Tensor:
     return values.movedim(-1, 0)
 
 
-def _most_power(
+def most_power(
     usable: Tensor, seconds: Tensor, megawatts: Tensor, gpu_time: Tensor, idle: Tensor, unit: Tensor
 ) -> Tensor:
     """(n,B) MW of IT power that the site's jobs can draw at most, or a little more."""
