@@ -87,6 +87,11 @@ def correction_basis(world: World) -> Tensor:
         add([(left, column) for column in waiting])
         add([(said + column, column) for column in waiting])
     start += j * k
+    for c in range(k):
+        queue = list(range(start + c, start + j * k, k))
+        add([(bias, column) for column in queue])
+        add([(said + column, column) for column in queue])
+    start += j * k
     while start < act:
         add([(bias, column) for column in range(start, start + j)])
         add([(said + column, column) for column in range(start, start + j)])

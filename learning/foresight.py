@@ -21,7 +21,7 @@ from stepwatt.formulation import InputError, Instance, InstanceArrays
 from stepwatt.solvers.forecasts import make_forecast
 from stepwatt.solvers.windows import SERIES
 
-from .codecs.priced import PricedCodec, local_ends
+from .codecs.priced import PricedCodec, local_ends, queue_values
 from .engines import Engine, torch_engine
 from .plant import PlantState
 from .problem import Problem, stack
@@ -36,8 +36,6 @@ WARMTH_LEVELS = 19
 RATES = 8
 #: Hours of a block of the plan; slots shorter than that share one.
 BLOCK_HOURS = 1.0
-#: By how much of the best revenue a waiting job is worth more below the planned queue, and less beyond it.
-QUEUE_BEND = 0.02
 
 
 @dataclass(frozen=True)
@@ -71,14 +69,14 @@ class Foresight:
         share = torch.linspace(0, 1, WARMTH_SEGMENTS + 1, dtype=low.dtype, device=low.device)
         points = problem.min_c[..., None] + (problem.max_c - problem.min_c)[..., None] * share
         warmth = -_slopes(self.warmth[t], problem.min_c, problem.max_c, points)
-        bend = QUEUE_BEND * most_revenue(problem)
+        waiting, waiting_ends = queue_values(problem, t, self.waiting[t], self.queue[t])
         return SlotPrices(
             energy=energy.clamp(min=0).cummin(-1).values,
             energy_ends=ends,
             warmth=warmth.clamp(min=0).cummax(-1).values * problem.thermal[..., None],
             warmth_ends=points[..., 1:-1],
-            waiting=torch.stack([self.waiting[t] + bend, self.waiting[t] - bend], -1),
-            waiting_ends=self.queue[t][..., None],
+            waiting=waiting,
+            waiting_ends=waiting_ends,
             peak=torch.maximum(self.peak[t], state.peak),
             running=(state.restart + hours * problem.no_load_cost) / 2,
         )
@@ -172,14 +170,8 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
     )
 
 
-def most_revenue(problem: Problem) -> Tensor:
-    """(N,I,K) USD that a job brings with the best option anywhere."""
-    best = torch.where(problem.row >= 0, problem.revenue, 0.0).amax((1, 3))[:, None]
-    return best.expand(len(problem), problem.shape.sites, problem.shape.classes)
-
-
 def energy_values(problem: Problem, load: Tensor) -> Tensor:
-    """(T+1,N,J,G) USD that stored energy still earns from the beginning of each slot on, at loads (T,N,J) MW."""
+    """(T+1,N,J,G) USD that stored energy still earns from each slot's beginning on, at loads (T,N,J) MW."""
     p, hours = problem, problem.shape.slot_hours
     low, high = p.energy_min, p.energy_max
     share = torch.linspace(0, 1, ENERGY_LEVELS, dtype=low.dtype)

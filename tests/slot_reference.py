@@ -85,8 +85,11 @@ def slot_optimum(problem: Problem, t: int, state: PlantState, prices: SlotPrices
                     row[column] = 1.0
                     inflow.setdefault((j, k), {})[column] = -1.0
                     moved.setdefault((i, j), {})[column] = float(p["payload"][0, k, 0])
-            worth = 0.0 if final else max(said["waiting"][i, k], -penalty[i, k])
-            row[lp.column(-worth, min(p["recent"][i, k, 0], at_hand[i, k]))] = 1.0
+            may_wait = min(p["recent"][i, k, 0], at_hand[i, k])
+            points = [0.0, *np.clip(said["waiting_ends"][i, k], 0.0, may_wait), may_wait]
+            for start, end, slope in zip(points[:-1], points[1:], said["waiting"][i, k], strict=True):
+                worth = 0.0 if final else max(slope, -penalty[i, k])
+                row[lp.column(-worth, end - start)] = 1.0
             row[lp.column(penalty[i, k])] = 1.0
             lp.equal.append((row, at_hand[i, k]))
     for (i, j), row in moved.items():

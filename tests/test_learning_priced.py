@@ -49,7 +49,9 @@ def drawn_prices(problem: Problem, rng: np.random.Generator) -> SlotPrices:
         energy_ends=energy_ends,
         warmth=torch.sort(uniform(*sites, 2), -1).values * 2 * problem.terminal_heat_price[..., None],
         warmth_ends=warmth_ends,
-        waiting=uniform(*sites, classes) * span - problem.miss_penalty,
+        waiting=torch.sort(uniform(*sites, classes, 3) * span[..., None], -1, descending=True).values
+        - problem.miss_penalty[..., None],
+        waiting_ends=torch.sort(uniform(*sites, classes, 2), -1).values * problem.arrivals.amax(),
         peak=uniform(*sites) * problem.site_power,
         running=torch.zeros(sites, dtype=torch.float64),
     )
@@ -211,6 +213,7 @@ def test_foresight_knows_the_forecast_and_nothing_else() -> None:
     other = foresee([Instance.from_dict(bent)], "persistence", ENGINE)
     torch.testing.assert_close(flat.energy, other.energy)
     torch.testing.assert_close(flat.waiting, other.waiting)
+    torch.testing.assert_close(flat.queue, other.queue)
 
 
 def test_foresight_needs_a_forecast() -> None:

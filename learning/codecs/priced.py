@@ -1,11 +1,13 @@
 """The ``priced`` codec: say what things are worth, by numbers in [-1,1]; the slot's best response follows.
 
 Parts of the action, in this order: slopes of the value of stored energy (J·4), slopes of the cost of warmth
-(J·2), value of waiting jobs per origin and class (I·K), the highest import to expect (J) when an instance of
-the family has a demand charge, and the value of a running generator (J) when one has a generator.
+(J·2), value of waiting jobs per origin and class (I·K), the queue around which it holds (I·K), the highest
+import to expect (J) when an instance of the family has a demand charge, and the value of a running generator
+(J) when one has a generator.
 
 The four slopes hold around the state of charge, over what the battery can take up or give within the slot:
-beyond that the value does not matter.
+beyond that the value does not matter. Of the jobs that may wait, those below the queue are worth a little
+more, and those beyond it a little less: at one value for all, either all would wait or none.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from ..response.prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS
 ENERGY_SCALE = 150.0
 #: USD/MWh of electricity that coolness is measured by where the terminal price is lower.
 LEAST_COOLNESS = 50.0
+#: What waiting jobs are worth beside their value, of the best revenue, and where that changes beside the
+#: queue, of the jobs that may wait.
+QUEUE_BENDS, QUEUE_STEPS = (0.03, 0.01, -0.01, -0.03), (-0.2, 0.0, 0.2)
 #: Import to expect at action 1, as a multiple of the largest IT power.
 PEAK_SCALE = 2.0
 
@@ -37,6 +42,7 @@ class _Parts:
     energy: Tensor  # (B,J,4)
     warmth: Tensor  # (B,J,2)
     waiting: Tensor  # (B,I,K)
+    queue: Tensor  # (B,I,K)
     peak: Tensor | None  # (B,J)
     running: Tensor | None
 
@@ -56,6 +62,7 @@ class PricedCodec:
         self.sizes = [
             j * ENERGY_SEGMENTS,
             j * WARMTH_SEGMENTS,
+            j * k,
             j * k,
             j * shape.has_demand_charge,
             j * shape.has_generator,
@@ -84,6 +91,12 @@ class PricedCodec:
         energy = problem.terminal_price[..., None] + ENERGY_SCALE * parts.energy
         warmth = coolness_scale(problem, t)[..., None] * (1 + parts.warmth)
         low, high = _waiting_range(problem)
+        waiting, waiting_ends = queue_values(
+            problem,
+            t,
+            low + (1 + parts.waiting) / 2 * (high - low),
+            (1 + parts.queue) / 2 * problem.recent[t][..., 0],
+        )
         nothing = torch.zeros_like(problem.gpus)
         peak, running = nothing, nothing
         if parts.peak is not None:
@@ -95,7 +108,8 @@ class PricedCodec:
             energy_ends=local_ends(problem, state),
             warmth=warmth.clamp(min=0).cummax(-1).values,
             warmth_ends=((problem.min_c + problem.max_c) / 2)[..., None],
-            waiting=low + (1 + parts.waiting) / 2 * (high - low),
+            waiting=waiting,
+            waiting_ends=waiting_ends,
             peak=peak,
             running=running,
         )
@@ -105,8 +119,10 @@ class PricedCodec:
         energy = (prices.energy - problem.terminal_price[..., None]) / ENERGY_SCALE
         warmth = prices.warmth / coolness_scale(problem, t)[..., None] - 1
         low, high = _waiting_range(problem)
-        waiting = 2 * (prices.waiting - low) / (high - low).clamp(min=1e-30) - 1
-        parts = [energy, warmth, waiting]
+        waiting = 2 * (prices.waiting.mean(-1) - low) / (high - low).clamp(min=1e-30) - 1
+        middle = prices.waiting_ends[..., len(QUEUE_STEPS) // 2]
+        queue = 2 * middle / problem.recent[t][..., 0].clamp(min=1e-30) - 1
+        parts = [energy, warmth, waiting, queue]
         if self.shape.has_demand_charge:
             parts.append(2 * prices.peak / (PEAK_SCALE * problem.site_power) - 1)
         if self.shape.has_generator:
@@ -115,11 +131,12 @@ class PricedCodec:
 
     def _parts(self, action: Tensor) -> _Parts:
         j, k = self.shape.sites, self.shape.classes
-        energy, warmth, waiting, peak, running = torch.split(action, self.sizes, dim=1)
+        energy, warmth, waiting, queue, peak, running = torch.split(action, self.sizes, dim=1)
         return _Parts(
             energy.reshape(-1, j, ENERGY_SEGMENTS),
             warmth.reshape(-1, j, WARMTH_SEGMENTS),
             waiting.reshape(-1, j, k),
+            queue.reshape(-1, j, k),
             peak if self.shape.has_demand_charge else None,
             running if self.shape.has_generator else None,
         )
@@ -145,9 +162,22 @@ def coolness_scale(problem: Problem, t: int) -> Tensor:
 
 def _waiting_range(problem: Problem) -> tuple[Tensor, Tensor]:
     """(B,I,K) USD per job: from missing it to the best that any option brings."""
+    best = most_revenue(problem)
+    return (-problem.miss_penalty).expand_as(best), best
+
+
+def most_revenue(problem: Problem) -> Tensor:
+    """(B,I,K) USD that a job brings with the best option anywhere."""
     best = torch.where(problem.row >= 0, problem.revenue, 0.0).amax((1, 3))[:, None]
-    shape = (len(problem), problem.shape.sites, problem.shape.classes)
-    return (-problem.miss_penalty).expand(shape), best.expand(shape)
+    return best.expand(len(problem), problem.shape.sites, problem.shape.classes)
+
+
+def queue_values(problem: Problem, t: int, value: Tensor, queue: Tensor) -> tuple[Tensor, Tensor]:
+    """(B,I,K,4) USD per job and (B,I,K,3) jobs: a value (B,I,K) that falls along the queue (B,I,K)."""
+    bends = torch.tensor(QUEUE_BENDS, dtype=value.dtype, device=value.device)
+    steps = torch.tensor(QUEUE_STEPS, dtype=value.dtype, device=value.device)
+    may_wait = problem.recent[t][..., :1]
+    return value[..., None] + bends * most_revenue(problem)[..., None], queue[..., None] + steps * may_wait
 
 
 def _most_running(problem: Problem, state: PlantState) -> Tensor:

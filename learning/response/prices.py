@@ -11,10 +11,9 @@ from torch import Tensor
 from ..plant import Outcome, PlantState
 from ..problem import Problem
 
-#: Segments of the value of stored energy, of the cost of warmth, and of the value of waiting jobs.
+#: Segments of the value of stored energy, and of the cost of warmth.
 ENERGY_SEGMENTS = 4
 WARMTH_SEGMENTS = 2
-WAITING_SEGMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,9 @@ class SlotPrices:
     ``energy`` (B,J,S) USD/MWh stored, nonnegative, falling from segment to segment; segments end at
     ``energy_ends`` (B,J,S−1) MWh and at the battery's largest content. ``warmth`` (B,J,W) USD/°C above the
     room's minimum, nonnegative, rising, with ``warmth_ends`` (B,J,W−1) °C. ``waiting`` (B,I,K,H) USD per job
-    held, falling, with ``waiting_ends`` (B,I,K,H−1) jobs. ``peak`` (B,J) MW: import above the larger of this and the highest so far pays the demand charge.
-    ``running`` (B,J) USD for a generator that is on, at most what starting it and its no-load hour cost.
+    held, falling, with ``waiting_ends`` (B,I,K,H−1) jobs. ``peak`` (B,J) MW: import above the larger of this
+    and the highest so far pays the demand charge. ``running`` (B,J) USD for a generator that is on, at most
+    what starting it and its no-load hour cost.
     """
 
     energy: Tensor
