@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,12 +41,30 @@ PLAIN = Elementwise(
 
 
 @dataclass(frozen=True)
+class Tables:
+    """Tables of one shape (N or 1,...,C) that are looked up together."""
+
+    parts: Sequence[Array]
+
+    @property
+    def shared(self) -> bool:
+        """Whether all instances have the same."""
+        return max(map(len, self.parts)) == 1
+
+    @cached_property
+    def packed(self) -> np.ndarray[Any, Any]:
+        """(M,·) of numpy tables that are shared: one look-up finds the entries of all."""
+        return np.stack(list(self.parts)).reshape(len(self.parts), -1)
+
+
+@dataclass(frozen=True)
 class Engine(Elementwise):
     """What the environment asks of an array library. Reductions are over the last axis.
 
     ``sum(x, axis)`` also takes another axis, counted from the end, or a tuple of all axes but the first.
     ``site_by_site``: formulas of a single site run on plain numbers, one site after the other.
-    ``look_up(tables, index)`` gives the entries of tables (N or 1,...,C) of one shape, index (B,...).
+    ``look_up(tables, index)`` gives the entries of the tables, (B,...) each, at index (B,...);
+    ``interpolate(tables, index, share)`` adds to those of the first half the share of those of the second.
     ``batch_inside(x, axis)`` keeps the shape but lays the batch axis innermost in memory: loops then run over
     the batch instead of over a few sites, which makes elementwise work on a batch several times faster. On
     numpy, without a batch to speak of, the last axis stays innermost.
@@ -58,7 +76,8 @@ class Engine(Elementwise):
     ceil: Callable[[Array], Array]
     concat: Callable[[Sequence[Array]], Array]
     rank: Callable[[Array], Array]
-    look_up: Callable[[Sequence[Array], Array], list[Array]]
+    look_up: Callable[[Tables, Array], Sequence[Array]]
+    interpolate: Callable[[Tables, Array, Array], Sequence[Array]]
     sum: Callable[..., Array]
     highest: Callable[[Array], Array]
     whole: Callable[[Array], Array]
@@ -69,13 +88,17 @@ class Engine(Elementwise):
 def torch_engine(dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Engine:
     """Tensors of one precision on one device."""
 
-    def look_up(tables: Sequence[Array], index: Array) -> list[Array]:
-        width = tables[0].shape[-1]
-        if max(map(len, tables)) == 1:
-            flat = index + _first_entries(tables[0].shape[1:-1], width, device)
-            return [torch.take(table, flat) for table in tables]
-        wide = [table.expand(len(index), *table.shape[1:]) for table in tables]
+    def look_up(tables: Tables, index: Array) -> list[Array]:
+        one, *_ = tables.parts
+        if tables.shared:
+            flat = index + _first_entries(one.shape[1:-1], one.shape[-1], device)
+            return [torch.take(table, flat) for table in tables.parts]
+        wide = [table.expand(len(index), *table.shape[1:]) for table in tables.parts]
         return [torch.gather(table, -1, index[..., None])[..., 0] for table in wide]
+
+    def interpolate(tables: Tables, index: Array, share: Array) -> list[Array]:
+        found, half = look_up(tables, index), len(tables.parts) // 2
+        return [torch.addcmul(a, b, share) for a, b in zip(found[:half], found[half:], strict=True)]
 
     def asarray(values: np.ndarray[Any, Any]) -> Array:
         kind = dtype if values.dtype.kind == "f" else None
@@ -93,6 +116,7 @@ def torch_engine(dtype: torch.dtype = torch.float32, device: torch.device | str 
         concat=lambda parts: torch.cat([part.movedim(-1, 0) for part in parts]).movedim(0, -1),
         rank=lambda x: torch.argsort(torch.argsort(x, dim=-1, descending=True, stable=True), dim=-1),
         look_up=look_up,
+        interpolate=interpolate,
         sum=lambda x, axis=-1: x.movedim(0, -1).sum(_inner(axis)).movedim(-1, 0),
         highest=lambda x: x.amax(-1),
         whole=lambda x: x.long(),
@@ -108,12 +132,15 @@ def numpy_engine() -> Engine:
     def asarray(values: np.ndarray[Any, Any]) -> Array:
         return np.asarray(values, dtype=np.float64) if values.dtype.kind == "f" else values
 
-    def look_up(tables: Sequence[Array], index: Array) -> list[Array]:
-        if max(map(len, tables)) == 1:
-            flat = index + _numpy_first_entries(tables[0].shape)
-            return [table.ravel()[flat] for table in tables]
-        wide = [np.broadcast_to(table, (len(index), *table.shape[1:])) for table in tables]
-        return [np.take_along_axis(table, index[..., None], axis=-1)[..., 0] for table in wide]
+    def look_up(tables: Tables, index: Array) -> Array:
+        if tables.shared:
+            return tables.packed.take(index + _numpy_first_entries(tables.parts[0].shape), 1)
+        wide = [np.broadcast_to(table, (len(index), *table.shape[1:])) for table in tables.parts]
+        return np.stack([np.take_along_axis(table, index[..., None], axis=-1)[..., 0] for table in wide])
+
+    def interpolate(tables: Tables, index: Array, share: Array) -> Array:
+        found, half = look_up(tables, index), len(tables.parts) // 2
+        return found[:half] + found[half:] * share
 
     nothing = np.zeros(())
 
@@ -137,6 +164,7 @@ def numpy_engine() -> Engine:
         concat=lambda parts: np.concatenate(parts, axis=-1),
         rank=lambda x: np.argsort(np.argsort(-x, axis=-1, kind="stable"), axis=-1),
         look_up=look_up,
+        interpolate=interpolate,
         sum=total,
         highest=lambda x: np.maximum.reduce(x, -1),
         whole=lambda x: x.astype(np.int64),

@@ -63,9 +63,12 @@ def _runs(row: NDArray[Any], request: Request, outcome: Outcome) -> tuple[NDArra
     """Rows of the options and jobs that ran with them, (B,·) each."""
     jobs = _numpy(outcome.jobs)
     if request.option is not None:
-        index = _numpy(request.option)
-        rows = np.take_along_axis(row, index[..., None], axis=-1)[..., 0]
-        return rows.reshape(len(rows), -1), jobs.reshape(len(jobs), -1)
+        longer = _numpy(outcome.longer)
+        spread = np.stack([jobs - longer, longer], axis=-1)
+        # where no job runs with a longer option, there need not be one
+        index = _numpy(request.option)[..., None] + np.array([0, 1])
+        rows = np.take_along_axis(row, np.minimum(index, row.shape[-1] - 1), axis=-1)
+        return rows.reshape(len(rows), -1), spread.reshape(len(spread), -1)
     spread = _numpy(outcome.runs) if outcome.runs is not None else _numpy(request.mix) * jobs[..., None]
     return row.reshape(len(row), -1), spread.reshape(len(row), -1)
 

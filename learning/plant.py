@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .engines import Array, Engine
+from .engines import Array, Engine, Tables
 from .problem import Problem
 from .sites import (
     ability,
@@ -54,12 +54,12 @@ class PlantState:
 class Request:
     """What a codec asks for in a slot.
 
-    ``transfers`` (B,I,K,J) jobs; either ``option`` (B,J,K) index into the option tables, or ``mix``
-    (B,J,K,F·C) shares that sum to 1; ``cooling`` (B,J): MW, or the share of what brings the room from its
-    ceiling to its minimum when ``cooling_is_share``; ``battery`` (B,J) MW, positive charges, or the share of
-    what it can take or give when ``battery_is_share``; ``generator`` (B,J) MW, 0 is off. ``imported`` (B,J)
-    MW, where given, is the most to import where that pays better than free renewables (negative prices) but
-    raises the peak.
+    ``transfers`` (B,I,K,J) jobs; either ``option`` (B,J,K) index into the option tables, with the share
+    ``longer`` (B,J,K) of the jobs that run with the next longer option, or ``mix`` (B,J,K,F·C) shares that
+    sum to 1; ``cooling`` (B,J): MW, or the share of what brings the room from its ceiling to its minimum when
+    ``cooling_is_share``; ``battery`` (B,J) MW, positive charges, or the share of what it can take or give
+    when ``battery_is_share``; ``generator`` (B,J) MW, 0 is off. ``imported`` (B,J) MW, where given, is the
+    most to import where that pays better than free renewables (negative prices) but raises the peak.
     """
 
     transfers: Array
@@ -67,6 +67,7 @@ class Request:
     battery: Array
     generator: Array
     option: Array | None = None
+    longer: Array | None = None
     mix: Array | None = None
     cooling_is_share: bool = False
     battery_is_share: bool = False
@@ -78,8 +79,9 @@ class Outcome(NamedTuple):
 
     ``transfers`` (B,I,K,J), ``jobs`` (B,J,K) run, ``lost`` (B,I,K), ``gpus`` (B,J). ``cut_jobs`` (B,J) were
     sent to the site but could not run; ``cut_mw`` (B,J) is the distance between asked and done of battery and
-    generator. ``utility`` is the slot's share of the horizon's utility, so they add up to it. ``runs``
-    (B,J,K,F·C) whole jobs by option, where a mix was asked for and jobs are whole.
+    generator. ``utility`` is the slot's share of the horizon's utility, so they add up to it. Where options
+    were asked for, ``longer`` (B,J,K) jobs ran with the next longer one; where a mix was and jobs are whole,
+    ``runs`` (B,J,K,F·C) of them ran with each option.
     """
 
     transfers: Array
@@ -99,6 +101,7 @@ class Outcome(NamedTuple):
     utility: Array
     revenue: Array
     energy_cost: Array
+    longer: Array | None = None
     runs: Array | None = None
 
 
@@ -146,8 +149,8 @@ def advance(
         wanted = e.where(full[:, :, None, :], e.floor(wanted), whole)
     sent = e.batch_inside(e.sum(wanted, -3).swapaxes(-1, -2), 0)  # (B,J,K)
     runs = None
-    tables = (problem.seconds, problem.power, problem.revenue)
-    seconds, power, revenue = _per_job(e, problem, request, sent if integral else None, tables)
+    whole_sent = sent if integral else None
+    seconds, power, revenue = _per_job(e, problem, request, problem.of_option, whole_sent)
 
     # what the sites can carry of it, and how they are cooled and powered
     asked_seconds = e.sum(seconds * sent)
@@ -160,7 +163,7 @@ def advance(
         transfers = wanted * can.share[:, None, None, :]
         transfers, gpus = _whole_gpus(e, problem, request, wanted, transfers, can.share, can.most)
         jobs = e.sum(transfers, -3).swapaxes(-1, -2)
-        energy, revenue = _per_job(e, problem, request, jobs, (problem.energy, problem.revenue))
+        _, energy, revenue = _per_job(e, problem, request, problem.of_run, jobs)
         it_mw = _it_power(e, problem, energy, jobs, gpus)
         # whole jobs may weigh too little for the generator's minimum: then it stays off, and what needs it
         kept = (can.generates > 0) & (problem.generator_min <= it_mw + problem.export_limit + can.take)
@@ -177,6 +180,10 @@ def advance(
         )
         transfers, jobs = wanted * share[:, None, None, :], sent * share[..., None]
         gpus = asked_seconds * share / problem.per_gpu
+
+    longer = None
+    if request.longer is not None:
+        longer = _longer_jobs(e, request.longer, jobs) if integral else request.longer * jobs
 
     # what it leaves behind, and what it brings
     left = at_hand - e.sum(transfers)
@@ -210,6 +217,7 @@ def advance(
         utility=income - moved - missed - paid,
         revenue=income,
         energy_cost=paid,
+        longer=longer,
         runs=runs,
     )
 
@@ -233,17 +241,26 @@ def _it_power(e: Engine, problem: Problem, energy: Array, jobs: Array, gpus: Arr
 
 
 def _per_job(
-    e: Engine, problem: Problem, request: Request, whole: Array | None, tables: Sequence[Array]
-) -> list[Array]:
-    """What ``tables`` say per job, each (B,J,K); of that many ``whole`` jobs (B,J,K) if given."""
-    if request.option is not None:
-        return e.look_up(tables, request.option)
+    e: Engine, problem: Problem, request: Request, tables: Tables, whole: Array | None
+) -> Sequence[Array]:
+    """What the tables say of an option, per job (B,J,K) each; of that many ``whole`` jobs if given."""
+    if request.option is not None and request.longer is not None:
+        share = request.longer
+        if whole is not None:
+            share = _longer_jobs(e, share, whole) / e.maximum(whole, whole * 0.0 + 1.0)
+        return e.interpolate(tables, request.option, share)
     if request.mix is None:
         raise ValueError("a request needs options or a mix of them")
+    own = tables.parts[: len(tables.parts) // 2]
     if whole is None:
-        return [e.sum(table * request.mix) for table in tables]
+        return [e.sum(table * request.mix) for table in own]
     runs, count = _whole_mix(e, problem, request.mix, whole), e.maximum(whole, whole * 0.0 + 1.0)
-    return [e.sum(table * runs) / count for table in tables]
+    return [e.sum(table * runs) / count for table in own]
+
+
+def _longer_jobs(e: Engine, share: Array, jobs: Array) -> Array:
+    """(B,J,K) whole jobs that run with the longer option: rounded down, so that they never take more time."""
+    return e.floor(share * jobs + 1e-9)
 
 
 def _whole_mix(e: Engine, problem: Problem, mix: Array, jobs: Array) -> Array:
@@ -283,7 +300,7 @@ def _whole_gpus(
     fits = share >= 1.0
     jobs_in = e.where(fits[:, None, None, :], wanted, e.floor(transfers + 1e-9))
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
-    seconds, energy = _per_job(e, problem, request, jobs, (problem.seconds, problem.energy))
+    seconds, energy, _ = _per_job(e, problem, request, problem.of_run, jobs)
     gpus = e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)
     power = _it_power(e, problem, energy, jobs, gpus)
     spare = problem.idle_mw
@@ -297,5 +314,5 @@ def _whole_gpus(
     over = power > most
     jobs_in = e.where(over[:, None, None, :], e.floor(jobs_in * again[:, None, None, :]), jobs_in)
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
-    (seconds,) = _per_job(e, problem, request, jobs, (problem.seconds,))
+    seconds, *_ = _per_job(e, problem, request, problem.of_run, jobs)
     return jobs_in, e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError, InstanceArrays
 from stepwatt.solvers.windows import safe_temperature
 
-from .engines import Array, Engine
+from .engines import Array, Engine, Tables
 from .sites import Parts, Site, plain_sites
 
 Floats = NDArray[np.float64]
@@ -54,8 +54,8 @@ class Problem:
 
     Series lead with (T,N) so that a slot is one view. Options are tables (N,J,K,F·C) over clock and choice (a
     pair of model and steps, by rising GPU time): ``seconds``, ``energy``, ``power``, ``revenue``, ``row`` (in
-    ``InstanceArrays.options``, −1 where there is none), ``count`` (N,J,K,F) choices; their first axis is 1
-    where all instances have the same.
+    ``InstanceArrays.options``, −1 where there is none); their first axis is 1 where all instances have the
+    same.
     """
 
     shape: Shape
@@ -77,7 +77,7 @@ class Problem:
     moving_cost: Array  # (N,I,K,J) USD per job
     link: Array  # (N,I,J) GB per slot
     open: Array  # (N,I,K,J) 1 where jobs of the origin and class may go
-    closed: Array  # (N,I,K,J+1) what makes a closed way's logit hopeless; holding, the last, is always open
+    closed: Array  # (N,I,K,J) what makes a closed way's logit hopeless
     home: Array  # (N,I,K,J) shares: the origin itself, or all open sites alike where it cannot
     # options
     seconds: Array
@@ -85,8 +85,13 @@ class Problem:
     power: Array  # MW of IT power for a job a slot, with the GPUs that are on for it
     revenue: Array
     row: Array
-    count: Array
-    half_count: Array  # (count − 1) / 2, as real numbers
+    more_seconds: Array  # what the next longer option of the clock takes and brings more; 0 for the longest
+    more_energy: Array
+    more_power: Array
+    more_revenue: Array
+    shortest: Array  # (N,J,K,F) GPU-seconds of the shortest option, and of the longest beyond that
+    span: Array
+    last_choice: Array  # (N,J,K,F) number of choices less one, as a real number
     # sites, (N,J)
     gpus: Array
     idle_mw: Array
@@ -146,6 +151,23 @@ class Problem:
         """The sites of each slot as plain numbers (numpy only)."""
         return plain_sites(self)
 
+    @cached_property
+    def of_clock(self) -> Tables:
+        """``shortest``, ``span`` and ``last_choice`` by clock."""
+        return Tables((self.shortest, self.span, self.last_choice))
+
+    @cached_property
+    def of_option(self) -> Tables:
+        """``seconds``, ``power`` and ``revenue`` by option, and what the next longer one has more of each."""
+        names = ("seconds", "power", "revenue")
+        return Tables([getattr(self, more + name) for more in ("", "more_") for name in names])
+
+    @cached_property
+    def of_run(self) -> Tables:
+        """``seconds``, ``energy`` and ``revenue`` likewise."""
+        names = ("seconds", "energy", "revenue")
+        return Tables([getattr(self, more + name) for more in ("", "more_") for name in names])
+
     def take(self, index: Array, engine: Engine) -> Problem:
         """The instances of that index (N',), possibly repeated."""
         chosen: dict[str, Any] = {"shape": self.shape, "parts": self.parts}
@@ -172,7 +194,8 @@ _SERIES = (
     "ceiling",
 )
 
-_TABLES = ("seconds", "energy", "power", "revenue", "row", "count", "half_count")
+_OF_OPTIONS = ("seconds", "energy", "power", "revenue")
+_TABLES = (*_OF_OPTIONS, *(f"more_{name}" for name in _OF_OPTIONS), "row", "shortest", "span", "last_choice")
 
 
 def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
@@ -211,6 +234,7 @@ def _parts(instances: Sequence[InstanceArrays]) -> Parts:
         fixed_cooling=anywhere(lambda a: ~a.thermal),
         odd_prices=anywhere(lambda a: (a.import_cost < 0) | (a.export_price <= 0)),
         demand_charges=anywhere(lambda a: a.demand_charge),
+        uneven_steps=anywhere(_uneven),
     )
 
 
@@ -279,7 +303,9 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
     job_scale = np.where(runnable > 0, runnable, UNLIMITED)
     best = np.array([a.options.revenue[a.options.job_class == c].max(initial=0.0) for c in range(k)])
     idle_per_second = a.gpu_idle_mw / per_gpu
-    power_per_job = tables["energy"] / a.slot_hours + idle_per_second[:, None, None, None] * tables["seconds"]
+    tables["power"] = (
+        tables["energy"] / a.slot_hours + idle_per_second[:, None, None, None] * tables["seconds"]
+    )
     income = float((runnable * best).sum() * n)
     equipped = a.most_it_mw > 0
     usual_power = a.most_it_mw[equipped].mean() if equipped.any() else 1.0
@@ -304,13 +330,14 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "moving_cost": a.transfer_cost[:, None, :] * a.payload_gb[:, None],
         "link": np.where(np.isfinite(link), link, UNLIMITED),
         "open": open_to,
-        "closed": np.concatenate([(open_to - 1) * 1e3, np.zeros((n, k, 1))], axis=2),
+        "closed": (open_to - 1) * 1e3,
         "home": np.where(at_home.sum(axis=2, keepdims=True) > 0, at_home, spread),
         **{name: table.reshape(n, k, -1) for name, table in tables.items()},
-        "power": power_per_job.reshape(n, k, -1),
+        **{f"more_{name}": _more(table, count).reshape(n, k, -1) for name, table in tables.items()},
         "row": row.reshape(n, k, -1),
-        "count": count,
-        "half_count": (count - 1) / 2,
+        "shortest": tables["seconds"][..., 0],
+        "span": _more(tables["seconds"], count).sum(axis=-1),
+        "last_choice": count - 1.0,
         "gpus": a.gpus.astype(float),
         "idle_mw": a.gpu_idle_mw,
         "per_gpu": per_gpu,
@@ -360,6 +387,19 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "job_scale": job_scale[None, :],
         "money_scale": np.array(income if income > 0 else 1.0),
     }
+
+
+def _more(table: Floats, count: NDArray[np.int64]) -> Floats:
+    """(J,K,F,C) what the next longer choice has more; 0 for the last of ``count`` (J,K,F)."""
+    more = np.diff(table, axis=-1, append=0.0)
+    more[np.arange(table.shape[-1]) >= count[..., None] - 1] = 0.0
+    return more
+
+
+def _uneven(a: InstanceArrays) -> bool:
+    """Whether GPU time rises by different steps along the options of some site, class and clock."""
+    rises = (np.diff(a.options.seconds[rows]) for rows in _choices(a).values())
+    return any(bool((np.abs(rise - rise[:1]) > 1e-9 * rise[:1]).any()) for rise in rises)
 
 
 def _recent(a: InstanceArrays, share: float) -> Floats:

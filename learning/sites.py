@@ -41,6 +41,8 @@ class Parts(NamedTuple):
     odd_prices: bool
     """Slots that pay for import or ask money for export."""
     demand_charges: bool
+    uneven_steps: bool
+    """Options whose GPU time does not rise evenly."""
 
 
 class Site(NamedTuple):

@@ -494,28 +494,6 @@ def test_a_decoded_action_asks_for_nothing_impossible_of_jobs_and_batteries(
         world.step(act(None))
 
 
-def test_corners_of_the_box_send_everything_to_one_place() -> None:
-    rng = np.random.default_rng(4)
-    inst = Instance.from_dict(random_file(rng, n_slots=2, n_sites=3, features={"deadline"}))
-    engine = ENGINES["numpy"]
-    world = world_of([inst], engine)
-    problem, (sites, classes) = world.drawn.problem, (3, len(inst.classes))
-    for place in range(sites + 1):
-        logits = -np.ones((sites, classes, sites + 1))
-        logits[..., place] = 1.0
-        action = np.zeros((1, world.act_size))
-        action[0, : logits.size] = logits.ravel()
-        request = world.codec.decode(engine, problem, 0, world.state, action)
-        at_hand = problem.arrivals[0]
-        must = np.maximum(at_hand - problem.recent[0][..., 0], 0.0)
-        if place < sites:
-            np.testing.assert_allclose(
-                request.transfers[..., place] * problem.open[..., place], at_hand * problem.open[..., place]
-            )
-        else:
-            np.testing.assert_allclose(request.transfers.sum(axis=-1), must * problem.open.max(axis=-1))
-
-
 # ---------------------------------------------------------------------------------- nothing leaves the device
 
 

@@ -1,25 +1,42 @@
 """The ``direct`` codec (the paper's): say what to do, by numbers in [-1,1].
 
-Parts of the action, in this order: routing logits per origin and class over the sites and "hold" (I·K·(J+1)),
-steps (J·K), clock (J·K), battery (J), cooling (J), and generator (J) when an instance of the family has one.
+Parts of the action, in this order: routing logits per origin and class over the sites (I·K·J), the share of
+the jobs that may wait which do (I·K), steps (J·K), clock (J·K), battery (J), cooling (J), and generator (J)
+when an instance of the family has one.
 """
 
 from __future__ import annotations
 
 from ..engines import Array, Engine
-from ..plant import PlantState, Request, must_run
+from ..plant import (
+    Outcome,
+    PlantState,
+    Request,
+    battery_interval,
+    cooling_interval,
+    must_run,
+)
 from ..problem import Problem, Shape
+
+#: A full site leaves this share of its GPU time free, so that rounding makes no job too many.
+SPARE_TIME = 1e-6
 
 
 class DirectCodec:
-    """Routing by sparsemax, nearest step count and clock, battery and cooling within what is feasible."""
+    """Routing by sparsemax, nearest clock; steps, battery and cooling within what is feasible.
+
+    Steps are said as GPU time, from the shortest to the longest option of the clock: the jobs are shared
+    between the two options that enclose it. Where what a site was sent would take more GPU time than there
+    is, its jobs take fewer steps, all of them by the same share of the way to the fewest. So most optimal
+    schedules can be said (what mixes clocks, or options apart, is missing), and few actions lose jobs.
+    """
 
     name = "direct"
 
     def __init__(self, shape: Shape):
         self.shape = shape
         j, k = shape.sites, shape.classes
-        parts = [j * k * (j + 1), j * k, j * k, j, j, j * shape.has_generator]
+        parts = [j * k * j, j * k, j * k, j * k, j, j, j * shape.has_generator]
         ends = [sum(parts[: n + 1]) for n in range(len(parts))]
         self.slices = [slice(end - part, end) for part, end in zip(parts, ends, strict=True)]
         self.size = ends[-1]
@@ -27,15 +44,16 @@ class DirectCodec:
     def decode(self, e: Engine, problem: Problem, t: int, state: PlantState, action: Array) -> Request:
         """The request of an action (B,size)."""
         j, k = self.shape.sites, self.shape.classes
-        logits, steps, clock, battery, cooling, generator = (action[:, part] for part in self.slices)
-        at_hand, must = must_run(e, problem, t, state)
-        logits = logits.reshape(-1, j, k, j + 1)
+        logits, hold, steps, clock, battery, cooling, generator = (action[:, part] for part in self.slices)
+        logits = logits.reshape(-1, j, k, j)
         shares = sparsemax(e, logits + problem.closed if problem.parts.closed_ways else logits)
-        going, held = shares[..., :j], shares[..., j]
-        # jobs that cannot wait go where the others go, or home if none go
-        none_go = e.real(held >= 1, held)
-        sent = at_hand + must * held / (1.0 - held + none_go)
-        transfers = sent[..., None] * going + (must * none_go)[..., None] * problem.home
+        at_hand, must = must_run(e, problem, t, state)
+        sent = at_hand - e.positive(hold).reshape(-1, j, k) * (at_hand - must)
+        transfers = sent[..., None] * shares
+        if problem.parts.closed_ways:
+            transfers = transfers * problem.open
+        steps, clock = steps.reshape(-1, j, k), clock.reshape(-1, j, k)
+        option, longer = self._options(e, problem, transfers, steps, clock)
         level = problem.generator_max  # zero everywhere where there is none
         if self.shape.has_generator:
             wanted = problem.generator_min + generator * (problem.generator_max - problem.generator_min)
@@ -43,13 +61,85 @@ class DirectCodec:
             level = wanted * e.real(problem.generator_max > 0, wanted)
         return Request(
             transfers=transfers,
-            option=_nearest(e, problem, steps.reshape(-1, j, k), clock.reshape(-1, j, k)),
+            option=option,
+            longer=longer,
             battery=battery,
             battery_is_share=True,
             cooling=(cooling + 1) / 2,
             cooling_is_share=True,
             generator=level,
         )
+
+    def _options(
+        self, e: Engine, problem: Problem, transfers: Array, steps: Array, clock: Array
+    ) -> tuple[Array, Array]:
+        """(B,J,K) the shorter of the two options around the GPU time, and the share of the longer one."""
+        half = (self.shape.clocks - 1) / 2
+        # adding a half and cutting off rounds to the nearest
+        level = e.whole(clock * half + (half + 0.5))
+        shortest, span, last = e.look_up(problem.of_clock, level)
+        time = (steps + 1.0) * 0.5
+        jobs = e.sum(transfers, -3).swapaxes(-1, -2)
+        spare = e.positive(problem.fleet_seconds * (1.0 - SPARE_TIME) - e.sum(shortest * jobs))
+        asked = e.sum(span * time * jobs)
+        time = time * (spare / e.maximum(asked, spare + 1e-30))[..., None]
+        first = level * self.shape.choices
+        place = time * last
+        if problem.parts.uneven_steps:
+            place = e.minimum(self._place(e, problem, first, time * span), last)
+        lower = e.whole(place)
+        return first + lower, place - lower
+
+    def _place(self, e: Engine, problem: Problem, first: Array, beyond: Array) -> Array:
+        """(B,J,K) the place, as a real number, among the options from ``first`` on of that GPU time more."""
+        place = beyond * 0.0
+        begins, *_ = e.look_up(problem.of_option, first)
+        for choice in range(self.shape.choices - 1):
+            seconds, _, _, more, *_ = e.look_up(problem.of_option, first + choice)
+            # options that take the same time are passed at once; behind the last there are none
+            reached = (beyond - (seconds - begins) + 1e-12) / (more + 1e-30)
+            place = place + e.minimum(e.positive(reached), reached * 0.0 + 1.0) * e.real(seconds > 0, beyond)
+        return place
+
+    def encode(
+        self, e: Engine, problem: Problem, t: int, state: PlantState, request: Request, outcome: Outcome
+    ) -> Array:
+        """(B,size) the action that says a request with a mix, absolute battery and absolute cooling.
+
+        ``outcome`` is what the plant made of it (torch only). Where the request mixes clocks, the nearest one
+        to their mean is said.
+        """
+        batch, shape = len(problem), self.shape
+        if request.mix is None:
+            raise ValueError("a request with a mix is needed")
+        mix = request.mix.reshape(batch, shape.sites, shape.classes, shape.clocks, shape.choices)
+        clocks = e.sum(mix)
+        level = (clocks * e.sum(mix[:1, :1, :1], -1).new_tensor(range(shape.clocks))).sum(-1)
+        beyond = problem.seconds.reshape(-1, *mix.shape[1:]) - problem.shortest[..., None]
+        time = (mix * beyond / problem.span.clamp(min=1e-30)[..., None]).sum((-1, -2))
+        take, give = battery_interval(e, problem, state)
+        battery = e.positive(request.battery) / take.clamp(min=1e-9)
+        battery = battery - e.positive(-request.battery) / give.clamp(min=1e-9)
+        low, high = cooling_interval(e, problem, t, state, outcome.it_mw)
+        cooling = 2 * (outcome.cooling - low) / (high - low).clamp(min=1e-9) - 1
+        routes, hold = _routing(e, problem, t, state, request.transfers)
+        parts = [routes, hold, 2 * time - 1, 2 * level / max(shape.clocks - 1, 1) - 1, battery, cooling]
+        if shape.has_generator:
+            span = (problem.generator_max - problem.generator_min).clamp(min=1e-9)
+            on = (request.generator - problem.generator_min) / span
+            parts.append(on.clamp(min=1e-3).where(request.generator > 0, -1.0))
+        said: Array = e.concat([part.reshape(batch, -1) for part in parts]).clamp(-1, 1)
+        return said
+
+
+def _routing(e: Engine, problem: Problem, t: int, state: PlantState, transfers: Array) -> tuple[Array, Array]:
+    """(B,I,K,J) shares of the sites, which sparsemax leaves as they are, and (B,I,K) share held back."""
+    at_hand, must = must_run(e, problem, t, state)
+    sent = e.sum(transfers)
+    free = e.positive(at_hand - must)
+    held = (e.positive(at_hand - sent) / free.clamp(min=1e-9)).clamp(max=1) * (free > 1e-9)
+    routes = e.where(sent[..., None] > 1e-9, transfers / sent.clamp(min=1e-9)[..., None], problem.home)
+    return routes, held
 
 
 def sparsemax(e: Engine, z: Array) -> Array:
@@ -62,12 +152,3 @@ def sparsemax(e: Engine, z: Array) -> Array:
     inside = e.real(above < 1, z)
     threshold = (e.sum(z * inside) - 1) / e.sum(inside)
     return e.positive(z - threshold[..., None])
-
-
-def _nearest(e: Engine, problem: Problem, steps: Array, clock: Array) -> Array:
-    """(B,J,K) option index: nearest clock, then nearest of its choices."""
-    half = (problem.shape.clocks - 1) / 2
-    # adding a half and cutting off rounds to the nearest
-    level = e.whole(clock * half + (half + 0.5))
-    (halves,) = e.look_up([problem.half_count], level)
-    return level * problem.shape.choices + e.whole((steps + 1.0) * halves + 0.5)
