@@ -2,13 +2,13 @@
 
 Φ(t, s) is the utility that the certified schedule still collects from slot t on, corrected by the dual prices
 of what the state holds more (or less) than that schedule: stored energy, coolness, waiting jobs. It is an
-upper bound on what is left to earn up to the tightness of the relaxation (linear duality).
+upper bound on what is left to earn up to the tightness of the relaxation (linear duality), unless discounted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,17 @@ class Potential:
         more = more + self.warmth_value[t] * (state.temperature - self.temperature[t])
         queued = e.sum(self.waiting_value[t] * (state.waiting - self.waiting[t]), (-1, -2))
         return self.still[t] + e.sum(more) + queued
+
+    def discounted(self, gamma: float) -> Potential:
+        """The same (of numpy arrays) as a learner counts that discounts by ``gamma`` per slot.
+
+        Undiscounted, what a whole day earns would stand beside rewards that are worth nothing after some
+        slots: (1 − γ)·Φ would then be paid or charged in every slot, many times what the slot is about.
+        """
+        earned, still = -np.diff(self.still, axis=0), np.zeros_like(self.still)
+        for t in reversed(range(len(earned))):
+            still[t] = earned[t] + gamma * still[t + 1]
+        return replace(self, still=still)
 
     def take(self, index: Array, engine: Engine) -> Potential:
         """The chosen instances."""

@@ -311,19 +311,27 @@ def test_an_unknown_choice_is_refused_with_what_is_known(field: str) -> None:
 
 
 @settings(max_examples=15)
-@given(instances(max_slots=5, max_sites=3, always={"fluid"}, never={"negative"}))
-def test_the_solvers_potential_telescopes_along_the_solvers_own_schedule(inst: Instance) -> None:
-    """The utility of a slot and the change of the potential cancel; nothing is left at the end."""
+@given(
+    instances(max_slots=5, max_sites=3, always={"fluid"}, never={"negative"}),
+    st.sampled_from([1.0, 0.95, 0.5]),
+)
+def test_the_solvers_potential_telescopes_along_the_solvers_own_schedule(
+    inst: Instance, gamma: float
+) -> None:
+    """The utility of a slot and the change of the potential cancel for a learner of the same discount."""
     best = sw.solve(inst, time_limit=10)
     assert best.schedule is not None
     engine = ENGINES["torch"]
     states, outcomes = replay([inst], [best.schedule], engine)
-    potential = potential_of([best]).on(engine)
+    potential = potential_of([best]).discounted(gamma).on(engine)
     worth = [float(potential.value(engine, t, state)[0]) for t, state in enumerate(states)]
     tolerance = 1e-5 * max(1.0, abs(best.utility))
     for t, outcome in enumerate(outcomes):
-        assert float(outcome.utility[0]) + worth[t + 1] - worth[t] == pytest.approx(0.0, abs=tolerance)
-    assert worth[0] == pytest.approx(best.utility, abs=tolerance)
+        change = gamma * worth[t + 1] - worth[t]
+        assert float(outcome.utility[0]) + change == pytest.approx(0.0, abs=tolerance)
+    assert worth[-1] == pytest.approx(0.0, abs=tolerance)
+    if gamma == 1.0:
+        assert worth[0] == pytest.approx(best.utility, abs=tolerance)
 
 
 @settings(max_examples=20)

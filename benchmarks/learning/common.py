@@ -128,7 +128,8 @@ def set_up(cell: Cell) -> Setup:
     task = TaskSettings(**{"reward": "sparse", "reward_scale": REWARD_SCALE, **cell.task})
     seeds = settings.seeds
     found = days(cell.spread, "train")
-    pool = make_pool(found.instances, task.information, torch_engine(), potential=found.potential)
+    potential = found.potential.discounted(settings.gamma)
+    pool = make_pool(found.instances, task.information, torch_engine(), potential=potential)
     env = SchedulingEnv(
         pool,
         task,
