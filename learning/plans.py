@@ -20,6 +20,8 @@ from .demonstrating import demonstrate
 from .engines import torch_engine
 from .environment import Pool, SchedulingEnv, TaskSettings, World, make_pool
 from .families import Family
+from .foresight import foresee
+from .imitating import imitate
 from .learners import seeds_for
 from .options import Options, option, plain, read_options
 from .policies import POLICY_FILE, TrainedPolicy, policy_of
@@ -38,7 +40,8 @@ class WarmStart(Options):
     """What the policy begins from."""
 
     kind: str = option("none", one_of=WARM_STARTS)
-    """none, or clone: fit to the schedules that the solver makes of the training instances."""
+    """none, or clone: fit to what the solver makes of the training instances: its schedules (``direct``), or
+    the prices of their days (``priced``)."""
     updates: int = option(3_000, low=1)
     """Gradient updates of cloning."""
     rate: float = option(1e-3, above=0)
@@ -149,12 +152,21 @@ def run_plan(
     past = plan.family.histories("train") if plan.task.information == "persistence" else None
     cloning = plan.warm_start.kind == "clone" and not resume
     solved: list[Result] = []
-    if cloning or settings.shaper == "solver-potential":
+    if (cloning and plan.task.codec == "direct") or settings.shaper == "solver-potential":
         solved = _solved(instances, told)
-    potential = potential_of(solved) if settings.shaper == "solver-potential" else None
+    potential = None
+    if settings.shaper == "solver-potential":
+        potential = potential_of(solved).discounted(settings.gamma)
     told(0.0, "instances")
     engine = torch_engine()
-    pool = make_pool(instances, plan.task.information, engine, histories=past, potential=potential)
+    pool = make_pool(
+        instances,
+        plan.task.information,
+        engine,
+        histories=past,
+        potential=potential,
+        foresight=plan.task.foresight,
+    )
     env = SchedulingEnv(
         pool,
         plan.task,
@@ -225,7 +237,9 @@ def _demonstrations(
     solved: Sequence[Result],
 ) -> Demonstrations:
     engine = torch_engine(torch.float64)
-    pool = make_pool(instances, task.information, engine, histories=past)
+    pool = make_pool(instances, task.information, engine, histories=past, foresight=task.foresight)
+    if task.codec == "priced":
+        return imitate(pool, task, foresee(instances, "perfect", engine), engine)
     plans = [result.schedule for result in solved if result.schedule is not None]
     if len(plans) < len(solved):
         raise InputError(
@@ -244,7 +258,11 @@ class Judge:
         step = max(1, len(chosen) // days)
         engine = torch_engine()
         pool = make_pool(
-            chosen[::step], plan.task.information, engine, histories=None if past is None else past[::step]
+            chosen[::step],
+            plan.task.information,
+            engine,
+            histories=None if past is None else past[::step],
+            foresight=plan.task.foresight,
         )
         self.runs, self.days = runs, len(pool)
         self.pool: Pool = pool.take(torch.arange(self.days).repeat(runs), engine)

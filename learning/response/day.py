@@ -40,10 +40,12 @@ class Ties:
 
 @dataclass(frozen=True)
 class DayPlan:
-    """An optimal day, slot by slot (T,N,...): ``it``, ``load`` and ``imported`` MW, ``power`` USD/MWh and
-    ``job`` (I,K) USD prices of power at the site and of one more job at hand, ``queue`` (I,K) jobs that wait
-    after the slot."""
+    """An optimal day: ``value`` and ``bound`` (N,) USD; by slot (T,N,...) ``it``, ``load`` and ``imported``
+    MW, ``power`` USD/MWh and ``job`` (I,K) USD prices of power at the site and of one more job at hand,
+    ``queue`` (I,K) jobs that wait after the slot."""
 
+    value: Tensor
+    bound: Tensor
     it: Tensor
     load: Tensor
     imported: Tensor
@@ -70,6 +72,8 @@ def plan_day(problem: Problem, tolerance: float = 1e-6) -> DayPlan:
     it = by_slot((p.job_power * energy + p.idle_power * seconds).sum(1))
     scale = p.money / p.row_unit
     return DayPlan(
+        value=found.value[:batch],
+        bound=found.bound[:batch],
         it=it,
         load=it * problem.pue + by_slot(amounts[p.names["cooling"]].sum(0)),
         imported=by_slot(amounts[p.names["import"]].sum(0)),
@@ -142,7 +146,7 @@ class DayNormal:
         self.rows = rows
         transfers, held, lost, sites, _ = rows.boxes(box)
         empty_supply, empty_balance, empty_sites, _ = rows.split(p.empty)
-        jk, kinds, size = n * k, len(p.site), p.right.shape[0]
+        jk, size = n * k, p.right.shape[0]
         columns = box.shape[-1]
         matrix = box.new_zeros(size, size, columns)
         tied = held[0] * ties.held
@@ -165,49 +169,49 @@ class DayNormal:
         for kind, entry in ties.sites.items():
             corner[kind, kind] += rows.before((entry * tied_sites[kind]).sum(0))
         corner.diagonal().add_(empty_sites.permute(1, 2, 0))
-        part = matrix[2 * jk :, 2 * jk :].view(kinds, n, kinds, n, columns)
+        part = matrix[2 * jk :, 2 * jk :].view(len(p.site), n, len(p.site), n, columns)
         part.diagonal(dim1=1, dim2=3).copy_(corner.permute(0, 1, 3, 2))
         scale = matrix.diagonal().t().rsqrt()
         matrix.mul_(scale[:, None]).mul_(scale)
         matrix.diagonal().fill_(1.0 + _RIDGE)
         self.scale = scale
-        # rows that tie slots together, and the others
-        is_tie = torch.zeros(size, dtype=torch.bool)
-        is_tie[:jk] = ties.waits
-        for kind in ties.sites:
-            is_tie[2 * jk + kind * n : 2 * jk + (kind + 1) * n] = True
-        self.ties, self.inner = is_tie.nonzero()[:, 0], (~is_tie).nonzero()[:, 0]
         # supply and balance were filled below the diagonal only
         matrix[:jk, jk : 2 * jk] = matrix[jk : 2 * jk, :jk].transpose(0, 1)
         matrix[jk : 2 * jk, 2 * jk :] = matrix[2 * jk :, jk : 2 * jk].transpose(0, 1)
-        whole = matrix.permute(2, 0, 1)
-        lower = whole[:, self.ties][:, :, self.inner]
-        mixed = whole[:, self.inner][:, :, self.inner]
-        self.factor = torch.linalg.cholesky_ex(mixed)[0]
-        self.back = torch.cholesky_solve(lower.transpose(1, 2), self.factor)  # (·,inner,ties)
-        own = whole[:, self.ties][:, :, self.ties]
-        own = own - lower @ self.back
-        self.lower = lower
+        # rows that tie slots together come last
+        is_tie = torch.zeros(size, dtype=torch.bool)
+        is_tie[:jk] = ties.waits
+        is_tie[2 * jk + HEAT * n :] = True
+        self.ties, self.inner = is_tie.nonzero()[:, 0], (~is_tie).nonzero()[:, 0]
+        order, cut = torch.cat([self.inner, self.ties]), len(self.inner)
+        whole = matrix[order[:, None], order].permute(2, 0, 1).contiguous()
+        self.lower = whole[:, cut:, :cut]
+        self.factor = torch.linalg.cholesky_ex(whole[:, :cut, :cut])[0]
+        self.back = torch.cholesky_solve(self.lower.transpose(1, 2), self.factor)  # (·,inner,ties)
+        own = whole[:, cut:, cut:] - self.lower @ self.back
         # entries between a slot's ties and the next one's
-        between = torch.cat(
-            [
-                (p.held[0] * tied).reshape(jk, columns)[ties.waits],
-                *(
-                    (p.site[kind][p.names[_TYING[kind]]] * tied_sites[kind]).sum(0)
-                    for kind in sorted(ties.sites)
-                ),
-            ]
+        waiting = int(ties.waits.sum())
+        between = box.new_zeros(len(self.ties), len(self.ties), columns)
+        between[:waiting, :waiting].diagonal(dim1=0, dim2=1).copy_(
+            (p.held[0] * tied).reshape(jk, columns)[ties.waits].t()
         )
-        after = rows.next(scale[self.ties])
+        kinds = range(HEAT, len(p.site))
+        part = between[waiting:, waiting:].view(len(kinds), n, len(kinds), n, columns)
+        for at, kind in enumerate(kinds):
+            for after in ties.sites:
+                entry = (p.site[kind][p.names[_TYING[after]]] * tied_sites[after]).sum(0)
+                part[at, :, after - HEAT].diagonal(dim1=0, dim2=1).copy_(entry.t())
+        between *= scale[self.ties][:, None]
+        between *= rows.next(scale[self.ties])
         blocks, batch = rows.blocks, rows.batch
-        self.between = (between * scale[self.ties] * after).t().reshape(blocks, batch, -1)
+        self.between = between.permute(2, 0, 1).reshape(blocks, batch, *between.shape[:2])
         own = own.view(blocks, batch, *own.shape[1:])
-        inverses = []
-        now = own[0]
+        inverses: list[Tensor] = []
         for t in range(blocks):
+            now = own[t]
             if t:
                 tie = self.between[t - 1]
-                now = own[t] - tie[:, :, None] * inverses[-1] * tie[:, None]
+                now = now - tie.transpose(1, 2) @ inverses[-1] @ tie
             inverses.append(torch.cholesky_inverse(torch.linalg.cholesky_ex(now)[0]))
         self.inverses = inverses
 
@@ -220,12 +224,11 @@ class DayNormal:
         rest = rest.view(blocks, batch, -1, 1)
         carried = [rest[0]]
         for t in range(1, blocks):
-            tie = self.between[t - 1, :, :, None]
-            carried.append(rest[t] - tie * (self.inverses[t - 1] @ carried[-1]))
+            tie = self.between[t - 1].transpose(1, 2)
+            carried.append(rest[t] - tie @ (self.inverses[t - 1] @ carried[-1]))
         found = [self.inverses[-1] @ carried[-1]]
         for t in reversed(range(blocks - 1)):
-            tie = self.between[t, :, :, None]
-            found.append(self.inverses[t] @ (carried[t] - tie * found[-1]))
+            found.append(self.inverses[t] @ (carried[t] - self.between[t] @ found[-1]))
         ties = torch.stack(found[::-1]).view(blocks * batch, -1, 1)
         inner = inner - self.back @ ties
         out = torch.empty_like(scaled)
@@ -262,7 +265,9 @@ def day_rows(problem: Problem) -> DayRows:
     seconds, energy, revenue = same(problem.seconds), same(problem.energy), same(problem.revenue)
     gpu_time = same(problem.gpus * problem.per_gpu)
     idle = same(problem.idle_mw / problem.per_gpu)[:, None]
-    usable = (same(problem.row) >= 0) & ((seconds <= 0) | bool((gpu_time > 0).all()))
+    usable = same(problem.row) >= 0
+    if not bool((gpu_time > 0).all()):
+        usable = usable & ((seconds <= 0) | (gpu_time > 0)[:, None, None])
     open_to = same(problem.open)
     reach = (open_to * at_hand[:, :, None]).sum(0).transpose(0, 1)
     least = torch.where(usable, seconds, torch.inf).amin(2)
@@ -317,12 +322,13 @@ def day_rows(problem: Problem) -> DayRows:
     ]
     if problem.shape.has_demand_charge:
         charge = same(problem.demand_charge)
+        highest = grid.view(*grid.shape[:-1], slots, batch).amax(-2).repeat(1, slots)
         rows = [(*column, zero, one if column[0] == "import" else zero) for column in columns]
         columns = [
             *rows,
-            ("peak", grid, zero, zero, zero, zero, zero, one, -one),
-            ("rise", grid, charge, zero, zero, zero, zero, -one, zero),
-            ("under", 2.0 * grid, zero, zero, zero, zero, zero, zero, one),
+            ("peak", highest, zero, zero, zero, zero, zero, one, -one),
+            ("rise", highest, charge, zero, zero, zero, zero, -one, zero),
+            ("under", 2.0 * highest, zero, zero, zero, zero, zero, zero, one),
         ]
     names, site_unit, site_cost, entries = site_columns(columns)
     power_scale = (grid + sun + power + fuel + sold).clamp(min=1e-12)

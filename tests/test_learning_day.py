@@ -1,0 +1,76 @@
+"""The plan of a whole day is the linear relaxation's optimum; coarser slots keep what there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from strategies import FEATURES, random_instance
+
+from stepwatt.data import scenario
+from stepwatt.learning.engines import torch_engine
+from stepwatt.learning.foresight import coarser
+from stepwatt.learning.problem import stack
+from stepwatt.learning.response.day import day_rows, plan_day
+from stepwatt.solvers.relaxation import solve_relaxation
+
+ENGINE = torch_engine(torch.float64)
+#: What the plan of a day leaves out or takes lightly.
+LEFT_OUT = {"link", "generator", "generator_minimum"}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_plan_earns_what_the_relaxation_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chosen = [name for name in FEATURES if name not in LEFT_OUT and rng.random() < 0.4]
+    instance = random_instance(
+        rng, n_slots=int(rng.integers(1, 7)), n_sites=int(rng.integers(1, 4)), features=chosen
+    )
+    a = instance.arrays()
+    best = solve_relaxation(a).outcome.objective
+    assert best is not None
+    problem = stack([a], ENGINE)
+    plan = plan_day(problem, 1e-8)
+    scale = max(abs(best), float(problem.money_scale[0]))
+    assert float(plan.value[0]) == pytest.approx(best, abs=1e-6 * scale)
+    assert float(plan.bound[0]) >= best - 1e-8 * scale
+
+
+def test_days_side_by_side_are_planned_as_they_would_be_alone() -> None:
+    days = [
+        scenario("jemas", start=f"2018-0{month}-05", n_slots=24, slot_minutes=60, integral_jobs=False)
+        for month in (1, 4, 7)
+    ]
+    together = plan_day(stack([day.arrays() for day in days], ENGINE))
+    for number, day in enumerate(days):
+        alone = plan_day(stack([day.arrays()], ENGINE))
+        torch.testing.assert_close(together.value[number], alone.value[0], rtol=1e-6, atol=0.0)
+        torch.testing.assert_close(together.load[:, number], alone.load[:, 0], rtol=0.0, atol=1e-3)
+
+
+def test_products_with_the_matrix_and_its_transpose_agree_and_the_normal_matrix_is_theirs() -> None:
+    instance = scenario("jemas", start="2018-03-05", n_slots=8, slot_minutes=60, integral_jobs=False)
+    rows = day_rows(stack([instance.arrays()] * 2, ENGINE))
+    rng = torch.Generator().manual_seed(0)
+
+    def drawn(like: torch.Tensor) -> torch.Tensor:
+        return 0.1 + torch.rand(like.shape, generator=rng, dtype=torch.float64)
+
+    p = rows.p
+    box, options, y = drawn(p.cost), drawn(p.option_cost), drawn(p.right)
+    priced_box, priced_options = rows.priced(y)
+    forward = (rows.used(box, options) * y).sum()
+    torch.testing.assert_close(forward, (priced_box * box).sum() + (priced_options * options).sum())
+    found = rows.normal(box, options).solve(y)
+    priced_box, priced_options = rows.priced(found)
+    again = rows.used(box * priced_box, options * priced_options) + p.empty * found
+    torch.testing.assert_close(again, y, rtol=0.0, atol=1e-8)
+
+
+def test_coarser_slots_have_the_same_jobs_energy_and_length() -> None:
+    fine = scenario("jemas", start="2018-03-05", n_slots=48, slot_minutes=30, integral_jobs=False).arrays()
+    rough = coarser(fine, 2)
+    assert rough.n_slots * rough.slot_hours == fine.n_slots * fine.slot_hours
+    np.testing.assert_allclose(rough.arrivals.sum(-1), fine.arrivals.sum(-1))
+    np.testing.assert_allclose(rough.renewable_mw.mean(-1), fine.renewable_mw.mean(-1))
+    assert rough.deadline.tolist() == [0, 0, 3]
