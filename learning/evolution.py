@@ -33,9 +33,9 @@ class EvolutionSettings(Options):
     """Perturbations per step, each tried both ways."""
     days: int = option(12, low=1)
     """Training days each step is judged on."""
-    sigma: float = option(0.02, above=0)
+    sigma: float = option(0.005, above=0)
     """Standard deviation of perturbations; actions are in [-1,1]."""
-    rate: float = option(0.008, above=0)
+    rate: float = option(0.0015, above=0)
     """Step of Adam."""
     validate_every: int = option(10, low=1)
     """Steps between two looks at the validation days."""

@@ -36,6 +36,8 @@ WARMTH_LEVELS = 19
 RATES = 8
 #: Hours of a block of the plan; slots shorter than that share one.
 BLOCK_HOURS = 1.0
+#: Days that are planned together: so many that numbers of one step still fit the processor's cache.
+TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def foresee(
         _believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
         for number, (inst, before) in enumerate(zip(instances, past, strict=True))
     ]
-    return _foresee(expected, engine)
+    parts = [_foresee(expected[n : n + TOGETHER]) for n in range(0, len(expected), TOGETHER)]
+    joined = {f.name: torch.cat([getattr(part, f.name) for part in parts], 1) for f in fields(Foresight)}
+    return Foresight(**{name: engine.asarray(values.numpy()) for name, values in joined.items()})
 
 
 def _believed(
@@ -123,21 +127,20 @@ def _believed(
     return replace(a, **series)
 
 
-def _foresee(expected: Sequence[InstanceArrays], engine: Engine) -> Foresight:
+def _foresee(expected: Sequence[InstanceArrays]) -> Foresight:
     slots, size = expected[0].n_slots, block_size(expected[0])
     problem = stack([coarser(a, size) for a in expected], torch_engine(torch.float64))
     plan = plan_day(problem)
     # after a slot: in the middle of a block what its own jobs are worth, at its end what the next one's are
     after = (torch.arange(1, slots + 1) // size).clamp(max=slots // size - 1)
     begun = problem.first_waiting[None]
-    values = Foresight(
+    return Foresight(
         energy=_after_slots(energy_values(problem, plan.load), slots, size),
         warmth=_after_slots(warmth_values(problem, plan.it, plan.power), slots, size),
         waiting=plan.job[after],
         queue=_after_slots(torch.cat([begun, plan.queue]), slots, size),
         peak=plan.imported.amax(0)[None].expand(slots, -1, -1),
     )
-    return Foresight(**{f.name: engine.asarray(getattr(values, f.name).numpy()) for f in fields(values)})
 
 
 def block_size(a: InstanceArrays) -> int:
@@ -155,7 +158,8 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
 
     def means(name: str) -> NDArray[np.float64]:
         values: NDArray[np.float64] = getattr(a, name)
-        return values.reshape(*values.shape[:-1], -1, size).mean(-1)
+        blocks: NDArray[np.float64] = values.reshape(*values.shape[:-1], -1, size).mean(-1)
+        return blocks
 
     series: dict[str, Any] = {name: means(name) for name in SERIES}
     series["arrivals"] = series["arrivals"] * size

@@ -11,6 +11,7 @@ Jobs are fluid and generators may be partly on; link limits are left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -305,7 +306,7 @@ def day_rows(problem: Problem) -> DayRows:
     due = torch.minimum(reference, capacity)
     cool = torch.minimum((same(problem.temperature_reference) - cold).clamp(min=0) * thermal, span)
     mixed = (to_floor + cop * chill).clamp(min=0) * thermal + span * kept
-    columns = [
+    columns: list[tuple[Any, ...]] = [
         ("gpu", 2.0 * gpu_time, zero, one, zero, zero, zero),
         ("import", grid, hours * wide(problem.import_cost), zero, one, zero, zero),
         ("renewable", sun, zero, zero, one, zero, zero),

@@ -8,7 +8,7 @@ The normal matrix is summed over groups of columns, and supply rows, which no tw
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -39,6 +39,13 @@ class Solution:
     value: Tensor
     bound: Tensor
     residual: Tensor
+
+
+class Factored(Protocol):
+    """A factored normal matrix A D Aᵀ."""
+
+    def solve(self, right: Tensor) -> Tensor:
+        """y of A D Aᵀ y = right, (rows,B)."""
 
 
 class Rows:
@@ -84,7 +91,7 @@ class Rows:
             None if self.p.link_slack is None else links.view(n, n, b),
         )
 
-    def normal(self, box: Tensor, options: Tensor) -> Normal:
+    def normal(self, box: Tensor, options: Tensor) -> Factored:
         """The factored normal matrix."""
         return Normal(self, box, options)
 

@@ -1,0 +1,106 @@
+"""The sets of days that methods are compared on: unseen months and regions, and the levers that vary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stepwatt.formulation import Instance
+from stepwatt.learning.families import Family
+
+WORLD = Path(__file__).resolve().parents[3] / "shared" / "data" / "world_hourly_2023.csv.gz"
+
+TRAINED_ON = ("DE,FR,DK", "NL,AT,CZ")
+ELSEWHERE = ("US-CAL-CISO,DE-LU,JP-TK", "US-TEX-ERCO,AU-NSW,KR")
+
+#: USD per MW of a day's highest import: a thirtieth of 10 USD per kW and month.
+DEMAND_CHARGE = 333.0
+#: A gas engine of two fifths of a site's capacity.
+GENERATOR = {
+    "max_mw": 0.08,
+    "min_mw": 0.03,
+    "fuel_cost": 90.0,
+    "no_load_cost": 1.0,
+    "startup_cost": 4.0,
+    "carbon_kg_per_mwh": 480.0,
+}
+
+PLANNERS = ("oracle", "all-off", "greedy", "rolling persistence", "rolling day-ahead")
+FORESIGHT = ("foresight persistence", "foresight")
+EVERYTHING = (
+    *PLANNERS,
+    "rolling perfect",
+    "direct cloned",
+    "priced network",
+    *FORESIGHT,
+    "priced persistence",
+    "priced",
+)
+#: Where policies trained on the plain scenario do not fit: their actions lack the prices of what is new.
+UNTRAINED = (*PLANNERS, *FORESIGHT)
+TRAINED = (*PLANNERS, *FORESIGHT, "priced persistence", "priced")
+
+
+@dataclass(frozen=True)
+class Days:
+    """Test days: the instances and the days before them."""
+
+    name: str
+    instances: list[Instance]
+    histories: list[Instance]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A set of test days: what the instances are drawn from, what is changed in them, who is measured."""
+
+    family: Family
+    methods: tuple[str, ...]
+    change: Callable[[dict[str, Any]], None] | None = None
+
+    def days(self, name: str) -> Days:
+        """The test days."""
+        found = (self.family.instances("test"), self.family.histories("test"))
+        return Days(name, *([self._changed(inst) for inst in part] for part in found))
+
+    def _changed(self, inst: Instance) -> Instance:
+        if self.change is None:
+            return inst
+        data = inst.to_dict()
+        for site in data["sites"].values():
+            self.change(site)
+        return Instance.from_dict(data)
+
+
+def _charged(site: dict[str, Any]) -> None:
+    site["grid"]["demand_charge"] = DEMAND_CHARGE
+
+
+def _with_generator(site: dict[str, Any]) -> None:
+    site["generator"] = dict(GENERATOR)
+
+
+def cases(quick: bool) -> dict[str, Case]:
+    """By name. Without the world's series there are no unseen regions."""
+
+    def at_home(every: int, **more: Any) -> Family:
+        return Family(regions=TRAINED_ON[:1], every=60 if quick else every, **more)
+
+    found = {"unseen months": Case(at_home(10), EVERYTHING)}
+    if WORLD.exists():
+        series = pd.read_csv(WORLD)
+        zones = {zone for region in ELSEWHERE for zone in region.split(",")}
+        wanted = {"series": series[series["region"].isin(zones)]}
+        family = Family(regions=ELSEWHERE, year=2023, every=60 if quick else 30, parameters=wanted)
+        found["unseen regions"] = Case(family, EVERYTHING)
+    larger = {"battery_power": 0.8, "battery_hours": 8.0}
+    return found | {
+        "larger batteries": Case(at_home(15, parameters=larger), TRAINED),
+        "demand charge": Case(at_home(15), UNTRAINED, _charged),
+        "generator": Case(at_home(15), UNTRAINED, _with_generator),
+        "five-minute slots": Case(at_home(40, slot_minutes=5), TRAINED),
+    }

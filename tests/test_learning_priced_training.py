@@ -1,0 +1,87 @@
+"""Training with prices: demonstrations, a warm start from them, and corrections of foreseen prices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stepwatt.data import scenario
+from stepwatt.formulation import Instance
+from stepwatt.learning.engines import torch_engine
+from stepwatt.learning.environment import TaskSettings, World, make_pool
+from stepwatt.learning.foresight import foresee
+from stepwatt.learning.imitating import imitate, joined
+from stepwatt.learning.plans import read_plan, run_plan
+from stepwatt.learning.policies import load_policy
+
+ENGINE = torch_engine(torch.float64)
+TASK = TaskSettings(codec="priced", reward="dense")
+SMALL = [
+    "family.every=60",
+    "family.slot_minutes=60",
+    "task.codec='priced'",
+    "task.reward='dense'",
+    "warm_start.kind='clone'",
+    "warm_start.updates=20",
+    "shaper='none'",
+    "agent.hidden=[8]",
+    "envs_per_run=2",
+    "env_steps=48",
+    "warmup_steps=24",
+    "seeds=[0]",
+]
+
+
+@pytest.fixture(scope="module")
+def days() -> list[Instance]:
+    return [
+        scenario("jemas", start=f"2018-01-{day}", n_slots=12, slot_minutes=60, integral_jobs=False)
+        for day in (16, 17)
+    ]
+
+
+@pytest.mark.parametrize("foresight", [False, True])
+def test_demonstrated_prices_earn_what_their_teacher_does(days: list[Instance], foresight: bool) -> None:
+    task = TaskSettings(codec="priced", reward="dense", foresight=foresight)
+    pool = make_pool(days, "day-ahead", ENGINE, foresight=foresight)
+    taught = foresee(days, "perfect", ENGINE)
+    shown = imitate(pool, task, taught, ENGINE)
+    world = World(pool, ENGINE, task)
+    assert shown.obs.shape == (24, world.obs_size)
+    for said in shown.act.split(len(days)):
+        world.step(said.double())
+    knowing = TaskSettings(codec="priced", information="perfect", reward="dense", foresight=True)
+    teacher = World(make_pool(days, "perfect", ENGINE, foresight=True), ENGINE, knowing)
+    while not teacher.over:
+        teacher.step(torch.zeros(len(days), teacher.act_size).double())
+    torch.testing.assert_close(world.earned, teacher.earned, rtol=1e-5, atol=0.0)
+
+
+def test_a_pupil_is_told_what_to_say_where_it_goes_itself(days: list[Instance]) -> None:
+    pool = make_pool(days, "day-ahead", ENGINE)
+    taught = foresee(days, "perfect", ENGINE)
+    along = imitate(pool, TASK, taught, ENGINE)
+    astray = imitate(pool, TASK, taught, ENGINE, lambda seen: torch.ones(len(seen), along.act.shape[-1]))
+    torch.testing.assert_close(astray.obs[:2], along.obs[:2])
+    assert not torch.allclose(astray.obs[-2:], along.obs[-2:])
+    both = joined([along, astray])
+    assert len(both.obs) == len(both.act) == 48
+
+
+def test_only_the_priced_codec_is_shown_prices(days: list[Instance]) -> None:
+    pool = make_pool(days, "day-ahead", ENGINE)
+    with pytest.raises(ValueError, match="priced"):
+        imitate(pool, TaskSettings(), foresee(days, "perfect", ENGINE), ENGINE)
+
+
+@pytest.mark.parametrize("foresight", ["false", "true"])
+def test_a_plan_with_prices_trains_and_its_policy_can_be_loaded(tmp_path: Path, foresight: str) -> None:
+    plan = read_plan(None, [*SMALL, f"task.foresight={foresight}"])
+    [made] = run_plan(plan, tmp_path)
+    again = load_policy(tmp_path)
+    assert again.task == plan.task
+    assert again.network.act_size == made.network.act_size
+    schedule = again.schedule(plan.family.instances("validation")[0], None)
+    assert schedule.runs.sum() > 0
