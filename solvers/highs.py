@@ -165,6 +165,26 @@ class HighsSession:
             raise SolverError("HiGHS failed while solving")
         return self._outcome(seconds)
 
+    def interior_point(self) -> Floats:
+        """A point in the middle of all optimal ones: interior point method without crossover.
+
+        HiGHS says of such a point neither that it is optimal nor that it is not; compare it with a bound.
+
+        Raises:
+            SolverError: HiGHS failed.
+        """
+        self.forget()
+        before = {name: self.highs.getOptionValue(name)[1] for name in ("solver", "run_crossover")}
+        self.set_option("solver", "ipm")
+        self.set_option("run_crossover", "off")
+        try:
+            if self.highs.run() == highspy.HighsStatus.kError:
+                raise SolverError("HiGHS failed while solving")
+            return np.array(self.highs.getSolution().col_value) * self.scaling.column
+        finally:
+            for name, value in before.items():
+                self.set_option(name, value)
+
     def refresh(self, problem: LinearProblem) -> None:
         """Change the model in place to ``problem``, another window of the same structure.
 
