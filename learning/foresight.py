@@ -35,7 +35,10 @@ WARMTH_LEVELS = 19
 #: Shares of the battery's power that the program tries each way.
 RATES = 8
 #: Hours of a block of the plan; slots shorter than that share one.
-BLOCK_HOURS = 1.0
+BLOCK_HOURS = 0.5
+#: How exact the plan is (:func:`.response.day.plan_day`). One that stops early is near the middle of all that
+#: is nearly as good, which serves a day that comes differently no worse than a corner does.
+TOLERANCE = 0.1
 #: Days that are planned together: so many that numbers of one step still fit the processor's cache.
 TOGETHER = 64
 
@@ -130,7 +133,7 @@ def _believed(
 def _foresee(expected: Sequence[InstanceArrays]) -> Foresight:
     slots, size = expected[0].n_slots, block_size(expected[0])
     problem = stack([coarser(a, size) for a in expected], torch_engine(torch.float64))
-    plan = plan_day(problem)
+    plan = plan_day(problem, TOLERANCE)
     # after a slot: in the middle of a block what its own jobs are worth, at its end what the next one's are
     after = (torch.arange(1, slots + 1) // size).clamp(max=slots // size - 1)
     begun = problem.first_waiting[None]

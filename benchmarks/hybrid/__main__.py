@@ -41,7 +41,7 @@ from .tables import cell_file, write_docs
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).resolve().parent / "results"
 
-GENERATIONS, QUICK_GENERATIONS = 30, 2
+GENERATIONS, QUICK_GENERATIONS = 16, 2
 #: Days side by side where the latency of a batch is measured.
 BATCHES = (64, 1024)
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 100, 5_000, 9_000
@@ -71,7 +71,9 @@ def trained(quick: bool) -> list[TrainedPolicy]:
         for instances, seed in ((train, TRAIN_SEED), (chosen, VALIDATION_SEED))
     ]
     shared = time.process_time() - begun
-    settings = EvolutionSettings(generations=QUICK_GENERATIONS if quick else GENERATIONS)
+    settings = EvolutionSettings(
+        generations=QUICK_GENERATIONS if quick else GENERATIONS, days=8, validate_every=4
+    )
     policies = []
     for seed, file in zip(seeds, files, strict=True):
         begun = time.process_time()

@@ -115,8 +115,9 @@ Can a policy that says what things are *worth*, answered by each slot's exact be
 re-planning the horizon in every slot?
 
 * `foresight` is the priced codec without learning: one plan of the forecast day, made once (all days of a
-  batch together, by an interior-point method on hours), gives prices of power and of jobs, loads and queues;
-  dynamic programs around it say how the value of stored energy and of coolness changes with what is held.
+  batch together, by an interior-point method that stops early), gives prices of power and of jobs, loads and
+  queues; dynamic programs around it say how the value of stored energy and of coolness changes with what is
+  held.
 * `priced` adds corrections of these prices, found by evolution strategies on training days; validation days
   chose among the generations.
 * `priced network` says prices without a plan: a network that imitates the prices of whoever knows the day,

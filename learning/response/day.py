@@ -26,13 +26,16 @@ from .program import GPU, HEAT, POWER, Program, most_power, site_columns
 STORE, RISE, CAP = 3, 4, 5
 #: The column that ties a site row to the next slot's.
 _TYING = {HEAT: "warm", STORE: "stored", RISE: "peak"}
-_RIDGE = 1e-13
+#: From this tolerance on, single precision is tried.
+ROUGH = 0.01
+#: What is added to the scaled diagonal.
+_RIDGE = {torch.float64: 1e-13, torch.float32: 1e-7}
 
 
 @dataclass(frozen=True)
 class Ties:
     """What a slot leaves, as entries in the rows of the next one (0 behind the last slot): ``held`` (n,K,TB)
-    in supply; ``sites`` (·,n,TB) by kind of site row. ``waits`` (n·K,): whether any job waits."""
+    in supply; ``sites`` (·,n,TB) by kind of site row. ``waits`` (n·K,): whether such jobs may wait."""
 
     held: Tensor
     sites: dict[int, Tensor]
@@ -56,10 +59,17 @@ class DayPlan:
 
 
 def plan_day(problem: Problem, tolerance: float = 1e-6) -> DayPlan:
-    """The best that can be done if everything comes as the problem says."""
+    """The best that can be done if everything comes as the problem says.
+
+    ``tolerance``: how far the plan may be from its bound, in units of the largest cost of a slot. At a rough
+    one single precision will do; where it does not, the days are planned again in double precision.
+    """
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
-    rows = day_rows(problem)
-    found = solve_rows(rows, tolerance)
+    for kind in (torch.float32, torch.float64) if tolerance >= ROUGH else (torch.float64,):
+        rows = day_rows(problem, kind)
+        found = solve_rows(rows, tolerance)
+        if bool((found.residual < tolerance).all()):
+            break
     p = rows.p
     _, held, _, sites, _ = rows.boxes(found.box)
     supply, _, prices, _ = rows.split(found.multipliers)
@@ -67,14 +77,14 @@ def plan_day(problem: Problem, tolerance: float = 1e-6) -> DayPlan:
 
     def by_slot(values: Tensor) -> Tensor:
         """(T,N,...) of values (...,TB)."""
-        return values.reshape(*values.shape[:-1], slots, batch).movedim((-2, -1), (0, 1))
+        return values.double().reshape(*values.shape[:-1], slots, batch).movedim((-2, -1), (0, 1))
 
     _, seconds, energy = p.features.sums(found.options).unbind(2)
     it = by_slot((p.job_power * energy + p.idle_power * seconds).sum(1))
     scale = p.money / p.row_unit
     return DayPlan(
-        value=found.value[:batch],
-        bound=found.bound[:batch],
+        value=found.value[:batch].double(),
+        bound=found.bound[:batch].double(),
         it=it,
         load=it * problem.pue + by_slot(amounts[p.names["cooling"]].sum(0)),
         imported=by_slot(amounts[p.names["import"]].sum(0)),
@@ -174,16 +184,25 @@ class DayNormal:
         part.diagonal(dim1=1, dim2=3).copy_(corner.permute(0, 1, 3, 2))
         scale = matrix.diagonal().t().rsqrt()
         matrix.mul_(scale[:, None]).mul_(scale)
-        matrix.diagonal().fill_(1.0 + _RIDGE)
+        matrix.diagonal().fill_(1.0 + _RIDGE[matrix.dtype])
         self.scale = scale
         # supply and balance were filled below the diagonal only
         matrix[:jk, jk : 2 * jk] = matrix[jk : 2 * jk, :jk].transpose(0, 1)
         matrix[jk : 2 * jk, 2 * jk :] = matrix[2 * jk :, jk : 2 * jk].transpose(0, 1)
+        # supply rows of classes that never wait are alone on the diagonal
+        self.alone: list[tuple[slice, slice, Tensor]] = []
+        kept = torch.ones(size, dtype=torch.bool)
+        for c in (~ties.waits.view(n, k)[0]).nonzero()[:, 0].tolist():
+            own, theirs = slice(c, jk, k), slice(jk + c * n, jk + (c + 1) * n)
+            entry = matrix[theirs, own].clone()  # (n balance,n supply,·)
+            matrix[theirs, theirs] -= (entry[:, None] * entry).sum(2)
+            self.alone.append((own, theirs, entry))
+            kept[own] = False
         # rows that tie slots together come last
         is_tie = torch.zeros(size, dtype=torch.bool)
         is_tie[:jk] = ties.waits
         is_tie[2 * jk + HEAT * n :] = True
-        self.ties, self.inner = is_tie.nonzero()[:, 0], (~is_tie).nonzero()[:, 0]
+        self.ties, self.inner = is_tie.nonzero()[:, 0], (~is_tie & kept).nonzero()[:, 0]
         order, cut = torch.cat([self.inner, self.ties]), len(self.inner)
         whole = matrix[order[:, None], order].permute(2, 0, 1).contiguous()
         self.lower = whole[:, cut:, :cut]
@@ -213,13 +232,19 @@ class DayNormal:
             if t:
                 tie = self.between[t - 1]
                 now = now - tie.transpose(1, 2) @ inverses[-1] @ tie
-            inverses.append(torch.cholesky_inverse(torch.linalg.cholesky_ex(now)[0]))
+            factor = torch.linalg.cholesky_ex(now)[0]
+            # an instance that has broken down must not stop the others
+            factor.diagonal(dim1=1, dim2=2).clamp_(min=torch.finfo(factor.dtype).tiny)
+            inverses.append(torch.cholesky_inverse(factor))
         self.inverses = inverses
 
     def solve(self, right: Tensor) -> Tensor:
         """y of A D Aᵀ y = right, (rows,TB)."""
         blocks, batch = self.rows.blocks, self.rows.batch
-        scaled = (right * self.scale).t()  # (TB,rows)
+        rows = right * self.scale
+        for own, theirs, entry in self.alone:
+            rows[theirs] -= (entry * rows[own]).sum(1)
+        scaled = rows.t()  # (TB,rows)
         inner = torch.cholesky_solve(scaled[:, self.inner, None], self.factor)
         rest = scaled[:, self.ties, None] - self.lower @ inner
         rest = rest.view(blocks, batch, -1, 1)
@@ -232,29 +257,29 @@ class DayNormal:
             found.append(self.inverses[t] @ (carried[t] - self.between[t] @ found[-1]))
         ties = torch.stack(found[::-1]).view(blocks * batch, -1, 1)
         inner = inner - self.back @ ties
-        out = torch.empty_like(scaled)
-        out[:, self.ties] = ties[..., 0]
-        out[:, self.inner] = inner[..., 0]
-        return out.t().contiguous() * self.scale
+        rows[self.ties], rows[self.inner] = ties[..., 0].t(), inner[..., 0].t()
+        for own, theirs, entry in self.alone:
+            rows[own] -= (entry * rows[theirs][:, None]).sum(0)
+        return rows * self.scale
 
 
-def day_rows(problem: Problem) -> DayRows:
+def day_rows(problem: Problem, kind: torch.dtype = torch.float64) -> DayRows:
     """The program of all slots, from how the instances begin."""
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
 
     def wide(series: Tensor) -> Tensor:
         """(...,TB) of (T,N,...)."""
-        return series.flatten(0, 1).movedim(0, -1).double()
+        return series.flatten(0, 1).movedim(0, -1).to(kind)
 
     def same(values: Tensor) -> Tensor:
         """(...,TB) of (N,...) that is the same in every slot; one column where it is in every instance."""
         moved = values.movedim(0, -1)
-        moved = moved.double() if values.is_floating_point() else moved
+        moved = moved.to(kind) if values.is_floating_point() else moved
         return moved if len(values) == 1 and batch > 1 else moved.repeat(*[1] * (moved.dim() - 1), slots)
 
     def first(values: Tensor) -> Tensor:
         """(...,TB) of (N,...) in slot 0, nothing later."""
-        moved = values.movedim(0, -1).double()
+        moved = values.movedim(0, -1).to(kind)
         return torch.cat([moved, moved.new_zeros(*moved.shape[:-1], (slots - 1) * batch)], -1)
 
     coming = wide(problem.arrivals) + first(problem.first_waiting)
@@ -274,7 +299,7 @@ def day_rows(problem: Problem) -> DayRows:
     least = torch.where(usable, seconds, torch.inf).amin(2)
     fits = torch.where(least > 0, gpu_time[:, None] / least.clamp(min=1e-30), torch.inf)
     unit = torch.minimum(reach, fits) * usable.any(2)
-    features = make_features(usable.double(), seconds, energy / hours)
+    features = make_features(usable.to(kind), seconds, energy / hours)
     runs = unit > 0
     most = most_power(usable, seconds, energy / hours, gpu_time, idle, unit)
     transfer_unit = torch.minimum(open_to * at_hand[:, :, None], unit.transpose(0, 1)[None])
@@ -349,11 +374,11 @@ def day_rows(problem: Problem) -> DayRows:
     ties = Ties(
         held=-limit * carry(1 / supply_scale),
         sites={
-            kind: site_unit[names[name]] * carry(tying[kind] / scale[kind])
-            for kind, name in _TYING.items()
-            if kind < len(scale)
+            row: site_unit[names[name]] * carry(tying[row] / scale[row])
+            for row, name in _TYING.items()
+            if row < len(scale)
         },
-        waits=(limit > 0).any(-1).flatten(),
+        waits=(limit > 0).any(-1).any(0).repeat(len(limit)),
     )
     begin = [gpu_time, zero, to_floor, is_first * stored, first(problem.first_peak), zero]
     right_sites = torch.stack(begin[: len(scale)]) / scale
@@ -374,7 +399,7 @@ def day_rows(problem: Problem) -> DayRows:
         cost=cost / money,
         option_cost=torch.where(usable & runs[:, :, None], -revenue * (unit / money)[:, :, None], 1.0),
         features=features,
-        open=runs.double(),
+        open=runs.to(kind),
         job_seconds=unit / scale[GPU][:, None],
         job_power=unit,
         idle_power=unit * idle,

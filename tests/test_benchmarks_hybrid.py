@@ -1,0 +1,48 @@
+"""The hybrid study tells its cells as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR, cases
+from benchmarks.hybrid.tables import cell_file, table
+
+
+def keep(folder: Path, method: str, utility: list[Any], **more: Any) -> None:
+    cell = {"utility": utility, "miss": [0.0] * len(utility), **more}
+    cell_file("some days", method, folder).write_text(json.dumps(cell), encoding="utf-8")
+
+
+def test_gaps_are_told_against_rolling_with_the_same_information(tmp_path: Path) -> None:
+    keep(tmp_path, "oracle", [100.0, 200.0, 100.0])
+    keep(tmp_path, "all-off", [50.0, 100.0, 50.0])
+    keep(tmp_path, "rolling day-ahead", [99.0, 198.0, 99.0])
+    keep(tmp_path, "rolling persistence", [95.0, 190.0, 95.0])
+    timed = {"answer_64": 5e-4, "answer_1024": 2e-4, "certificate": 0.0, "seconds_64": 1e-3}
+    keep(tmp_path, "priced", [[98.0, 196.0, 98.0]] * 2, **timed)
+    keep(tmp_path, "priced persistence", [[96.0, 192.0, 96.0]] * 2, **timed)
+    methods = ("oracle", "all-off", "rolling day-ahead", "rolling persistence", "priced", "greedy")
+    lines = table("some days", (*methods, "priced persistence"), tmp_path)
+    rows = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("| ")}
+    assert "| 2.00 | 2.000" in rows["priced"]
+    assert "+1.000 (" in rows["priced"]
+    assert "96.00" in rows["priced"]
+    assert "-1.000 (" in rows["priced persistence"]
+    assert "– | – | –" in rows["rolling day-ahead"]
+    assert "Not run: greedy." in lines
+
+
+def test_cases_change_what_they_say_and_nothing_else() -> None:
+    found = cases(quick=True)
+    charged = found["demand charge"].days("demand charge").instances[0].arrays()
+    plain = found["unseen months"].days("unseen months").instances[0].arrays()
+    assert (charged.demand_charge == DEMAND_CHARGE).all()
+    assert (charged.arrivals == plain.arrivals).all()
+    assert (charged.import_price == plain.import_price).all()
+    fuelled = found["generator"].days("generator").instances[0].arrays()
+    assert (fuelled.generator_max_mw == GENERATOR["max_mw"]).all()
+    larger = found["larger batteries"].days("larger batteries").instances[0].arrays()
+    assert (larger.battery_power_mw == 2 * plain.battery_power_mw).all()
+    assert found["five-minute slots"].family.slot_minutes == 5
