@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stepwatt.formulation import Schedule
+from stepwatt.formulation import Instance, Schedule
 
+from .cloning import Demonstrations
 from .codecs import DirectCodec
-from .engines import Engine
-from .environment import Pool
+from .engines import Engine, torch_engine
+from .environment import Pool, make_pool
 from .observation import observe
 from .plant import advance, first_state
 from .replayed import request_of
@@ -27,6 +28,26 @@ class Trajectories:
 
     obs: Tensor
     act: Tensor
+
+
+def demonstrations_of(
+    instances: Sequence[Instance],
+    plans: Sequence[Schedule],
+    information: str,
+    *,
+    histories: Sequence[Instance | None] | None = None,
+    forecasts: int = 1,
+) -> Demonstrations:
+    """Observations and direct actions of the plans; every day is seen under so many draws of its forecast."""
+    engine = torch_engine(torch.float64)
+    found = []
+    for number in range(forecasts):
+        pool = make_pool(instances, information, engine, histories=histories, seed=number * len(instances))
+        found.append(demonstrate(pool, plans, engine))
+    return Demonstrations(
+        torch.cat([played.obs.flatten(0, 1) for played in found]),
+        torch.cat([played.act.flatten(0, 1) for played in found]),
+    )
 
 
 def demonstrate(pool: Pool, plans: Sequence[Schedule], engine: Engine) -> Trajectories:

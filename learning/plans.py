@@ -13,10 +13,11 @@ from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance
 from stepwatt.solvers import Result, solve
+from stepwatt.solvers.central import central_schedule
 
 from .agents.policy import Policy
 from .cloning import Demonstrations, clone
-from .demonstrating import demonstrate
+from .demonstrating import demonstrations_of
 from .engines import torch_engine
 from .environment import Pool, SchedulingEnv, TaskSettings, World, make_pool
 from .families import Family
@@ -44,8 +45,12 @@ class WarmStart(Options):
     the prices of their days (``priced``)."""
     updates: int = option(3_000, low=1)
     """Gradient updates of cloning."""
-    rate: float = option(1e-3, above=0)
+    batch_size: int = option(512, low=1)
+    """Demonstrated slots per update of cloning."""
+    rate: float = option(2e-3, above=0)
     """Learning rate of cloning."""
+    forecasts: int = option(3, low=1)
+    """Draws of its forecast under which every demonstrated day is seen."""
 
 
 @dataclass(frozen=True)
@@ -178,13 +183,14 @@ def run_plan(
     demonstrations = None
     if cloning:
         told(0.0, "cloning")
-        demonstrations = _demonstrations(instances, past, plan.task, solved)
+        demonstrations = _demonstrations(instances, past, plan, solved)
         start = plan.warm_start
         clone(
             agent.policy(),
             demonstrations,
             seeds_for("cloning", seeds),
             updates=start.updates,
+            batch_size=start.batch_size,
             rate=start.rate,
         )
     shaping = SHAPERS[settings.shaper](
@@ -233,20 +239,26 @@ def _solved(instances: Sequence[Instance], told: Progress) -> list[Result]:
 def _demonstrations(
     instances: Sequence[Instance],
     past: Sequence[Instance] | None,
-    task: TaskSettings,
+    plan: TrainingPlan,
     solved: Sequence[Result],
 ) -> Demonstrations:
-    engine = torch_engine(torch.float64)
-    pool = make_pool(instances, task.information, engine, histories=past, foresight=task.foresight)
+    task = plan.task
     if task.codec == "priced":
+        engine = torch_engine(torch.float64)
+        pool = make_pool(instances, task.information, engine, histories=past, foresight=task.foresight)
         return imitate(pool, task, foresee(instances, "perfect", engine), engine)
-    plans = [result.schedule for result in solved if result.schedule is not None]
-    if len(plans) < len(solved):
+    if any(result.bound is None for result in solved):
         raise InputError(
             field="warm_start.kind", value="clone", expected="training instances that are feasible"
         )
-    played = demonstrate(pool, plans, engine)
-    return Demonstrations(played.obs.flatten(0, 1), played.act.flatten(0, 1))
+    schedules = [
+        central_schedule(inst, result.bound)
+        for inst, result in zip(instances, solved, strict=True)
+        if result.bound is not None
+    ]
+    return demonstrations_of(
+        instances, schedules, task.information, histories=past, forecasts=plan.warm_start.forecasts
+    )
 
 
 class Judge:

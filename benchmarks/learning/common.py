@@ -23,7 +23,7 @@ from torch import Tensor
 
 from stepwatt.learning.agents.policy import Policy
 from stepwatt.learning.cloning import Demonstrations, clone
-from stepwatt.learning.demonstrating import demonstrate
+from stepwatt.learning.demonstrating import demonstrations_of
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import SchedulingEnv, TaskSettings, World, make_pool
 from stepwatt.learning.learners import seeds_for
@@ -38,6 +38,8 @@ QUICK_RESULTS = Path("runs") / "learning-quick"
 
 #: Rewards are multiplied by this; weights of shapers that are sums of money are meant before it.
 REWARD_SCALE = 10.0
+#: Draws of its forecast under which every demonstrated day is seen.
+CLONED_FORECASTS = 5
 
 Metrics = dict[str, np.ndarray[Any, Any]]
 Record = dict[str, Any]
@@ -140,21 +142,22 @@ def set_up(cell: Cell) -> Setup:
     agent = build_agent(settings, env)
     demonstrations, seconds = None, 0.0
     if cell.cloning_updates:
-        demonstrations = demonstrations_of(found, task)
+        demonstrations = demonstrations_of(
+            found.instances, found.schedules, task.information, forecasts=CLONED_FORECASTS
+        )
         begun = time.process_time()
-        clone(agent.policy(), demonstrations, seeds_for("cloning", seeds), updates=cell.cloning_updates)
+        clone(
+            agent.policy(),
+            demonstrations,
+            seeds_for("cloning", seeds),
+            updates=cell.cloning_updates,
+            batch_size=512,
+            rate=2e-3,
+        )
         seconds = time.process_time() - begun
     shaping = dict(settings.shaping)
     shaper = SHAPERS[settings.shaper](env.obs_size, env.act_size, seeds_for("shaper", seeds), shaping)
     return Setup(cell, settings, task, env, agent, shaper, demonstrations, seconds)
-
-
-def demonstrations_of(found: Days, task: TaskSettings) -> Demonstrations:
-    """The solver's schedules of the training days as observations and actions."""
-    engine = torch_engine(torch.float64)
-    pool = make_pool(found.instances, task.information, engine)
-    played = demonstrate(pool, found.schedules, engine)
-    return Demonstrations(played.obs.flatten(0, 1), played.act.flatten(0, 1))
 
 
 def train_cell(cell: Cell) -> Record:

@@ -17,6 +17,7 @@ import stepwatt as sw
 from stepwatt.formulation import Instance, Schedule
 from stepwatt.learning.families import Family
 from stepwatt.learning.potentials import Potential, potential_of
+from stepwatt.solvers.central import central_schedule
 
 CACHE = Path(__file__).parent / ".cache"
 
@@ -44,7 +45,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Days:
-    """Fluid instances of a split with bound, plain baselines (USD, (N,) each), schedules and potentials."""
+    """Fluid instances of a split with bound and plain baselines (USD, (N,) each), optimal schedules from the
+    middle of all optimal ones, and potentials. Training days have no baselines, nobody is judged on them."""
 
     instances: list[Instance]
     bound: Floats
@@ -66,16 +68,20 @@ def days(spread: Spread, split: str) -> Days:
     """The days of a split; what solvers say of them comes from the cache where it was asked before."""
     instances = spread.family(split).instances(split)
     text = json.dumps([inst.to_dict() for inst in instances], sort_keys=True, default=str)
-    kept = CACHE / f"days-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pkl"
+    kept = CACHE / f"{split}-days-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pkl"
     if kept.exists():
         found = pickle.loads(kept.read_bytes())
     else:
         solved = [sw.solve(inst, "lp") for inst in instances]
+        bound = np.array([result.bound for result in solved], dtype=float)
+        judged = [] if split == "train" else instances
         found = {
-            "bound": np.array([result.bound for result in solved], dtype=float),
-            "greedy": np.array([sw.solve(inst, "greedy").utility for inst in instances], dtype=float),
-            "all_off": np.array([sw.solve(inst, "all-off").utility for inst in instances], dtype=float),
-            "schedules": [result.schedule for result in solved],
+            "bound": bound,
+            "greedy": np.array([sw.solve(inst, "greedy").utility for inst in judged], dtype=float),
+            "all_off": np.array([sw.solve(inst, "all-off").utility for inst in judged], dtype=float),
+            "schedules": [
+                central_schedule(inst, limit) for inst, limit in zip(instances, bound, strict=True)
+            ],
             "potential": potential_of(solved),
         }
         CACHE.mkdir(exist_ok=True)
