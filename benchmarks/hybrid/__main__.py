@@ -42,8 +42,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).resolve().parent / "results"
 
 GENERATIONS, QUICK_GENERATIONS = 16, 2
-#: Days side by side where the latency of a batch is measured.
-BATCHES = (64, 1024)
+#: Days side by side where the latency of a batch is measured; the large batch for some cells only.
+BATCH, LARGE_BATCH = 64, 1024
+LARGE = (("unseen months", "foresight"), ("unseen months", "priced network"))
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 100, 5_000, 9_000
 #: Seeds of the training.
 SEEDS = (0, 1, 2)
@@ -121,12 +122,14 @@ Act = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def played(days: Days, task: TaskSettings, act: Act, *, timed: bool = True) -> dict[str, Any]:
+def played(
+    days: Days, task: TaskSettings, act: Act, *, timed: bool = True, large: bool = False
+) -> dict[str, Any]:
     """Utility and miss rate per day, certificate, and CPU seconds per decision: all days at once, and one."""
     engine = torch_engine(torch.float64)
     found: dict[str, Any] = {}
     count = len(days.instances)
-    for size in (0, *BATCHES, 1) if timed else (0,):
+    for size in (0, BATCH, *[LARGE_BATCH] * large, 1) if timed else (0,):
         chosen = [n % count for n in range(size or count)]
         instances, past = ([part[n] for n in chosen] for part in (days.instances, days.histories))
         # the forecasts themselves are not counted, they cost every planner the same; foresight is
@@ -176,16 +179,17 @@ def solved(days: Days, method: str) -> dict[str, Any]:
 def measure(days: Days, method: str, quick: bool) -> dict[str, Any]:
     """One cell."""
     kind, _, forecast = method.partition(" ")
+    large = (days.name, method) in LARGE
     if method == "direct cloned":
         policy = cloned(quick)
         return played(days, DIRECT, lambda seen: policy(seen.float()).double())
     if method == "priced network":
         policy = network(quick)
-        return played(days, NETWORK, lambda seen: policy(seen.float()).double())
+        return played(days, NETWORK, lambda seen: policy(seen.float()).double(), large=large)
     task = replace(PRICED, information=forecast or "day-ahead")
     if kind == "foresight":
         size = PricedCodec(shape_of(days.instances[0].arrays())).size
-        return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype))
+        return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype), large=large)
     if kind == "priced":
         found: list[dict[str, Any]] = []
         for policy_of_seed in trained(quick):

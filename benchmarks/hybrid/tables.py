@@ -67,22 +67,49 @@ def table(days: str, methods: tuple[str, ...], folder: Path) -> list[str]:
             f"{100 * max(missed, default=float('nan')):.3f} | {shown} |"
         )
     answers = [
-        f"`{method}` {1e3 * cell['answer_64']:.2f} ms ({1e3 * cell['answer_1024']:.2f} ms in 1,024), largest "
-        f"certificate {cell['certificate']:.1e}"
+        f"`{method}` {1e3 * cell['answer_64']:.2f} ms, largest certificate {cell['certificate']:.1e}"
         for method, cell in cells.items()
         if cell.get("certificate") is not None
     ]
     if answers:
         lines += ["", f"Without the day's plan, in a batch of 64: {'; '.join(answers)}."]
+    large = [
+        f"`{method}` {1e3 * cell['answer_1024']:.2f} ms"
+        for method, cell in cells.items()
+        if cell.get("answer_1024") is not None
+    ]
+    if large:
+        lines += ["", f"In a batch of 1,024: {'; '.join(large)}."]
     missing = [method for method in methods if method not in cells]
     if missing:
         lines += ["", f"Not run: {', '.join(missing)}."]
     return [*lines, ""]
 
 
+def causes(folder: Path) -> list[str]:
+    """What foresight loses, cause by cause."""
+    kept = folder / "causes.json"
+    if not kept.exists():
+        return []
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    lines = [
+        f"## What is lost ({found['days']} validation days)",
+        "",
+        "Mean gap % of `foresight` with one thing changed, by what is known of the day.",
+        "",
+        "| | day-ahead | perfect |",
+        "|---|---|---|",
+    ]
+    for name, row in found["mean gap %"].items():
+        shown = [f"{row[known]:.3f}" if known in row else "–" for known in ("day-ahead", "perfect")]
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    about = found["about"]
+    return [*lines, "", f"Command: `python -m benchmarks.hybrid.causes`, {about['date']}, same machine.", ""]
+
+
 def write_docs(folder: Path) -> None:
     """docs/hybrid.md from the cells."""
-    found = sorted(folder.glob("*.json"))
+    found = sorted(folder.glob("*,-*.json"))
     if not found:
         return
     where = json.loads(found[-1].read_text(encoding="utf-8"))["about"]
@@ -99,6 +126,7 @@ def write_docs(folder: Path) -> None:
     for days, case in cases(quick=False).items():
         lines += table(days, case.methods, folder)
     lines += [
+        *causes(folder),
         "Command: `python -m benchmarks.hybrid`, then `--docs`. "
         f"Date {where['date']}; {where['machine']}, torch {where['torch']}, one thread of a machine with two "
         "cores that other studies shared: times are CPU seconds. Seeds: forecasts of tests 9000 + number of "

@@ -193,11 +193,11 @@ class DayNormal:
         self.alone: list[tuple[slice, slice, Tensor]] = []
         kept = torch.ones(size, dtype=torch.bool)
         for c in (~ties.waits.view(n, k)[0]).nonzero()[:, 0].tolist():
-            own, theirs = slice(c, jk, k), slice(jk + c * n, jk + (c + 1) * n)
-            entry = matrix[theirs, own].clone()  # (n balance,n supply,·)
-            matrix[theirs, theirs] -= (entry[:, None] * entry).sum(2)
-            self.alone.append((own, theirs, entry))
-            kept[own] = False
+            here, there = slice(c, jk, k), slice(jk + c * n, jk + (c + 1) * n)
+            entry = matrix[there, here].clone()  # (n balance,n supply,·)
+            matrix[there, there] -= (entry[:, None] * entry).sum(2)
+            self.alone.append((here, there, entry))
+            kept[here] = False
         # rows that tie slots together come last
         is_tie = torch.zeros(size, dtype=torch.bool)
         is_tie[:jk] = ties.waits
@@ -242,8 +242,8 @@ class DayNormal:
         """y of A D Aᵀ y = right, (rows,TB)."""
         blocks, batch = self.rows.blocks, self.rows.batch
         rows = right * self.scale
-        for own, theirs, entry in self.alone:
-            rows[theirs] -= (entry * rows[own]).sum(1)
+        for here, there, entry in self.alone:
+            rows[there] -= (entry * rows[here]).sum(1)
         scaled = rows.t()  # (TB,rows)
         inner = torch.cholesky_solve(scaled[:, self.inner, None], self.factor)
         rest = scaled[:, self.ties, None] - self.lower @ inner
@@ -258,8 +258,8 @@ class DayNormal:
         ties = torch.stack(found[::-1]).view(blocks * batch, -1, 1)
         inner = inner - self.back @ ties
         rows[self.ties], rows[self.inner] = ties[..., 0].t(), inner[..., 0].t()
-        for own, theirs, entry in self.alone:
-            rows[own] -= (entry * rows[theirs][:, None]).sum(0)
+        for here, there, entry in self.alone:
+            rows[here] -= (entry * rows[there][:, None]).sum(0)
         return rows * self.scale
 
 

@@ -1,0 +1,89 @@
+"""The command ``python -m benchmarks.hybrid.causes``: what foresight loses, by cause, on validation days.
+
+Each row changes one thing in how values are foreseen or used, and plays the days with them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from unittest import mock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import stepwatt as sw
+from stepwatt.learning import foresight
+from stepwatt.learning.codecs import priced
+from stepwatt.learning.engines import torch_engine
+from stepwatt.learning.environment import TaskSettings, World, make_pool
+from stepwatt.learning.families import Family
+from stepwatt.learning.problem import Problem
+
+from .__main__ import RESULTS, VALIDATION_SEED, about
+from .cases import TRAINED_ON
+
+Floats = NDArray[np.float64]
+
+KEPT = RESULTS / "causes.json"
+TASK = TaskSettings(codec="priced", reward="dense", foresight=True)
+
+
+def ways() -> dict[str, tuple[object, dict[str, object]]]:
+    """What is changed where, by name."""
+    values = foresight.warmth_values
+
+    def at_grid_cost(problem: Problem, it: Tensor, price: Tensor) -> Tensor:
+        return values(problem, it, problem.import_cost)
+
+    return {
+        "as it is": (foresight, {}),
+        "blocks of an hour": (foresight, {"BLOCK_HOURS": 1.0}),
+        "plan to 1e-6": (foresight, {"TOLERANCE": 1e-6}),
+        "one value for all waiting jobs": (priced, {"QUEUE_BENDS": (0.0,) * 4}),
+        "coolness at the grid's price": (foresight, {"warmth_values": at_grid_cost}),
+    }
+
+
+def gaps(instances: Sequence[sw.Instance], information: str, bound: Floats) -> Floats:
+    """(N,) % of the bound that foresight of these days misses."""
+    engine = torch_engine(torch.float64)
+    task = replace(TASK, information=information)
+    world = World(
+        make_pool(instances, information, engine, foresight=True, seed=VALIDATION_SEED), engine, task
+    )
+    while not world.over:
+        world.step(torch.zeros(len(instances), world.act_size, dtype=torch.float64))
+    found: Floats = 100 * (bound - world.earned.numpy()) / np.abs(bound)
+    return found
+
+
+def main() -> None:
+    """Measure, and keep the figures for the report."""
+    torch.set_num_threads(1)
+    instances = Family(regions=TRAINED_ON, every=4).instances("validation")
+    bound = np.array([sw.solve(inst, "lp").bound for inst in instances])
+    forecasts = [
+        sw.solve(inst, "rolling", forecast="day-ahead", seed=VALIDATION_SEED + number).utility
+        for number, inst in enumerate(instances)
+    ]
+    rows = {"rolling": {"day-ahead": float(np.mean(100 * (bound - np.array(forecasts)) / np.abs(bound)))}}
+    for name, (module, values) in ways().items():
+        with ExitStack() as stack:
+            for field, value in values.items():
+                stack.enter_context(mock.patch.object(module, field, value))
+            rows[name] = {
+                information: float(gaps(instances, information, bound).mean())
+                for information in ("day-ahead", "perfect")
+            }
+        print(name, rows[name], flush=True)
+    found = {"days": len(instances), "mean gap %": rows, "about": about()}
+    KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
