@@ -98,10 +98,10 @@ def network(quick: bool) -> Policy:
     taught = foresee(days, "perfect", engine)
     parts = [imitate(pool, NETWORK, taught, engine)]
     policy = Policy(parts[0].obs.shape[-1], parts[0].act.shape[-1], (256, 256), generators([0]))
-    for number in range(3):
-        clone(policy, joined(parts), [number], updates=50 if quick else 3_000)
+    for number in range(2):
+        clone(policy, joined(parts), [number], updates=50 if quick else 2_000)
         parts.append(imitate(pool, NETWORK, taught, engine, lambda seen: policy(seen.float()).double()))
-    clone(policy, joined(parts), [3], updates=50 if quick else 6_000)
+    clone(policy, joined(parts), [2], updates=50 if quick else 4_000)
     return policy
 
 
