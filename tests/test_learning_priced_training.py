@@ -11,6 +11,13 @@ from stepwatt.data import scenario
 from stepwatt.formulation import Instance
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import TaskSettings, World, make_pool
+from stepwatt.learning.evolution import (
+    EvolutionSettings,
+    correction_basis,
+    evolve,
+    linear_policy,
+    utility,
+)
 from stepwatt.learning.foresight import foresee
 from stepwatt.learning.imitating import imitate, joined
 from stepwatt.learning.plans import read_plan, run_plan
@@ -85,3 +92,15 @@ def test_a_plan_with_prices_trains_and_its_policy_can_be_loaded(tmp_path: Path, 
     assert again.network.act_size == made.network.act_size
     schedule = again.schedule(plan.family.instances("validation")[0], None)
     assert schedule.runs.sum() > 0
+
+
+def test_corrections_are_found_alike_from_one_seed_and_begin_with_none(days: list[Instance]) -> None:
+    task = TaskSettings(codec="priced", reward="dense", foresight=True)
+    pool = make_pool(days, "day-ahead", ENGINE, foresight=True)
+    settings = EvolutionSettings(generations=1, directions=1, days=1, validate_every=1)
+    first, again = (evolve(pool, pool, task, settings, seed=3) for _ in range(2))
+    assert [generation for generation, _ in first.looks] == [0, 1]
+    assert first.looks == again.looks
+    basis = correction_basis(World(pool, ENGINE, task))
+    nothing = linear_policy(basis, torch.zeros(1, len(basis), dtype=torch.float64))
+    assert first.looks[0][1] == pytest.approx(float(utility(pool, task, nothing).mean()))
