@@ -26,6 +26,8 @@ _JUDGED = 1e-6
 
 #: Slots freed together by the neighbourhood stage, short windows first.
 _WINDOWS = (1, 2, 4)
+#: HiGHS looks at the clock between its steps, and rounds of cuts on a MIP take some tenths of a second.
+_LATE_SECONDS = 0.3
 #: Seconds one window may take.
 _WINDOW_SECONDS = 1.0
 
@@ -122,9 +124,16 @@ class Search:
             return self.whole_mip()
         return Termination.OPTIMAL
 
-    def _solve(self, session: HighsSession, *, gap: float | None = None, share: float = 1.0) -> Outcome:
-        """Run HiGHS in a share of the time that is left; Ctrl-C ends the search, not the program."""
-        outcome = session.solve(time_limit=self.seconds_left(share), gap=gap, interruptible=True)
+    def _solve(
+        self, session: HighsSession, *, gap: float | None = None, share: float = 1.0, early: float = 0.0
+    ) -> Outcome:
+        """Run HiGHS in a share of the time that is left; Ctrl-C ends the search, not the program.
+
+        ``early`` seconds are kept back, as far as that leaves half of the time.
+        """
+        left = self.seconds_left(share)
+        limit = None if left is None else max(0.5 * left, left - early)
+        outcome = session.solve(time_limit=limit, gap=gap, interruptible=True)
         self.interrupted |= outcome.termination is Termination.INTERRUPTED
         return outcome
 
@@ -242,7 +251,7 @@ class Search:
         session = HighsSession(p, relaxed=False)
         if self.x is not None:
             session.start_from(self._settled(self.x))
-        outcome = self._solve(session, gap=0.9 * self.settings.gap)
+        outcome = self._solve(session, gap=0.9 * self.settings.gap, early=_LATE_SECONDS)
         self.tighten(outcome.bound)
         if outcome.x is not None and not self.offer(outcome.x):
             x = np.round(outcome.x) if a.integral_jobs else outcome.x

@@ -22,7 +22,7 @@ def cells(profile: Profile) -> list[Cell]:
             None,
             {"first": first, "count": min(batch, profile.small - first), "gap": profile.gap}
             # the solver looks at the clock between its steps: it is asked for less time than it may use
-            | {"time_limit": 0.85 * profile.small_limit},
+            | {"time_limit": 0.9 * profile.small_limit},
             limit=profile.small_limit * batch,
         )
         for first in range(0, profile.small, batch)
