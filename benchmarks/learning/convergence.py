@@ -59,7 +59,7 @@ def training(algo: str, shaper: str, seeds: int, env_steps: int = ENV_STEPS, **m
         "env_steps": env_steps,
         "updates_per_step": rate,
         "warmup_steps": 1_000,
-        "batch_size": 64,
+        "batch_size": 128,
         "replay_steps": env_steps,
         "gamma": 0.95,
         "evaluate_every": max(env_steps // 20, 1),
