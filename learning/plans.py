@@ -27,6 +27,7 @@ from .learners import seeds_for
 from .options import Options, option, plain, read_options
 from .policies import POLICY_FILE, TrainedPolicy, policy_of
 from .potentials import potential_of
+from .refining import refine
 from .settings import TrainingSettings, _override, settings_of
 from .shapers import SHAPERS
 from .training import build_agent, train_agent
@@ -51,6 +52,8 @@ class WarmStart(Options):
     """Learning rate of cloning."""
     forecasts: int = option(3, low=1)
     """Draws of its forecast under which every demonstrated day is seen."""
+    refining: int = option(0, low=0)
+    """Updates along the gradient of utility through the plant that follow (``direct`` only)."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,15 @@ def run_plan(
             batch_size=start.batch_size,
             rate=start.rate,
         )
+        if start.refining:
+            told(0.0, "refining")
+            pools = [
+                make_pool(
+                    instances, plan.task.information, engine, histories=past, seed=number * len(instances)
+                )
+                for number in range(start.forecasts)
+            ]
+            refine(agent.policy(), pools, plan.task, seeds_for("refining", seeds), updates=start.refining)
     shaping = SHAPERS[settings.shaper](
         env.obs_size, env.act_size, seeds_for("shaper", seeds), settings.shaping
     )

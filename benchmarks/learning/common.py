@@ -27,6 +27,7 @@ from stepwatt.learning.demonstrating import demonstrations_of
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import SchedulingEnv, TaskSettings, World, make_pool
 from stepwatt.learning.learners import seeds_for
+from stepwatt.learning.refining import refine
 from stepwatt.learning.settings import TrainingSettings, settings_of
 from stepwatt.learning.shapers import SHAPERS
 from stepwatt.learning.training import build_agent, train_agent
@@ -57,8 +58,10 @@ class Cell:
     spread: Spread = field(default_factory=Spread)
     cloning_updates: int = 0
     """Updates of behaviour cloning before the training; 0 starts from nothing."""
+    refining_updates: int = 0
+    """Updates along the gradient through the plant that follow the cloning."""
     train: bool = True
-    """False keeps the cloned policy as it is."""
+    """False keeps the warm start as it is."""
     judged_on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further test days by name, as parameters of the scenario."""
 
@@ -72,6 +75,8 @@ class Cell:
             "train": self.train,
             "judged_on": {name: dict(values) for name, values in self.judged_on.items()},
         }
+        if self.refining_updates:
+            plan["refining_updates"] = self.refining_updates
         described: Record = json.loads(json.dumps(plan))
         return described
 
@@ -154,6 +159,11 @@ def set_up(cell: Cell) -> Setup:
             batch_size=512,
             rate=2e-3,
         )
+        if cell.refining_updates:
+            draws = range(0, CLONED_FORECASTS * len(found.instances), len(found.instances))
+            pools = [make_pool(found.instances, task.information, torch_engine(), seed=n) for n in draws]
+            of_refining = seeds_for("refining", seeds)
+            refine(agent.policy(), pools, task, of_refining, updates=cell.refining_updates)
         seconds = time.process_time() - begun
     shaping = dict(settings.shaping)
     shaper = SHAPERS[settings.shaper](env.obs_size, env.act_size, seeds_for("shaper", seeds), shaping)
