@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,32 +23,39 @@ SEEDS = 5
 TEST_EVERY = 8
 
 
-def cloned(seeds: int, spread: Spread, updates: int = 2_500) -> Cell:
-    """Behaviour cloning of the oracle's schedules, nothing else."""
-    return Cell("cloned", _training(seeds), spread=spread, cloning_updates=updates, train=False)
-
-
 def learned(seeds: int, quick: bool) -> list[Cell]:
-    """What is trained for this study beside the cells of study a."""
+    """What is trained for this study beside the cells of study a.
+
+    From scratch: SAC with the dense reward, unshaped and shaped by the solver. Warm: cloned schedules of more
+    days, as they are, refined through the plant, and trained on by SAC with either reward.
+    """
     spread = Spread(train=20, validation=15, test=30) if quick else Spread()
-    updates, steps = (100, 1_500) if quick else (2_500, 12_000)
-    tuned = _training(seeds, env_steps=steps) | {"updates_per_step": 0.125}
-    guided = {"hidden": [128, 128], "cloning_weight": 5.0, "cloning_updates": 100_000, "initial_std": 0.1}
-    guided |= {"initial_temperature": 0.01, "actor_rate": 1e-4, "target_entropy": -2.0}
-    tuned["agent"] = guided
+    most = spread if quick else Spread(train=1)
+    cloning, refining, steps = (100, 4, 1_500) if quick else (5_000, 400, 20_000)
+    wide = {"hidden": [256, 256]}
+    careful = {"cloning_weight": 1.0, "cloning_updates": 100_000, "initial_std": 0.05, "actor_rate": 1e-4}
+    careful |= {"initial_temperature": 0.001, "target_entropy": -3.0}
     dense = {"reward": "dense"}
     scratch = convergence.training("sac", "none", seeds, steps)
+    shaped = convergence.training("sac", "solver-potential", seeds, steps)
+    warm = shaped | {"agent": wide | careful, "updates_per_step": 0.125}
+    still = scratch | {"agent": wide}
     return [
-        cloned(seeds, spread, updates),
-        Cell("cloned-sac-dense", tuned, dense, spread, cloning_updates=updates),
+        Cell("cloned", still, dense, most, cloning_updates=cloning, train=False),
+        Cell(
+            "cloned-refined",
+            still,
+            dense,
+            most,
+            cloning_updates=cloning,
+            refining_updates=refining,
+            train=False,
+        ),
         Cell("sac-dense", scratch, dense, spread),
-        Cell("cloned-sac-sparse", tuned, {}, spread, cloning_updates=updates),
+        Cell("sac-dense-solver-potential", shaped, dense, spread),
+        Cell("cloned-sac-dense", warm, dense, most, cloning_updates=cloning),
+        Cell("cloned-sac-sparse", warm, {}, most, cloning_updates=cloning),
     ]
-
-
-def _training(seeds: int, env_steps: int = 1_000) -> dict[str, Any]:
-    plan = convergence.training("sac", "none", seeds, env_steps)
-    return plan | {"agent": {"hidden": [128, 128]}}
 
 
 def best_shaped(records: list[Record]) -> str:

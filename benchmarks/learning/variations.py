@@ -13,7 +13,7 @@ from .methods import SEEDS, learned, of_convergence
 from .playing import by_method, by_policies
 
 PLAIN = ("oracle", "greedy")
-LEARNED = ("cloned", "sac-dense")
+LEARNED = ("cloned-refined", "sac-dense-solver-potential")
 #: Days are as many as make a picture, not a claim.
 TEST_EVERY = 24
 
@@ -24,9 +24,7 @@ Case = Callable[[Spread], Sequence[Instance]]
 def run_cases(cases: dict[str, Case], folder: Path, only: Sequence[str], quick: bool) -> None:
     """One result per case: every method on the same days."""
     spread = Spread(test=60 if quick else TEST_EVERY)
-    policies = [
-        cell for cell in learned(2 if quick else SEEDS, quick) if cell.name in ("cloned", "sac-dense")
-    ]
+    policies = [cell for cell in learned(2 if quick else SEEDS, quick) if cell.name in LEARNED]
     policies += of_convergence(folder.parent, quick)
     for name, case in cases.items():
         if only and name not in only:
