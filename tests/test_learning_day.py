@@ -74,3 +74,12 @@ def test_coarser_slots_have_the_same_jobs_energy_and_length() -> None:
     np.testing.assert_allclose(rough.arrivals.sum(-1), fine.arrivals.sum(-1))
     np.testing.assert_allclose(rough.renewable_mw.mean(-1), fine.renewable_mw.mean(-1))
     assert rough.deadline.tolist() == [0, 0, 3]
+
+
+def test_a_rough_plan_is_near_the_best_and_its_bound_still_holds() -> None:
+    day = scenario("jemas", start="2018-07-05", n_slots=24, slot_minutes=60, integral_jobs=False).arrays()
+    best = solve_relaxation(day).outcome.objective
+    assert best is not None
+    rough = plan_day(stack([day], ENGINE), 0.1)
+    assert best * 0.98 <= float(rough.value[0]) <= best
+    assert best * (1 - 1e-5) <= float(rough.bound[0]) <= best * 1.02

@@ -44,10 +44,12 @@ def plan_day(problem: Problem, tolerance: float = 1e-6) -> DayPlan:
     """The best that can be done if everything comes as the problem says.
 
     ``tolerance``: how far the plan may be from its bound, in units of the largest cost of a slot. At a rough
-    one single precision will do; where it does not, the days are planned again in double precision.
+    one single precision will do; where it does not, the days are planned again in double precision. With
+    demand charges it breaks down.
     """
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
-    for kind in (torch.float32, torch.float64) if tolerance >= ROUGH else (torch.float64,):
+    rough = tolerance >= ROUGH and not problem.shape.has_demand_charge
+    for kind in (torch.float32, torch.float64) if rough else (torch.float64,):
         rows = day_rows(problem, kind)
         found = solve_rows(rows, tolerance)
         if bool((found.residual < tolerance).all()):
