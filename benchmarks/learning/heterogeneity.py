@@ -1,6 +1,6 @@
 """Study d: the same days with one, two and three different models at the three sites.
 
-python -m benchmarks.learning.heterogeneity [--cells three-models] [--quick]
+python -m benchmarks.learning.heterogeneity [--cells 3-models] [--quick]
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .variations import Case, run_cases
 STUDY = "heterogeneity"
 #: Which model's figures each model of the scenario takes.
 CASES = {
-    "one-model": {"SD1.5": "SDXL", "SD3.5": "SDXL"},
-    "two-models": {"SD3.5": "SDXL"},
-    "three-models": {},
+    "1-model": {"SD1.5": "SDXL", "SD3.5": "SDXL"},
+    "2-models": {"SD3.5": "SDXL"},
+    "3-models": {},
 }
 
 
