@@ -33,7 +33,7 @@ def learned(seeds: int, quick: bool) -> list[Cell]:
     most = spread if quick else Spread(train=1)
     cloning, refining, steps = (100, 4, 1_500) if quick else (5_000, 400, 20_000)
     wide = {"hidden": [256, 256]}
-    careful = {"cloning_weight": 1.0, "cloning_updates": 100_000, "initial_std": 0.05, "actor_rate": 1e-4}
+    careful = {"cloning_weight": 10.0, "cloning_updates": 100_000, "initial_std": 0.05, "actor_rate": 1e-4}
     careful |= {"initial_temperature": 0.001, "target_entropy": -3.0}
     dense = {"reward": "dense"}
     scratch = convergence.training("sac", "none", seeds, steps)
