@@ -162,4 +162,5 @@ decision in batch and ≥ 50 times below rolling. The tables say which are met; 
 decision's time, spread over the day's slots.
 
 With generators the bound is that of the linear relaxation, which commits them in parts. Corrections are
-trained on the plain scenario, and are not measured where actions have further parts."""
+trained on the plain scenario, and are not measured where actions have further parts (demand charge,
+generator) nor in five-minute slots. One network per provider with exchanged prices is not there."""
