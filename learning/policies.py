@@ -22,7 +22,8 @@ from .evaluation import plan
 from .problem import shape_of
 
 POLICY_FILE = "policy.npz"
-SCHEMA = "stepwatt.policy/1"
+#: Raised whenever the numbers of an action or an observation come to mean something else.
+SCHEMA = "stepwatt.policy/2"
 
 #: What instances must share with those a policy was trained on.
 FAMILY = ("sites", "classes", "slot_hours", "has_generator", "has_demand_charge")
