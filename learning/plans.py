@@ -51,7 +51,7 @@ class WarmStart(Options):
     rate: float = option(2e-3, above=0)
     """Learning rate of cloning."""
     forecasts: int = option(3, low=1)
-    """Draws of its forecast under which every demonstrated day is seen."""
+    """Draws of its forecast under which every demonstrated day is seen (``direct`` only)."""
     refining: int = option(0, low=0)
     """Updates along the gradient of utility through the plant that follow (``direct`` only)."""
 
@@ -158,7 +158,7 @@ def run_plan(
     if not instances:
         raise InputError(field="family.every", value=plan.family.every, expected="at least one training day")
     past = plan.family.histories("train") if plan.task.information == "persistence" else None
-    cloning = plan.warm_start.kind == "clone" and not resume
+    cloning = plan.warm_start.kind == "clone"
     solved: list[Result] = []
     if (cloning and plan.task.codec == "direct") or settings.shaper == "solver-potential":
         solved = _solved(instances, told)
@@ -187,24 +187,8 @@ def run_plan(
     if cloning:
         told(0.0, "cloning")
         demonstrations = _demonstrations(instances, past, plan, solved)
-        start = plan.warm_start
-        clone(
-            agent.policy(),
-            demonstrations,
-            seeds_for("cloning", seeds),
-            updates=start.updates,
-            batch_size=start.batch_size,
-            rate=start.rate,
-        )
-        if start.refining:
-            told(0.0, "refining")
-            pools = [
-                make_pool(
-                    instances, plan.task.information, engine, histories=past, seed=number * len(instances)
-                )
-                for number in range(start.forecasts)
-            ]
-            refine(agent.policy(), pools, plan.task, seeds_for("refining", seeds), updates=start.refining)
+        if not resume:
+            _warm(agent.policy(), demonstrations, instances, past, plan, told)
     shaping = SHAPERS[settings.shaper](
         env.obs_size, env.act_size, seeds_for("shaper", seeds), settings.shaping
     )
@@ -271,6 +255,33 @@ def _demonstrations(
     return demonstrations_of(
         instances, schedules, task.information, histories=past, forecasts=plan.warm_start.forecasts
     )
+
+
+def _warm(
+    policy: Policy,
+    demonstrations: Demonstrations,
+    instances: Sequence[Instance],
+    past: Sequence[Instance] | None,
+    plan: TrainingPlan,
+    told: Progress,
+) -> None:
+    start, seeds, information = plan.warm_start, plan.training.seeds, plan.task.information
+    clone(
+        policy,
+        demonstrations,
+        seeds_for("cloning", seeds),
+        updates=start.updates,
+        batch_size=start.batch_size,
+        rate=start.rate,
+    )
+    if start.refining:
+        told(0.0, "refining")
+        engine, days = torch_engine(), len(instances)
+        pools = [
+            make_pool(instances, information, engine, histories=past, seed=number * days)
+            for number in range(start.forecasts)
+        ]
+        refine(policy, pools, plan.task, seeds_for("refining", seeds), updates=start.refining)
 
 
 class Judge:

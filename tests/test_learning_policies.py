@@ -12,7 +12,7 @@ import torch
 import stepwatt as sw
 from stepwatt.cli import run
 from stepwatt.learning.families import SPLITS, Family
-from stepwatt.learning.plans import read_plan
+from stepwatt.learning.plans import read_plan, run_plan
 from stepwatt.learning.policies import TrainedPolicy
 
 SHORT = ["family.every=40", "env_steps=320", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
@@ -99,6 +99,18 @@ def test_callables_of_observations_are_asked_slot_by_slot(day: sw.Instance) -> N
 def test_unknown_settings_are_refused_in_one_line(word: str, field: str) -> None:
     with pytest.raises(sw.InputError, match=field):
         read_plan(None, [word])
+
+
+def test_a_training_near_demonstrations_resumes_as_if_never_interrupted(tmp_path: Path) -> None:
+    words = ["family.every=90", "family.slot_minutes=60", "warm_start.kind='clone'", "warm_start.updates=10"]
+    words += ["shaper='none'", "agent.hidden=[8]", "agent.cloning_weight=5.0", "batch_size=16"]
+    words += ["envs_per_run=2", "warmup_steps=24"]
+    half, whole = (read_plan(None, [*words, f"env_steps={steps}"]) for steps in (48, 96))
+    [at_once] = run_plan(whole)
+    run_plan(half, tmp_path)
+    [in_parts] = run_plan(whole, tmp_path, resume=True)
+    for name, value in at_once.network.state_dict().items():
+        assert torch.equal(in_parts.network.state_dict()[name], value), name
 
 
 def test_the_command_trains_resumes_and_compares(
