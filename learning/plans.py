@@ -58,12 +58,23 @@ class WarmStart(Options):
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """All that is needed to repeat a training: tables ``family``, ``task``, ``warm_start``, ``training``."""
+    """All that is needed to repeat a training: tables ``family``, ``task``, ``warm_start``, ``training``.
+
+    Raises:
+        InputError: tables that do not fit together.
+    """
 
     family: Family = field(default_factory=Family)
     task: TaskSettings = field(default_factory=lambda: TaskSettings(reward_scale=10.0))
     warm_start: WarmStart = field(default_factory=WarmStart)
     training: TrainingSettings = field(default_factory=lambda: settings_of(DEFAULTS))
+
+    def __post_init__(self) -> None:
+        start = self.warm_start
+        if start.refining and (start.kind == "none" or self.task.codec != "direct"):
+            raise InputError(
+                field="warm_start.refining", value=start.refining, expected="0 but for clones of codec direct"
+            )
 
 
 #: Settings of a training on scheduling tasks, chosen on validation days.

@@ -101,6 +101,12 @@ def test_unknown_settings_are_refused_in_one_line(word: str, field: str) -> None
         read_plan(None, [word])
 
 
+@pytest.mark.parametrize("words", [[], ["warm_start.kind='clone'", "task.codec='priced'"]])
+def test_only_clones_of_the_direct_codec_are_refined(words: list[str]) -> None:
+    with pytest.raises(sw.InputError, match=r"warm_start\.refining"):
+        read_plan(None, [*words, "warm_start.refining=10"])
+
+
 def test_a_training_near_demonstrations_resumes_as_if_never_interrupted(tmp_path: Path) -> None:
     words = ["family.every=90", "family.slot_minutes=60", "warm_start.kind='clone'", "warm_start.updates=10"]
     words += ["shaper='none'", "agent.hidden=[8]", "agent.cloning_weight=5.0", "batch_size=16"]
