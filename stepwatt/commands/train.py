@@ -27,7 +27,7 @@ def train(
         str, typer.Option(help="What the policy sees ahead: none, persistence, day-ahead, perfect.")
     ] = "day-ahead",
     warm_start: Annotated[
-        str, typer.Option(help="none, or clone: begin from the solver's schedules.")
+        str, typer.Option(help="none, or clone: begin from optimal schedules, or prices.")
     ] = "none",
     config: Annotated[
         Path | None, typer.Option(help="TOML file with tables family, task, warm_start, training.")
