@@ -79,10 +79,10 @@ class Run:
         a = instance.arrays()
         engine = torch_engine(torch.float64)
         # what the file expects of later slots is the forecast itself
-        ahead = "none" if self.policy.task.information == "none" else "perfect"
-        world = World(
-            make_pool([instance], ahead, engine), engine, self.policy.task, integral=a.integral_jobs
-        )
+        task = self.policy.task
+        ahead = "none" if task.information == "none" else "perfect"
+        pool = make_pool([instance], ahead, engine, foresight=task.foresight)
+        world = World(pool, engine, task, integral=a.integral_jobs)
         world.t = t
         if self.state is not None:
             world.state = PlantState(**{name: torch.tensor(self.state[name]).double() for name in _STATE})
@@ -90,7 +90,7 @@ class Run:
         asked = time.perf_counter()
         with torch.no_grad():
             action = self.policy(world.observation())
-            request = world.codec.decode(engine, problem, t, world.state, action)
+            request = world.request(action)
         decided = time.perf_counter()
         after, outcome = advance(engine, problem, t, world.state, request, integral=world.integral)
         schedule = schedules([a], problem, [request], [outcome])[0]

@@ -12,7 +12,11 @@ import torch
 
 import stepwatt as sw
 from stepwatt.cli import run
-from stepwatt.learning.policies import TrainedPolicy
+from stepwatt.learning.agents.policy import Policy
+from stepwatt.learning.engines import torch_engine
+from stepwatt.learning.environment import TaskSettings, World, make_pool
+from stepwatt.learning.networks import generators
+from stepwatt.learning.policies import TrainedPolicy, policy_of
 from stepwatt.streaming import Run
 
 SHORT = ["family.every=60", "env_steps=128", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
@@ -52,6 +56,19 @@ def test_a_stream_of_what_was_expected_is_the_schedule_of_the_day(
         imports = [flows["import_mw"] for flows in decision["sites"].values()]
         assert imports == pytest.approx(whole.import_mw[:, t].tolist(), rel=1e-5, abs=1e-9)
         assert decision["decision_ms"] > 0
+
+
+def test_corrections_of_foreseen_prices_are_streamed_as_they_are_planned(day: sw.Instance) -> None:
+    task = TaskSettings(codec="priced", information="perfect", foresight=True)
+    engine = torch_engine(torch.float64)
+    world = World(make_pool([day], "perfect", engine, foresight=True), engine, task)
+    network = Policy(world.obs_size, world.act_size, (8,), generators([0]), last_gain=0.5)
+    policy = policy_of(network, task, day, {})
+    session = Run(policy, day)
+    for line in slot_lines(day):
+        session.decide(json.loads(line))
+    planned = sw.evaluate(day, policy.schedule(day)).utility
+    assert session.utility == pytest.approx(planned, rel=1e-6)
 
 
 def test_what_a_slot_brings_changes_the_decision(policy: TrainedPolicy, day: sw.Instance) -> None:
