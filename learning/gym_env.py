@@ -20,7 +20,7 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from stepwatt.formulation import Instance
+from stepwatt.formulation import InputError, Instance
 
 from .engines import numpy_engine, torch_engine
 from .environment import SchedulingEnv, TaskSettings, World, make_pool
@@ -47,7 +47,7 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
     ``forecast_seed`` draws the errors of ``day-ahead``. With ``integral``, jobs and GPUs are whole.
 
     Raises:
-        InputError: instances of different shapes.
+        InputError: instances of different shapes, or a task with foresight, which the vector form has.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (Gymnasium's own annotation)
@@ -64,6 +64,8 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
     ):
         engine = numpy_engine()
         task = TaskSettings() if task is None else task
+        if task.foresight:
+            raise InputError(field="task.foresight", value=True, expected="False, or the vector form")
         pool = make_pool(instances, task.information, engine, histories=histories, seed=forecast_seed)
         self._days = [pool.take(np.array([n]), engine) for n in range(len(pool))]
         self.world = World(self._days[0], engine, task, integral=integral)
@@ -121,7 +123,14 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
     ):
         engine = torch_engine(device=device)
         task = TaskSettings() if task is None else task
-        pool = make_pool(instances, task.information, engine, histories=histories, seed=forecast_seed)
+        pool = make_pool(
+            instances,
+            task.information,
+            engine,
+            histories=histories,
+            seed=forecast_seed,
+            foresight=task.foresight,
+        )
         self.inner = SchedulingEnv(pool, task, runs=1, envs_per_run=num_envs, seeds=[0], device=device)
         self.num_envs = num_envs
         self.single_observation_space, self.single_action_space = _spaces(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from strategies import random_file
 
-from stepwatt.formulation import Instance
+from stepwatt.formulation import InputError, Instance
 
 gymnasium = pytest.importorskip("gymnasium")
 torch = pytest.importorskip("torch")
@@ -141,6 +141,19 @@ def test_the_vector_form_does_what_single_ones_do_and_its_seed_says_all() -> Non
     np.testing.assert_array_equal(one.reset(seed=4)[0], two.reset(seed=4)[0])
     np.testing.assert_array_equal(one.reset()[0], two.reset()[0])
     assert (one.reset(seed=4)[0] != one.reset(seed=5)[0]).any()
+
+
+def test_foreseen_prices_are_for_many_side_by_side() -> None:
+    task = TaskSettings(codec="priced", foresight=True)
+    with pytest.raises(InputError, match=r"task\.foresight"):
+        SchedulingGymEnv([day()], task)
+    many = SchedulingVectorEnv([day()], task, num_envs=2)
+    seen, _ = many.reset(seed=0)
+    said = seen[:, -many.single_action_space.shape[0] :]
+    assert np.abs(said).max() > 0
+    again, rewards, *_ = many.step(np.zeros_like(said))
+    assert again.shape == seen.shape
+    assert np.isfinite(rewards).all()
 
 
 def test_arrays_that_were_handed_out_stay_as_they_were() -> None:
