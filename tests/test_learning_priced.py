@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from slot_draws import drawn_prices, drawn_state
 from slot_reference import slot_optimum
 from strategies import FEATURES, random_instance
 
@@ -17,8 +18,13 @@ from stepwatt.learning.evaluation import plan as planned
 from stepwatt.learning.export import schedules
 from stepwatt.learning.foresight import foresee
 from stepwatt.learning.plant import PlantState, advance, first_state
-from stepwatt.learning.problem import Problem, stack
-from stepwatt.learning.response import SlotPrices, at_the_end, best_response, uniform_ends, worth
+from stepwatt.learning.problem import stack
+from stepwatt.learning.response import (
+    at_the_end,
+    best_response,
+    interior,
+    worth,
+)
 from stepwatt.learning.response.interior import solve as solve_program
 from stepwatt.learning.response.program import slot_program
 from stepwatt.solvers import solve
@@ -32,28 +38,6 @@ def drawn_instance(rng: np.random.Generator) -> Instance:
     chosen = [name for name in FEATURES_PLANNED if rng.random() < 0.4]
     return random_instance(
         rng, n_slots=int(rng.integers(2, 6)), n_sites=int(rng.integers(1, 4)), features=chosen
-    )
-
-
-def drawn_prices(problem: Problem, rng: np.random.Generator) -> SlotPrices:
-    sites, classes = problem.gpus.shape, problem.shape.classes
-
-    def uniform(*shape: int) -> torch.Tensor:
-        return torch.as_tensor(rng.uniform(0, 1, shape))
-
-    energy_ends, warmth_ends = uniform_ends(problem)
-    best = problem.revenue.amax((1, 3))[:, None]
-    span = best + problem.miss_penalty
-    return SlotPrices(
-        energy=torch.sort(150 * uniform(*sites, 4), -1, descending=True).values,
-        energy_ends=energy_ends,
-        warmth=torch.sort(uniform(*sites, 2), -1).values * 2 * problem.terminal_heat_price[..., None],
-        warmth_ends=warmth_ends,
-        waiting=torch.sort(uniform(*sites, classes, 3) * span[..., None], -1, descending=True).values
-        - problem.miss_penalty[..., None],
-        waiting_ends=torch.sort(uniform(*sites, classes, 2), -1).values * problem.arrivals.amax(),
-        peak=uniform(*sites) * problem.site_power,
-        running=torch.zeros(sites, dtype=torch.float64),
     )
 
 
@@ -97,28 +81,10 @@ def test_responses_played_to_the_end_are_worth_what_the_evaluator_says(seed: int
     assert judged.utility == pytest.approx(earned, rel=1e-6, abs=1e-6)
 
 
-def drawn_state(problem: Problem, rng: np.random.Generator, t: int) -> PlantState:
-    """Anything the plant could be in, whether or not a schedule would lead there."""
-    sites = problem.gpus.shape
-
-    def uniform(*shape: int) -> torch.Tensor:
-        return torch.as_tensor(rng.uniform(0, 1, shape))
-
-    begun = first_state(problem)
-    left = problem.recent[t - 1][..., 0] if t > 0 else problem.first_waiting
-    ceiling = problem.ceiling[max(t - 1, 0)]
-    warm = problem.min_c + uniform(*sites) * (ceiling - problem.min_c)
-    return PlantState(
-        energy=problem.energy_min + uniform(*sites) * (problem.energy_max - problem.energy_min),
-        temperature=torch.where(problem.thermal > 0, warm, begun.temperature),
-        waiting=left * uniform(*left.shape).round(decimals=1),
-        restart=problem.startup_cost * (uniform(*sites) > 0.5),
-        peak=problem.site_power * uniform(*sites) / 2,
-    )
-
-
 @pytest.mark.parametrize("seed", range(75))
-def test_the_response_is_the_optimum_that_highs_finds(seed: int) -> None:
+def test_the_response_is_the_optimum_that_highs_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its first steps are in single precision, as those of large batches, or not."""
+    monkeypatch.setattr(interior, "LARGE", 1 if seed % 2 else 1_000)
     rng, draws = np.random.default_rng(seed), 8
     instance = random_instance(rng, n_slots=int(rng.integers(3, 6)), n_sites=int(rng.integers(1, 4)))
     problem = stack([instance.arrays()] * draws, ENGINE)

@@ -29,6 +29,10 @@ class Features:
         """Whether all instances have the same options."""
         return self.single.dim() == 4
 
+    def to(self, kind: torch.dtype) -> Features:
+        """The same numbers in another precision."""
+        return Features(self.single.to(kind), self.pairs.to(kind))
+
     def usable(self) -> Tensor:
         """(n,K,O,B), B 1 where shared: 1 where the option can be used."""
         usable = self.single[:, :, 0]

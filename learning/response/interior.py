@@ -19,8 +19,14 @@ TOLERANCE = 1e-9
 MOST_STEPS = 40
 #: An instance whose distance is at least this small is also done when a step does not halve it.
 GOOD = 1e-6
+#: Instances from which on single precision is worth a start, how far it is followed, from which distance on
+#: it is of no use, and how far such a start keeps from the edges.
+LARGE, ROUGH, USABLE, _EDGE = 256, 3e-3, 0.1, 1e-9
 _SMALL = 64
 _START = 0.1
+
+#: Box columns, options, what is left of the boxes, multipliers of lower and upper ends, of options, of rows.
+Iterate = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -39,26 +45,41 @@ class Solution:
 
 
 def solve(p: Program, tolerance: float = TOLERANCE) -> Solution:
-    """The program's optimum and a bound that holds whatever the accuracy."""
-    return solve_rows(Rows(p), tolerance)
+    """The program's optimum and a bound that holds whatever the accuracy.
+
+    In a large batch memory is what takes time; so the first steps, which need not be exact, are in single
+    precision.
+    """
+    rows = Rows(p)
+    if p.money.shape[-1] < LARGE:
+        return solve_rows(rows, tolerance)
+    rough = Rows(p.to(torch.float32))
+    return solve_rows(rows, tolerance, _exact(rows, _follow(rough, _start(rough), ROUGH)))
 
 
 @torch.no_grad()
-def solve_rows(whole: Rows, tolerance: float) -> Solution:
+def solve_rows(whole: Rows, tolerance: float, start: Iterate | None = None) -> Solution:
     """The optimum of a program given by products with its matrix, and a bound.
 
     Source: Mehrotra's predictor-corrector, begun with every box half full and all multipliers dual feasible,
-    which they stay. Instances that are done leave the batch.
+    which they stay.
     """
-    rows, p = whole, whole.p
-    alive = torch.arange(p.money.shape[-1], device=p.money.device)
-    now = _start(rows)
+    p = whole.p
+    box, options, *_, y = _follow(whole, _start(whole) if start is None else start, tolerance)
+    value = (p.cost * box).sum(0) + (p.option_cost * options * p.open[:, :, None]).sum((0, 1, 2))
+    missing = (p.right - whole.used(box, options)).abs().amax(0)
+    bound = proven_bound(whole, y)
+    return Solution(box, options, y, whole.total(p.constant - p.money * value), bound, missing)
+
+
+@torch.no_grad()
+def _follow(rows: Rows, now: Iterate, tolerance: float) -> Iterate:
+    """Steps until the tolerance is met; instances that are done leave the batch."""
+    alive = torch.arange(rows.p.money.shape[-1], device=rows.p.money.device)
     out: tuple[Tensor, ...] = tuple(torch.empty_like(x) for x in now)
     before = kept = None
     for _ in range(MOST_STEPS):
-        missing = rows.p.right - rows.used(now[0], now[1])
-        distance = torch.maximum(rows.total(_products(now)), -rows.least(-missing.abs().amax(0)))
-        distance = distance.nan_to_num(torch.inf)
+        missing, distance = _left(rows, now)
         done = distance < tolerance
         if before is not None and kept is not None:
             stuck = (before < GOOD) & (distance > before / 2)
@@ -79,15 +100,33 @@ def solve_rows(whole: Rows, tolerance: float) -> Solution:
         now = _step(rows, now, missing, done)
     for whole_part, part in zip(out, now, strict=True):
         whole_part[..., alive] = part
-    box, options, y = out[0], out[1], out[6]
-    value = (p.cost * box).sum(0) + (p.option_cost * options * p.open[:, :, None]).sum((0, 1, 2))
-    missing = (p.right - whole.used(box, options)).abs().amax(0)
-    bound = proven_bound(whole, y)
-    return Solution(box, options, y, whole.total(p.constant - p.money * value), bound, missing)
+    return out
 
 
-#: Box columns, options, what is left of the boxes, multipliers of lower and upper ends, of options, of rows.
-Iterate = tuple[Tensor, ...]
+def _left(rows: Rows, now: Iterate) -> tuple[Tensor, Tensor]:
+    """What the rows (rows,B) miss, and the larger of that and the distance of primal and dual, (B,)."""
+    missing = rows.p.right - rows.used(now[0], now[1])
+    distance = torch.maximum(rows.total(_products(now)), -rows.least(-missing.abs().amax(0)))
+    return missing, distance.nan_to_num(torch.inf)
+
+
+@torch.no_grad()
+def _exact(rows: Rows, rough: Iterate) -> Iterate:
+    """A rough iterate in double precision, dual feasible again; the start where it is of no use."""
+    start = _start(rows)
+    box, options, _, low, high, _, y = (part.double() for part in rough)
+    box, options = box.clamp(_EDGE, 1.0 - _EDGE), options.clamp(min=_EDGE)
+    low, high = low.clamp(min=_EDGE), high.clamp(min=_EDGE)
+    # the row of a (site, class) takes what its cheapest option is below 0
+    _, above = _reduced(rows, y)
+    below = (rows.p.open * (above.amin(2) - _EDGE)).clamp(max=0.0)
+    y[rows.parts[1]] += below.transpose(0, 1).flatten(0, 1)
+    reduced, above = _reduced(rows, y)
+    apart = reduced - (low - high)
+    low, high = low + apart.clamp(min=0.0), high + (-apart).clamp(min=0.0)
+    now = (box, options, 1.0 - box, low, high, above.clamp(min=_EDGE), y)
+    usable = _left(rows, now)[1] < USABLE
+    return tuple(torch.where(usable, part, fresh) for part, fresh in zip(now, start, strict=True))
 
 
 def _products(now: Iterate) -> Tensor:

@@ -9,7 +9,7 @@ columns are twice as wide as their rows, so that a program has an interior where
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -61,6 +61,12 @@ class Program:
     row_unit: Tensor  # (3,n,B) GPU-seconds, MW, MW of heat
     generator_floor: Tensor  # (n,B) MW of generators that are on, below the column
     names: dict[str, slice]  # site columns
+
+    def to(self, kind: torch.dtype) -> Program:
+        """The same numbers in another precision."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        real = {n: v.to(kind) for n, v in values.items() if isinstance(v, Tensor) and v.is_floating_point()}
+        return replace(self, **{**values, **real, "features": self.features.to(kind)})
 
 
 def slot_program(
