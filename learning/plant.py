@@ -310,6 +310,10 @@ def _whole_gpus(
             _fastest(e, problem, request.mix) * problem.energy
         )
         spare = spare + e.sum(left) / problem.shape.slot_hours
+    if request.longer is not None:
+        # of each class one job less may run with the longer option, which may draw less than the shorter
+        _, less, _ = e.look_up(problem.of_run, request.option)[3:]
+        spare = spare + e.sum(e.positive(-less)) / problem.shape.slot_hours
     again = ratio(e, e.positive(most - spare), power)
     over = power > most
     jobs_in = e.where(over[:, None, None, :], e.floor(jobs_in * again[:, None, None, :]), jobs_in)

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from strategies import instances, random_file
 
 import stepwatt as sw
-from stepwatt.formulation import Instance
+from stepwatt.formulation import Instance, evaluate
 
 torch = pytest.importorskip("torch")
 
 from stepwatt.learning.codecs import DirectCodec  # noqa: E402
 from stepwatt.learning.engines import Engine, numpy_engine, torch_engine  # noqa: E402
+from stepwatt.learning.environment import TaskSettings, World, make_pool  # noqa: E402
+from stepwatt.learning.evaluation import record  # noqa: E402
+from stepwatt.learning.export import schedules  # noqa: E402
 from stepwatt.learning.plant import Request, advance, first_state  # noqa: E402
 from stepwatt.learning.problem import Problem, stack  # noqa: E402
 from stepwatt.learning.replayed import request_of  # noqa: E402
@@ -140,3 +143,37 @@ def test_optimal_schedules_can_be_said() -> None:
     bound = torch.tensor([float(result.bound or 0.0) for result in solved], dtype=torch.float64)
     assert (earned <= bound * (1 + 1e-9)).all()
     assert (earned >= bound * (1 - 1e-3)).all()
+
+
+@pytest.mark.parametrize("seed", [36, 42, *range(6)])
+def test_whole_jobs_of_a_site_short_of_power_fit_though_longer_options_draw_less(seed: int) -> None:
+    """Two models at a site, the slower one the thriftier: rounding down to the faster one draws more."""
+    rng, gpus = np.random.default_rng(seed), 6
+    file = random_file(rng, n_slots=3, n_sites=1, features={"few"})
+    (name, model), *others = file["models"].items()
+    for other, _ in others:
+        del file["models"][other]
+    fast = {**model, "steps": [20], "seconds_per_step": 30.0, "joules_per_step": rng.uniform(30e3, 120e3)}
+    file["models"] = {name: fast, "thrifty": {**fast, "seconds_per_step": 39.0, "joules_per_step": 10.0}}
+    for job_class in file["classes"].values():
+        job_class.update(models=None, max_execution_s=None, quality_floor=0.0)
+    for site in file["sites"].values():
+        site.update(models=list(file["models"]), gpus=gpus, renewable_mw=[0.0] * 3)
+        site["grid"]["import_limit_mw"] = gpus * rng.uniform(0.1, 0.5) * 1e-3
+        jobs = float(int(gpus * file["slot_hours"] * 6 * rng.uniform(0.5, 1.5)))
+        for series in file["arrivals"].values():
+            series.update({job_class: [jobs] * 3 for job_class in series})
+    inst = Instance.from_dict(file)
+    assert inst.integral_jobs
+    world = World(make_pool([inst], "none", NUMPY), NUMPY, TaskSettings(information="none"), integral=True)
+    steps = world.codec.slices[2]  # type: ignore[attr-defined]
+
+    def act(_: Any) -> Floats:
+        action: Floats = rng.uniform(-1, 1, (1, world.act_size))
+        action[0, steps] = rng.uniform(-0.9, 0.9)
+        return action
+
+    requests, outcomes = record(world, act)
+    assert sum(float(o.cut_jobs.sum()) for o in outcomes) > 0
+    (schedule,) = schedules([inst.arrays()], world.drawn.problem, requests, outcomes)
+    assert evaluate(inst, schedule).broken == {}
