@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def train(
-    scenario: str = "jemas",
+    scenario: str | None = None,
     *,
-    algo: str = "sac",
-    shaping: str = "diffusion-potential",
-    seed: int | Sequence[int] = 0,
-    codec: str = "direct",
-    reward: str = "sparse",
-    information: str = "day-ahead",
-    warm_start: str = "none",
+    algo: str | None = None,
+    shaping: str | None = None,
+    seed: int | Sequence[int] | None = None,
+    codec: str | None = None,
+    reward: str | None = None,
+    information: str | None = None,
+    warm_start: str | None = None,
     config: str | Path | None = None,
     settings: Sequence[str] = (),
     out: str | Path | None = None,
@@ -35,13 +35,14 @@ def train(
     """Train a policy on days of a scenario (learning.md); ``compare`` takes what comes back.
 
     Args:
-        scenario: name of the scenario whose training days are learned from.
-        algo: sac, td3, ddpg or ppo.
-        shaping: the reward shaper, a key of ``stepwatt.learning.shapers.SHAPERS``.
-        seed: one seed gives one policy, several (trained side by side) give ``Seeds`` of them.
-        codec, reward, information: how actions are coded, paid, and what is seen.
-        warm_start: ``clone`` begins from the solver's schedules of the training days.
-        config: TOML file with tables family, task, warm_start, training; the arguments above win.
+        scenario: name of the scenario whose training days are learned from (jemas).
+        algo: sac (as by default), td3, ddpg or ppo.
+        shaping: the reward shaper (diffusion-potential), a key of ``stepwatt.learning.shapers.SHAPERS``.
+        seed: one seed (0) gives one policy, several (trained side by side) give ``Seeds`` of them.
+        codec, reward, information: how actions are coded (direct) and paid (sparse), what is seen (day-ahead).
+        warm_start: ``clone`` begins from optimal schedules of the training days or, where prices are said, from
+            the prices that would be set by whoever knew their day (none).
+        config: TOML file with tables family, task, warm_start, training; arguments that are given win.
         settings: further ``key=value`` words, as on the command line; these win over all.
         out: folder for settings, log, checkpoint and ``policy.npz``.
         resume: go on from the checkpoint in ``out``.
@@ -54,7 +55,7 @@ def train(
         from stepwatt.learning.plans import read_plan, run_plan
     except ModuleNotFoundError as missing:
         raise _needs_torch(missing) from None
-    seeds = [seed] if isinstance(seed, int) else list(seed)
+    seeds = None if seed is None else [seed] if isinstance(seed, int) else list(seed)
     words = {
         "family.scenario": scenario,
         "algo": algo,
@@ -65,7 +66,8 @@ def train(
         "task.information": information,
         "warm_start.kind": warm_start,
     }
-    plan = read_plan(config, [*(f"{key}={json.dumps(value)}" for key, value in words.items()), *settings])
+    given = [f"{key}={json.dumps(value)}" for key, value in words.items() if value is not None]
+    plan = read_plan(config, [*given, *settings])
     folder = None if out is None else Path(out)
     made = run_plan(plan, folder, resume=resume, progress=progress)
     return made[0] if len(made) == 1 else Seeds(made)

@@ -142,3 +142,17 @@ def test_the_command_trains_resumes_and_compares(
 def test_bad_settings_on_the_command_line_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--algo", "dqn"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_a_file_says_holds_where_no_argument_says_otherwise(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    config = tmp_path / "plan.toml"
+    config.write_text(
+        '[task]\ninformation = "none"\nreward = "dense"\n[training]\nshaper = "constant"\nseeds = [3]\n',
+        encoding="utf-8",
+    )
+    made = sw.train(config=config, settings=SHORT, reward="episode")
+    assert made.task.information == "none"
+    assert made.task.reward == "episode"
+    assert made.training["settings"]["shaper"] == "constant"
+    assert made.training["seed"] == 3

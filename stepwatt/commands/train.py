@@ -15,20 +15,24 @@ def train(
         list[str] | None,
         typer.Argument(help="key=value words that win over all else, e.g. env_steps=20000 family.every=4"),
     ] = None,
-    scenario: Annotated[str, typer.Option(help="Scenario whose training days are learned from.")] = "jemas",
-    algo: Annotated[str, typer.Option(help="sac, td3, ddpg or ppo.")] = "sac",
+    scenario: Annotated[
+        str | None, typer.Option(help="Scenario whose training days are learned from (jemas).")
+    ] = None,
+    algo: Annotated[str | None, typer.Option(help="sac (as by default), td3, ddpg or ppo.")] = None,
     shaping: Annotated[
-        str, typer.Option(help="Reward shaper; an unknown name lists the known ones.")
-    ] = "diffusion-potential",
+        str | None,
+        typer.Option(help="Reward shaper (diffusion-potential); an unknown name lists the known ones."),
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; several are trained side by side.")] = None,
-    codec: Annotated[str, typer.Option(help="How actions are coded: direct or priced.")] = "direct",
-    reward: Annotated[str, typer.Option(help="dense, sparse or episode.")] = "sparse",
+    codec: Annotated[str | None, typer.Option(help="How actions are coded: direct (or priced).")] = None,
+    reward: Annotated[str | None, typer.Option(help="sparse (as by default), dense or episode.")] = None,
     information: Annotated[
-        str, typer.Option(help="What the policy sees ahead: none, persistence, day-ahead, perfect.")
-    ] = "day-ahead",
+        str | None,
+        typer.Option(help="What the policy sees ahead: day-ahead (or none, persistence, perfect)."),
+    ] = None,
     warm_start: Annotated[
-        str, typer.Option(help="none, or clone: begin from optimal schedules, or prices.")
-    ] = "none",
+        str | None, typer.Option(help="none, or clone: begin from optimal schedules, or prices.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with tables family, task, warm_start, training.")
     ] = None,
@@ -51,12 +55,12 @@ def train(
     from ..policies import Seeds
 
     made = working(
-        f"train {algo}",
+        "train",
         lambda progress: run(
             scenario,
             algo=algo,
             shaping=shaping,
-            seed=seed or [0],
+            seed=seed or None,
             codec=codec,
             reward=reward,
             information=information,
