@@ -39,9 +39,10 @@ def train(
         algo: sac (as by default), td3, ddpg or ppo.
         shaping: the reward shaper (diffusion-potential), a key of ``stepwatt.learning.shapers.SHAPERS``.
         seed: one seed (0) gives one policy, several (trained side by side) give ``Seeds`` of them.
-        codec, reward, information: how actions are coded (direct) and paid (sparse), what is seen (day-ahead).
-        warm_start: ``clone`` begins from optimal schedules of the training days or, where prices are said, from
-            the prices that would be set by whoever knew their day (none).
+        codec, reward, information: how actions are coded (direct) and paid (sparse), what is seen
+            (day-ahead).
+        warm_start: ``clone`` begins from optimal schedules of the training days or, where prices are said,
+            from the prices that would be set by whoever knew their day (none).
         config: TOML file with tables family, task, warm_start, training; arguments that are given win.
         settings: further ``key=value`` words, as on the command line; these win over all.
         out: folder for settings, log, checkpoint and ``policy.npz``.
