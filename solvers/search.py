@@ -27,7 +27,7 @@ _JUDGED = 1e-6
 #: Slots freed together by the neighbourhood stage, short windows first.
 _WINDOWS = (1, 2, 4)
 #: HiGHS looks at the clock between its steps, and rounds of cuts on a MIP take some tenths of a second.
-_LATE_SECONDS = 0.3
+_LATE_SECONDS = 0.6
 #: Seconds one window may take.
 _WINDOW_SECONDS = 1.0
 
