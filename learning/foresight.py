@@ -26,7 +26,7 @@ from .engines import Engine, torch_engine
 from .plant import PlantState
 from .problem import Problem, stack
 from .response import SlotPrices
-from .response.day import plan_day
+from .response.day import DayPlan, plan_day
 from .response.prices import WARMTH_SEGMENTS
 
 #: Levels of the tables over what a battery holds and over a room's warmth.
@@ -109,7 +109,7 @@ def foresee(
         raise InputError(field="foresight", value=True, expected="an information set with a forecast")
     past = [None] * len(instances) if histories is None else list(histories)
     expected = [
-        _believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
+        believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
         for number, (inst, before) in enumerate(zip(instances, past, strict=True))
     ]
     parts = [_foresee(expected[n : n + TOGETHER]) for n in range(0, len(expected), TOGETHER)]
@@ -117,9 +117,7 @@ def foresee(
     return Foresight(**{name: engine.asarray(values.numpy()) for name, values in joined.items()})
 
 
-def _believed(
-    a: InstanceArrays, information: str, before: InstanceArrays | None, seed: int
-) -> InstanceArrays:
+def believed(a: InstanceArrays, information: str, before: InstanceArrays | None, seed: int) -> InstanceArrays:
     """The instance as it is expected to be: slot 0 is known."""
     if a.n_slots == 1:
         return a
@@ -133,7 +131,11 @@ def _believed(
 def _foresee(expected: Sequence[InstanceArrays]) -> Foresight:
     slots, size = expected[0].n_slots, block_size(expected[0])
     problem = stack([coarser(a, size) for a in expected], torch_engine(torch.float64))
-    plan = plan_day(problem, TOLERANCE)
+    return around(problem, plan_day(problem, TOLERANCE), slots, size)
+
+
+def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
+    """The foresight of ``slots`` slots from a plan of a problem whose blocks have ``size`` of them each."""
     # after a slot: in the middle of a block what its own jobs are worth, at its end what the next one's are
     after = (torch.arange(1, slots + 1) // size).clamp(max=slots // size - 1)
     begun = problem.first_waiting[None]

@@ -163,4 +163,6 @@ decision's time, spread over the day's slots.
 
 With generators the bound is that of the linear relaxation, which commits them in parts. Corrections are
 trained on the plain scenario, and are not measured where actions have further parts (demand charge,
-generator) nor in five-minute slots. One network per provider with exchanged prices is not there."""
+generator) nor in five-minute slots. Foresight of every provider by itself, with exchanged prices, is
+measured in [Coordination without disclosure](distributed.md#the-priced-policy-by-trade); one network per
+provider is not there."""

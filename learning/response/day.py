@@ -40,17 +40,18 @@ class DayPlan:
     queue: Tensor
 
 
-def plan_day(problem: Problem, tolerance: float = 1e-6) -> DayPlan:
+def plan_day(problem: Problem, tolerance: float = 1e-6, moving: Tensor | None = None) -> DayPlan:
     """The best that can be done if everything comes as the problem says.
 
     ``tolerance``: how far the plan may be from its bound, in units of the largest cost of a slot. At a rough
     one single precision will do; where it does not, the days are planned again in double precision. With
-    demand charges it breaks down.
+    demand charges it breaks down. ``moving`` (T,N,I,K,J) USD per job stands for ``moving_cost`` where that
+    changes from slot to slot.
     """
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
     rough = tolerance >= ROUGH and not problem.shape.has_demand_charge
     for kind in (torch.float32, torch.float64) if rough else (torch.float64,):
-        rows = day_rows(problem, kind)
+        rows = day_rows(problem, kind, moving)
         found = solve_rows(rows, tolerance)
         if bool((found.residual < tolerance).all()):
             break
@@ -78,7 +79,7 @@ def plan_day(problem: Problem, tolerance: float = 1e-6) -> DayPlan:
     )
 
 
-def day_rows(problem: Problem, kind: torch.dtype = torch.float64) -> DayRows:
+def day_rows(problem: Problem, kind: torch.dtype = torch.float64, moving: Tensor | None = None) -> DayRows:
     """The program of all slots, from how the instances begin."""
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
 
@@ -200,7 +201,7 @@ def day_rows(problem: Problem, kind: torch.dtype = torch.float64) -> DayRows:
     right = [coming / supply_scale, torch.zeros_like(unit).transpose(0, 1), right_sites]
     lost_unit = 2.0 * at_hand
     costs = [
-        same(problem.moving_cost) * transfer_unit,
+        (same(problem.moving_cost) if moving is None else wide(moving)) * transfer_unit,
         torch.zeros_like(limit),
         same(problem.miss_penalty).expand_as(at_hand) * lost_unit,
         site_cost,

@@ -1,0 +1,161 @@
+"""The command ``python -m benchmarks.hybrid.trading [--quick] [--docs]``: what trade loses against one who
+knows all.
+
+Validation days are played by providers that trade jobs at prices, each with its own foresight, after so many
+rehearsals of the forecast day; beside it the joint foresight, which is the same with everybody's data in one
+place. ``--docs`` only writes the section of docs/distributed.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import stepwatt as sw
+from stepwatt.formulation import evaluate
+from stepwatt.learning.engines import torch_engine
+from stepwatt.learning.environment import TaskSettings, World, make_pool
+from stepwatt.learning.families import Family
+from stepwatt.learning.trading import play, rehearse
+
+from .__main__ import RESULTS, ROOT, VALIDATION_SEED, about
+from .cases import TRAINED_ON
+
+Floats = NDArray[np.float64]
+
+KEPT = RESULTS / "trading.json"
+DOCS = ROOT / "docs" / "distributed.md"
+MARKS = ("<!-- trading: begin -->", "<!-- trading: end -->")
+TASK = TaskSettings(codec="priced", reward="dense", foresight=True)
+#: Rehearsals of the forecast day.
+REHEARSED = (0, 1, 2)
+
+
+def joint(days: Sequence[sw.Instance]) -> tuple[Floats, float]:
+    """Utility by day of the joint foresight, and CPU seconds of its slots."""
+    pool = make_pool(
+        days, TASK.information, torch_engine(torch.float64), foresight=True, seed=VALIDATION_SEED
+    )
+    world, begun = World(pool, torch_engine(torch.float64), TASK), time.process_time()
+    while not world.over:
+        world.step(torch.zeros(len(days), world.act_size, dtype=torch.float64))
+    return world.earned.numpy(), time.process_time() - begun
+
+
+def traded(days: Sequence[sw.Instance], bound: Floats, rehearsals: int) -> dict[str, Any]:
+    """The days by trade."""
+    begun = time.process_time()
+    ready = rehearse(days, TASK.information, seed=VALIDATION_SEED, rehearsals=rehearsals)
+    rehearsed = time.process_time()
+    found = play(days, ready)
+    seconds, decisions = time.process_time() - rehearsed, found.gap.numel()
+    judged = [evaluate(inst, schedule) for inst, schedule in zip(days, found.schedules, strict=True)]
+    return {
+        "gap %": (100 * (bound - found.utility.numpy()) / np.abs(bound)).tolist(),
+        "judged alike": float(
+            max(abs(one.utility - float(u)) / abs(u) for one, u in zip(judged, found.utility, strict=True))
+        ),
+        "feasible": all(one.feasible for one in judged),
+        "miss %": max(
+            100 * float(one.lost.sum()) / float(inst.arrays().arrivals.sum())
+            for one, inst in zip(judged, days, strict=True)
+        ),
+        "certificate, mean %": 100 * float(found.gap.mean()),
+        "certificate, largest %": 100 * float(found.gap.max()),
+        "rounds, mean": float(found.rounds.double().mean()),
+        "rounds, largest": int(found.rounds.max()),
+        "bytes": 8 * float(found.numbers.double().mean()),
+        "rehearsal rounds": float(ready.rounds.double().mean()) / len(ready.opening),
+        "ms": 1000 * seconds / decisions,
+        "rehearsal ms": 1000 * (rehearsed - begun) / decisions,
+    }
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """All of it."""
+    days = Family(regions=TRAINED_ON, every=60 if quick else 16).instances("validation")
+    bound = np.array([sw.solve(inst, "lp").bound for inst in days])
+    together, seconds = joint(days)
+    found: dict[str, Any] = {"days": [inst.name for inst in days], "about": about()}
+    found["joint"] = {
+        "gap %": (100 * (bound - together) / np.abs(bound)).tolist(),
+        "ms": 1000 * seconds / (len(days) * days[0].n_slots),
+    }
+    for rehearsals in REHEARSED[-1:] if quick else REHEARSED:
+        found[f"{rehearsals} rehearsals"] = traded(days, bound, rehearsals)
+        print(rehearsals, "done", flush=True)
+    return found
+
+
+def section(found: dict[str, Any]) -> list[str]:
+    """The table of docs/distributed.md."""
+    where = found["about"]
+    lines = [
+        f"`python -m benchmarks.hybrid.trading`, {where['date']}; {where['machine']}, torch "
+        f"{where['torch']}, "
+        f"one thread of a machine that other studies shared: times are CPU milliseconds per day and slot, of "
+        f"all providers together, {len(found['days'])} validation days side by side. Day-ahead forecasts.",
+        "",
+        "| | gap median % | gap mean % | largest miss % | certificate of a slot, mean (largest) % | "
+        "rounds per slot, mean (largest) | bytes per provider and slot | ms, slot | ms, foresight | "
+        "rounds per slot, rehearsals |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    one = found["joint"]
+    gaps = f"{np.median(one['gap %']):.3f} | {np.mean(one['gap %']):.3f}"
+    lines.append(f"| joint foresight | {gaps} | – | – | – | – | {one['ms']:.1f} | – | – |")
+    for name in [f"{number} rehearsals" for number in REHEARSED]:
+        if (one := found.get(name)) is None:
+            continue
+        lines.append(
+            f"| trade, {name} | {np.median(one['gap %']):.3f} | {np.mean(one['gap %']):.3f} | "
+            f"{one['miss %']:.3f} | "
+            f"{one['certificate, mean %']:.4f} ({one['certificate, largest %']:.4f}) | "
+            f"{one['rounds, mean']:.1f} ({one['rounds, largest']}) | {one['bytes']:,.0f} | {one['ms']:.1f} | "
+            f"{one['rehearsal ms']:.1f} | {one['rehearsal rounds']:.1f} |"
+        )
+    played = [found[name] for name in found if name.endswith("rehearsals")]
+    void = "" if all(one["feasible"] for one in played) else "VOID, a schedule is not feasible. "
+    apart = max(one["judged alike"] for one in played)
+    told = (
+        "Days side by side go on together until the last has its gap; rounds and bytes are those that each "
+        f"needed. {void}`evaluate` gives the utility that was played, to a share of {apart:.0e}."
+    )
+    return [*lines, "", told]
+
+
+def write_docs(file: Path, kept: Path) -> None:
+    """Put the table where it belongs."""
+    text = file.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    lines = section(json.loads(kept.read_text(encoding="utf-8")))
+    text = before + "\n".join([MARKS[0], *lines, MARKS[1]]) + rest.split(MARKS[1])[1]
+    file.write_text(text, encoding="utf-8")
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hybrid.trading", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few days: a smoke test that keeps nothing")
+    parser.add_argument("--docs", action="store_true", help="only write the section of docs/distributed.md")
+    chosen = parser.parse_args(words)
+    torch.set_num_threads(1)
+    if not chosen.docs:
+        found = measure(chosen.quick)
+        if chosen.quick:
+            print(json.dumps(found, indent=1))
+            return
+        KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_docs(DOCS, KEPT)
+
+
+if __name__ == "__main__":
+    main()
