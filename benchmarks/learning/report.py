@@ -185,7 +185,9 @@ def _of_convergence(found: dict[str, Record], timing: Record | None) -> list[str
     none = found["sac-none"]
     paid, share = np.mean(none["tests"]["test"]["paid"]), np.mean(none["tests"]["test"]["captured"])
     missed = np.mean(none["tests"]["test"]["miss"])
+    untrained = np.mean([run[0] for run in none["curve"]["paid"]])
     lines = [
+        f"Before any training {untrained:.0%} of the slots of validation days are paid.",
         f"Unshaped SAC meets the service goal in {paid:.1%} of the slots of unseen days and misses "
         f"{missed:.2%} of the jobs, with {share:.1%} of what can be captured. The paper has it fail; here it "
         f"{'does not fail' if paid > 0.5 else 'fails'} at meeting the goal; it stops short at earning.",
