@@ -17,7 +17,7 @@ from stepwatt.formulation import InputError, InstanceArrays
 from stepwatt.solvers.windows import safe_temperature
 
 from .engines import Array, Engine, Tables
-from .sites import Parts, Site, plain_sites
+from .sites import SLOT_SERIES, Parts, Site, plain_sites
 
 Floats = NDArray[np.float64]
 
@@ -181,18 +181,7 @@ class Problem:
         return Problem(**chosen)
 
 
-_SERIES = (
-    "arrivals",
-    "recent",
-    "import_cost",
-    "export_price",
-    "renewable",
-    "from_outside",
-    "pue",
-    "cop",
-    "outside",
-    "ceiling",
-)
+_SERIES = ("arrivals", "recent", *SLOT_SERIES)
 
 _OF_OPTIONS = ("seconds", "energy", "power", "revenue")
 _TABLES = (*_OF_OPTIONS, *(f"more_{name}" for name in _OF_OPTIONS), "row", "shortest", "span", "last_choice")

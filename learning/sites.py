@@ -91,20 +91,23 @@ class Site(NamedTuple):
     ceiling: Any
 
 
-_SLOT = ("import_cost", "export_price", "renewable", "from_outside", "pue", "cop", "outside", "ceiling")
-_FIXED = tuple(name for name in Site._fields if name not in _SLOT)
+#: What is another number in every slot.
+SLOT_SERIES = ("import_cost", "export_price", "renewable", "from_outside", "pue", "cop", "outside", "ceiling")
+_FIXED = tuple(name for name in Site._fields if name not in SLOT_SERIES)
 
 
 def site_arrays(problem: Problem, t: int) -> Site:
     """All sites of all instances in slot t, (B,J) each."""
     fixed = [getattr(problem, name) for name in _FIXED]
-    return Site(*fixed, *[getattr(problem, name)[t] for name in _SLOT])
+    return Site(*fixed, *[getattr(problem, name)[t] for name in SLOT_SERIES])
 
 
 def plain_sites(problem: Problem) -> list[list[Site]]:
     """[t][b·J + j] the same as plain numbers; for numpy arrays."""
     fixed = np.stack([np.asarray(getattr(problem, name)).ravel() for name in _FIXED], axis=-1).tolist()
-    series = np.stack([getattr(problem, name).reshape(problem.shape.n_slots, -1) for name in _SLOT], axis=-1)
+    series = np.stack(
+        [getattr(problem, name).reshape(problem.shape.n_slots, -1) for name in SLOT_SERIES], axis=-1
+    )
     return [[Site(*own, *now) for own, now in zip(fixed, slot, strict=True)] for slot in series.tolist()]
 
 

@@ -16,17 +16,8 @@ from torch import Tensor
 
 from ..plant import PlantState
 from ..problem import UNLIMITED, Problem
+from ..sites import SLOT_SERIES
 
-_SITE_SERIES = (
-    "import_cost",
-    "export_price",
-    "renewable",
-    "from_outside",
-    "pue",
-    "cop",
-    "outside",
-    "ceiling",
-)
 _OPTIONS = tuple(more + name for more in ("", "more_") for name in ("seconds", "energy", "power", "revenue"))
 _CLOCKS = ("shortest", "span", "last_choice")
 #: By place (N,J): what a bare place has instead of 0.
@@ -56,7 +47,7 @@ def private(problem: Problem) -> Problem:
         values = getattr(problem, f.name)
         if f.name in ("shape", "parts"):
             continue
-        if f.name in (*_SITE_SERIES, "arrivals", "recent"):
+        if f.name in (*SLOT_SERIES, "arrivals", "recent"):
             found[f.name] = _kept(values[:, index], at, 1)
         elif f.name in (*_OPTIONS, *_CLOCKS, "row"):
             found[f.name] = _kept(values[index if len(values) > 1 else torch.zeros_like(index)], at, 0)
