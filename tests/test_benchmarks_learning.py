@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks.learning.common import Cell, rounded, run_cells
-from benchmarks.learning.report import common_best, convergence_text, curve
+from benchmarks.learning.reading import curve
+from benchmarks.learning.report import common_best, convergence_text
 
 
 def fake(cell):

@@ -15,7 +15,7 @@ from . import convergence
 from .common import Cell, Record, begin, kept, parser, run_cells, trained_policies
 from .days import Spread
 from .playing import METHODS, by_method, by_policies
-from .report import load
+from .reading import load
 
 STUDY = "methods"
 SEEDS = 5

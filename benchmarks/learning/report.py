@@ -27,16 +27,14 @@ from stepwatt.learning.statistics import (
 
 from . import playing
 from .common import QUICK_RESULTS, RESULTS, Record, parser
+from .days import Spread, days
+from .pictures import adaptation_figure, figures
+from .reading import curve, load
 
 DOCUMENT = Path("docs") / "learning-studies.md"
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 #: Share of the common best that counts as having learned.
 REACHED = 0.95
-AXES = {
-    "env_steps": "environment steps per run",
-    "updates": "updates per run",
-    "cpu_seconds": "CPU s per run",
-}
 
 #: Targets: share captured from scratch, share of jobs missed at most.
 FROM_SCRATCH, MISSED = 0.6, 0.01
@@ -44,23 +42,6 @@ VARIED = {"volatility": "Price fluctuation", "heterogeneity": "Model heterogenei
 CONTROLS = ("sac-none", "sac-constant", "sac-placebo")
 
 Floats = NDArray[np.float64]
-
-
-def load(folder: Path) -> dict[str, Record]:
-    """The records of a folder by name."""
-    paths = sorted(folder.glob("*.json"))
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
-
-
-def curve(record: Record, axis: str) -> tuple[Floats, Floats]:
-    """Places (K,) on an axis and the share of the bound that each run earns there (S,K)."""
-    at = np.array(record["curve"][axis], dtype=float)
-    if axis == "cpu_seconds":
-        at = at / len(record["seeds"])
-    share = 1.0 - np.array(record["curve"]["gap"], dtype=float)
-    # before the first update several evaluations lie on one place: the last of them stays
-    kept = np.append(np.diff(at) > 0, True)
-    return at[kept], share[:, kept]
 
 
 def common_best(records: Sequence[Record]) -> float:
@@ -143,7 +124,11 @@ def convergence_text(records: dict[str, Record], timing: Record | None) -> str:
     )
 
 
-def verdicts(studies: dict[str, dict[str, Record]], timing: Record | None = None) -> str:
+def verdicts(
+    studies: dict[str, dict[str, Record]],
+    timing: Record | None = None,
+    trained: dict[str, Record] | None = None,
+) -> str:
     """What the numbers say of the paper's claims and of the targets, sentence by sentence."""
     found = studies["convergence"]
     lines = []
@@ -174,7 +159,27 @@ def verdicts(studies: dict[str, dict[str, Record]], timing: Record | None = None
                 f"Target ({wanted}): **{verdict}**; "
                 f"at most {MISSED:.0%} missed: **{_met(missed <= MISSED)}**."
             )
+    lines += fluid_verdicts(trained or {})
     return "### Verdicts\n\n" + "\n".join(f"* {line}" for line in lines) + "\n" if lines else ""
+
+
+def fluid_verdicts(trained: dict[str, Record]) -> list[str]:
+    """Warm starts beside greedy on the unseen days of the environment itself, where jobs are fluid."""
+    lines = []
+    for name, record in trained.items():
+        if not record["plan"]["cloning_updates"] or "days" not in record["plan"]:
+            continue
+        spread = Spread(test=int(record["plan"]["days"]["test"]))
+        found = days(spread, "test")
+        greedy = found.gap(found.greedy)[None]
+        gaps = np.array(record["tests"]["test"]["gap"])
+        beside = difference_interval(100 * gaps, 100 * greedy, 0)
+        lines.append(
+            f"{name} on {gaps.shape[1]} unseen days with fluid jobs: gap {gaps.mean():.4f}, greedy "
+            f"{greedy.mean():.4f}; difference in points {interval(beside, digits=2)}: "
+            f"**{_met(beside.high < 0)}**."
+        )
+    return lines
 
 
 def _met(yes: bool) -> str:
@@ -306,84 +311,6 @@ def sensitivity_text(records: dict[str, Record]) -> str:
     return "### Sensitivity of jemas\n\n" + table(head, rows) + "\n"
 
 
-def figures(records: dict[str, Record], folder: Path) -> None:
-    """Learning curves on three axes, and the test gap of every seed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    algos = [algo for algo in ("sac", "td3", "ppo") if any(name.startswith(algo) for name in records)]
-    if not algos:
-        return
-    colours = {}
-    fig, panels = plt.subplots(len(algos), 3, figsize=(13, 3.6 * len(algos)), squeeze=False, sharey=True)
-    for row, algo in zip(panels, algos, strict=True):
-        for panel, (axis, label) in zip(row, AXES.items(), strict=True):
-            for name, record in records.items():
-                if not name.startswith(f"{algo}-"):
-                    continue
-                shaper = name.split("-", 1)[1]
-                colour = colours.setdefault(shaper, plt.get_cmap("tab20")(2 * len(colours) % 20 / 20))
-                at, shares = curve(record, axis)
-                style = {"none": "-", "placebo": ":", "constant": ":"}.get(shaper, "--")
-                panel.plot(at, shares.mean(0), style, color=colour, label=shaper, lw=1.4)
-            panel.set_xlabel(label)
-            panel.set_ylim(0.4, 0.95)
-        row[0].set_ylabel(f"{algo}: share of the bound")
-        row[-1].legend(fontsize=7)
-    fig.tight_layout()
-    fig.savefig(folder / "convergence.png", dpi=90)
-    plt.close(fig)
-    fig, panel = plt.subplots(figsize=(8, 0.32 * len(records) + 1.2))
-    for place, (_, record) in enumerate(sorted(records.items(), reverse=True)):
-        by_seed = np.array(record["tests"]["test"]["gap"]).mean(1)
-        panel.plot(by_seed, [place] * len(by_seed), "o", ms=4, alpha=0.6)
-        panel.plot([np.median(by_seed)], [place], "k|", ms=14)
-    panel.set_yticks(range(len(records)), sorted(records, reverse=True))
-    panel.set_xlabel("mean gap on test days, one dot per seed")
-    panel.grid(axis="x", alpha=0.3)
-    fig.tight_layout()
-    fig.savefig(folder / "final.png", dpi=90)
-    plt.close(fig)
-
-
-ADAPTING = {
-    "gap": "gap to the bound",
-    "transfers": "share of jobs moved",
-    "steps": "mean denoising steps",
-    "cycles": "battery cycles a day",
-}
-
-
-def adaptation_figure(records: dict[str, Record], path: Path) -> None:
-    """How each method's gap, transfers, steps and storage cycles change over the cases of study c or d."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    if not records:
-        return
-    cases = list(records)
-    fig, panels = plt.subplots(1, len(ADAPTING), figsize=(15, 3.6))
-    for panel, (what, label) in zip(panels, ADAPTING.items(), strict=True):
-        for method in next(iter(records.values()))["methods"]:
-            line = []
-            for record in records.values():
-                runs = record["methods"][method]["runs"]
-                values = playing.gaps(runs, record["bound"]) if what == "gap" else [run[what] for run in runs]
-                line.append(float(np.mean(values)))
-            panel.plot(range(len(cases)), line, "o-", ms=4, lw=1.4, label=method)
-        panel.set_xticks(range(len(cases)), cases, rotation=20, fontsize=7)
-        panel.set_title(label, fontsize=9)
-        panel.grid(alpha=0.3)
-    panels[0].legend(fontsize=7)
-    fig.tight_layout()
-    fig.savefig(path, dpi=90)
-    plt.close(fig)
-
-
 def made_text(records: Sequence[Record]) -> str:
     """Where and when the numbers were made."""
     if not records:
@@ -405,7 +332,7 @@ def section(folder: Path) -> str:
     everything = [r for found in (*studies.values(), *varied.values(), trained) for r in found.values()]
     texts = [
         made_text(everything),
-        verdicts(studies, clock),
+        verdicts(studies, clock, trained),
         convergence_text(studies["convergence"], clock),
         methods_text(studies["methods"]),
         *(variations_text(title, varied[name]) for name, title in VARIED.items()),
