@@ -18,8 +18,8 @@ def keep(folder: Path, method: str, utility: list[Any], **more: Any) -> None:
 def test_gaps_are_told_against_rolling_with_the_same_information(tmp_path: Path) -> None:
     keep(tmp_path, "oracle", [100.0, 200.0, 100.0])
     keep(tmp_path, "all-off", [50.0, 100.0, 50.0])
-    keep(tmp_path, "rolling day-ahead", [99.0, 198.0, 99.0])
-    keep(tmp_path, "rolling persistence", [95.0, 190.0, 95.0])
+    keep(tmp_path, "rolling day-ahead", [99.0, 198.0, 99.0], seconds_1=0.06)
+    keep(tmp_path, "rolling persistence", [95.0, 190.0, 95.0], seconds_1=0.04)
     timed = {"answer_64": 5e-4, "answer_1024": 2e-4, "certificate": 0.0, "seconds_64": 1e-3}
     keep(tmp_path, "priced", [[98.0, 196.0, 98.0]] * 2, **timed)
     keep(tmp_path, "priced persistence", [[96.0, 192.0, 96.0]] * 2, **timed)
@@ -30,7 +30,11 @@ def test_gaps_are_told_against_rolling_with_the_same_information(tmp_path: Path)
     assert "+1.000 (" in rows["priced"]
     assert "96.00" in rows["priced"]
     assert "-1.000 (" in rows["priced persistence"]
-    assert "– | – | –" in rows["rolling day-ahead"]
+    assert "60.00 | – | –" in rows["rolling day-ahead"]
+    worse = "no worse than rolling (interval reaches 0)"
+    assert f"* `priced`: missed: median gap ≤ 1 %, {worse}." in lines
+    slow = "≥ 50 times below rolling (40 times)"
+    assert f"* `priced persistence`: missed: median gap ≤ 1 %, {slow}." in lines
     assert "Not run: greedy." in lines
 
 

@@ -44,7 +44,9 @@ RESULTS = Path(__file__).resolve().parent / "results"
 GENERATIONS, QUICK_GENERATIONS = 16, 2
 #: Days side by side where the latency of a batch is measured; the large batch for some cells only.
 BATCH, LARGE_BATCH = 64, 1024
-LARGE = (("unseen months", "foresight"), ("unseen months", "priced network"))
+LARGE = tuple(
+    ("unseen months", method) for method in ("foresight", "foresight persistence", "priced network")
+)
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 100, 5_000, 9_000
 #: Seeds of the training.
 SEEDS = (0, 1, 2)
