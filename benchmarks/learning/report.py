@@ -25,7 +25,7 @@ from stepwatt.learning.statistics import (
     steps_to_threshold,
 )
 
-from . import playing
+from . import confirmation, playing
 from .common import QUICK_RESULTS, RESULTS, Record, parser
 from .days import Spread, days
 from .pictures import adaptation_figure, figures
@@ -182,6 +182,28 @@ def fluid_verdicts(trained: dict[str, Record]) -> list[str]:
     return lines
 
 
+def confirmation_text(records: dict[str, Record]) -> str:
+    """The refined clone beside greedy on days that no study had looked at."""
+    if not records:
+        return ""
+    head = ["jobs", "days", "weeks", "runs", "gap", "greedy's gap", "by day", "by week", "missed", "better"]
+    rows = []
+    for name, record in records.items():
+        ours, greedy = (record["methods"][who]["runs"] for who in (confirmation.POLICY, "greedy"))
+        by_day, by_week = confirmation.differences(record)
+        gap, theirs = (playing.gaps(runs, record["bound"]) for runs in (ours, greedy))
+        missed = float(np.mean([run["miss"] for run in ours]))
+        cells = [name, str(gap.shape[1]), str(confirmation.weeks(record)), str(len(gap))]
+        cells += [f"{gap.mean():.4f}", f"{theirs.mean():.4f}"]
+        cells += [interval(by_day, digits=2), interval(by_week, digits=2), f"{missed:.2%}"]
+        rows.append([*cells, f"**{_met(max(by_day.high, by_week.high) < 0)}**"])
+    return (
+        "### Confirmation: the refined clone against greedy\n\n"
+        "Test days that no study had looked at; policies, days and verdict were committed before. "
+        "Differences of gaps in points, paired by day and by calendar week.\n\n" + table(head, rows) + "\n"
+    )
+
+
 def _met(yes: bool) -> str:
     return "met" if yes else "missed"
 
@@ -329,12 +351,15 @@ def section(folder: Path) -> str:
     timing = folder / "timing.json"
     clock = json.loads(timing.read_text(encoding="utf-8")) if timing.exists() else None
     trained = load(folder / "methods" / "trained")
-    everything = [r for found in (*studies.values(), *varied.values(), trained) for r in found.values()]
+    confirmed = load(folder / confirmation.STUDY)
+    parts = (*studies.values(), *varied.values(), trained, confirmed)
+    everything = [record for found in parts for record in found.values()]
     texts = [
         made_text(everything),
         verdicts(studies, clock, trained),
         convergence_text(studies["convergence"], clock),
         methods_text(studies["methods"]),
+        confirmation_text(confirmed),
         *(variations_text(title, varied[name]) for name, title in VARIED.items()),
         sensitivity_text(studies["sensitivity"]),
     ]
