@@ -42,9 +42,13 @@ class Family(Options):
     """Further parameters of the scenario, such as volatility or gpus."""
 
     def days(self, split: str) -> list[dt.date]:
-        """The days of a split, in order (the first day of the year only serves as history)."""
+        """The days of a split, in order.
+
+        The first day of the year only serves as history; the last one is not whole in series whose year is
+        that of another time zone.
+        """
         first = dt.date(self.year, 1, 2)
-        count = (dt.date(self.year, 12, 31) - first).days + 1
+        count = (dt.date(self.year, 12, 31) - first).days
         chosen = [day for n in range(count) if self._split(day := first + dt.timedelta(days=n)) == split]
         return chosen[:: self.every]
 

@@ -39,6 +39,13 @@ def test_splits_of_a_family_share_no_day_and_no_test_month_is_trained_on() -> No
     assert min(apart) > 1
 
 
+def test_first_and_last_day_of_every_split_can_be_built() -> None:
+    family = Family()
+    for split in SPLITS:
+        for day in (family.days(split)[0], family.days(split)[-1]):
+            assert family.instance(family.regions[0], day, False).n_slots == 48
+
+
 def test_a_trained_policy_makes_feasible_whole_schedules(policy: TrainedPolicy, day: sw.Instance) -> None:
     judged = sw.evaluate(day, policy.schedule(day))
     assert judged.feasible, judged.broken
