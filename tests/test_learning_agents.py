@@ -142,6 +142,9 @@ def test_sac_losses_are_those_of_stable_baselines() -> None:
             for there, here in zip(linear, own.layers, strict=True):
                 there.weight.copy_(here.weight[0].T)
                 there.bias.copy_(here.bias[0, 0])
+            # ours normalise the layers of critics, theirs do not
+            for place in (3, 1):
+                net.insert(place, torch.nn.LayerNorm(16, elementwise_affine=False))
         hidden = [one for one in theirs.actor.latent_pi if isinstance(one, torch.nn.Linear)]
         *first, last = ours.actor.net.layers
         for there, here in zip(hidden, first, strict=True):

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 
 from ..networks import RunMLP
+
+
+def normalised_relu(x: Tensor) -> Tensor:
+    """Rectified units of a layer that is normalised first, which bounds what a critic says of actions that
+    nobody has tried (Ball et al. 2023, arXiv 2302.02948)."""
+    return torch.relu(layer_norm(x, x.shape[-1:]))
 
 
 class Critics(nn.Module):
@@ -26,7 +33,7 @@ class Critics(nn.Module):
     ):
         super().__init__()
         sizes = (obs_size + act_size, *hidden, 1)
-        self.nets = nn.ModuleList(RunMLP(sizes, rngs) for _ in range(count))
+        self.nets = nn.ModuleList(RunMLP(sizes, rngs, activation=normalised_relu) for _ in range(count))
 
     def forward(self, obs: Tensor, act: Tensor) -> list[Tensor]:
         """Every network's value of the same pairs."""
