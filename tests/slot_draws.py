@@ -8,6 +8,7 @@ import torch
 from stepwatt.learning.plant import PlantState, first_state
 from stepwatt.learning.problem import Problem
 from stepwatt.learning.response import SlotPrices, uniform_ends
+from stepwatt.learning.response.prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS
 
 
 def drawn_prices(problem: Problem, rng: np.random.Generator) -> SlotPrices:
@@ -20,9 +21,10 @@ def drawn_prices(problem: Problem, rng: np.random.Generator) -> SlotPrices:
     best = problem.revenue.amax((1, 3))[:, None]
     span = best + problem.miss_penalty
     return SlotPrices(
-        energy=torch.sort(150 * uniform(*sites, 4), -1, descending=True).values,
+        energy=torch.sort(150 * uniform(*sites, ENERGY_SEGMENTS), -1, descending=True).values,
         energy_ends=energy_ends,
-        warmth=torch.sort(uniform(*sites, 2), -1).values * 2 * problem.terminal_heat_price[..., None],
+        warmth=torch.sort(uniform(*sites, WARMTH_SEGMENTS), -1).values
+        * (2 * problem.terminal_heat_price[..., None]),
         warmth_ends=warmth_ends,
         waiting=torch.sort(uniform(*sites, classes, 3) * span[..., None], -1, descending=True).values
         - problem.miss_penalty[..., None],

@@ -1,7 +1,7 @@
 """The ``priced`` codec: say what things are worth, by numbers in [-1,1]; the slot's best response follows.
 
-Parts of the action, in this order: slopes of the value of stored energy (J·4), slopes of the cost of warmth
-(J·2), value of waiting jobs per origin and class (I·K), the queue around which it holds (I·K), the highest
+Parts of the action, in this order: slopes of the value of stored energy (J·8), slopes of the cost of warmth
+(J·6), value of waiting jobs per origin and class (I·K), the queue around which it holds (I·K), the highest
 import to expect (J) when an instance of the family has a demand charge, and the value of a running generator
 (J) when one has a generator.
 
@@ -22,7 +22,7 @@ from ..engines import Array, Engine
 from ..plant import PlantState, Request
 from ..problem import Problem, Shape
 from ..response import Plan, SlotPrices, best_response
-from ..response.prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS
+from ..response.prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS, uniform_ends
 
 #: USD/MWh between action 0 (the terminal price) and the ends of the box.
 ENERGY_SCALE = 150.0
@@ -39,8 +39,8 @@ PEAK_SCALE = 2.0
 class _Parts:
     """The parts of an action (B,size), each with its own shape."""
 
-    energy: Tensor  # (B,J,4)
-    warmth: Tensor  # (B,J,2)
+    energy: Tensor  # (B,J,8)
+    warmth: Tensor  # (B,J,6)
     waiting: Tensor  # (B,I,K)
     queue: Tensor  # (B,I,K)
     peak: Tensor | None  # (B,J)
@@ -107,7 +107,7 @@ class PricedCodec:
             energy=energy.clamp(min=0).cummin(-1).values,
             energy_ends=local_ends(problem, state),
             warmth=warmth.clamp(min=0).cummax(-1).values,
-            warmth_ends=((problem.min_c + problem.max_c) / 2)[..., None],
+            warmth_ends=uniform_ends(problem)[1],
             waiting=waiting,
             waiting_ends=waiting_ends,
             peak=peak,
@@ -143,11 +143,15 @@ class PricedCodec:
 
 
 def local_ends(problem: Problem, state: PlantState) -> Tensor:
-    """(B,J,3) MWh where slopes change: halfway to what can be given, here, halfway to what can be taken."""
+    """(B,J,S−1) MWh where slopes change: at shares of what can be given, here, and of what can be taken,
+    closer to each other the closer they are to what is held."""
     hours = problem.shape.slot_hours
-    give = problem.battery_power * hours / problem.discharge_efficiency / 2
-    take = problem.battery_power * hours * problem.charge_efficiency / 2
-    points = [state.energy - give, state.energy, state.energy + take]
+    give = problem.battery_power * hours / problem.discharge_efficiency
+    take = problem.battery_power * hours * problem.charge_efficiency
+    half = ENERGY_SEGMENTS // 2
+    shares = [(n / half) ** 1.5 for n in range(1, half)]
+    points = [state.energy - share * give for share in reversed(shares)]
+    points += [state.energy, *(state.energy + share * take for share in shares)]
     inside = [torch.maximum(torch.minimum(x, problem.energy_max), problem.energy_min) for x in points]
     return torch.stack(inside, dim=-1)
 

@@ -12,8 +12,8 @@ from ..plant import Outcome, PlantState
 from ..problem import Problem
 
 #: Segments of the value of stored energy, and of the cost of warmth.
-ENERGY_SEGMENTS = 4
-WARMTH_SEGMENTS = 2
+ENERGY_SEGMENTS = 8
+WARMTH_SEGMENTS = 6
 
 
 @dataclass(frozen=True)
