@@ -170,7 +170,8 @@ re-planning the horizon in every slot?
 * `foresight` is the priced codec without learning: one plan of the forecast day, made once (all days of a
   batch together, by an interior-point method that stops early), gives prices of power and of jobs, loads and
   queues; dynamic programs around it say how the value of stored energy and of coolness changes with what is
-  held.
+  held, when generators run and what one that runs is worth. Slots of five minutes are planned in blocks of a
+  quarter of an hour.
 * `priced` adds corrections of these prices, found by evolution strategies on training days; validation days
   chose among the generations.
 * `priced network` says prices without a plan: a network that imitates the prices of whoever knows the day,
@@ -186,7 +187,13 @@ rolling captures, training ≤ 30 minutes; no worse than rolling with the same i
 decision in batch and ≥ 50 times below rolling, in the largest batch that was timed. What is missed stands
 below each table; a day's plan is part of a decision's time, spread over the day's slots.
 
-With generators the bound is that of the linear relaxation, which commits them in parts. Corrections are
+What rolling has and foresight has not is the newest plan of the jobs that wait (see what is lost): where
+arrivals deviate anywhere, jobs should run at other times everywhere, and one value per queue, planned once,
+does not say so. Planned again during the day, foresight is level with rolling, but takes a large part of its
+time.
+
+With generators the bound is that of the linear relaxation, which commits them in parts; foresight commits
+them for the whole day by a dynamic program against each site's own bill. Corrections are
 trained on the plain scenario, and are not measured where actions have further parts (demand charge,
 generator) nor in five-minute slots. Foresight of every provider by itself, with exchanged prices, is
 measured in [Coordination without disclosure](distributed.md#the-priced-policy-by-trade); one network per
