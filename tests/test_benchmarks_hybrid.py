@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from benchmarks.hybrid import causes
 from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR, cases
 from benchmarks.hybrid.tables import cell_file, table
+from stepwatt.learning.families import Family
 
 
 def keep(folder: Path, method: str, utility: list[Any], **more: Any) -> None:
@@ -50,3 +54,13 @@ def test_cases_change_what_they_say_and_nothing_else() -> None:
     larger = found["larger batteries"].days("larger batteries").instances[0].arrays()
     assert (larger.battery_power_mw == 2 * plain.battery_power_mw).all()
     assert found["five-minute slots"].family.slot_minutes == 5
+
+
+def test_what_is_planned_again_with_nothing_new_stays_as_it_was() -> None:
+    days = Family(regions=("DE,FR,DK",), every=30, slot_minutes=60).instances("validation")
+    bound = np.full(len(days), 100.0)
+    once = causes.gaps(days, "day-ahead", bound)
+    never = causes.planned_again(days, bound, ("waiting", "queue"), every=1_000)
+    again = causes.planned_again(days, bound, ("waiting", "queue"), every=1)
+    np.testing.assert_allclose(never, once, rtol=1e-12)
+    assert bool((np.abs(again - once) > 1e-9).any())

@@ -7,7 +7,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from benchmarks.hybrid.cases import TRAINED_ON, cases
+from benchmarks.learning import confirmation
 from benchmarks.learning.common import Cell, rounded, run_cells
+from benchmarks.learning.days import Spread
 from benchmarks.learning.reading import curve
 from benchmarks.learning.report import common_best, convergence_text
 
@@ -85,3 +88,28 @@ def test_results_are_plain_json():
     value = rounded({"a": np.array([[1.23456789, np.nan]]), "b": (1, "x")})
     assert value == {"a": [[1.23457, None]], "b": [1, "x"]}
     json.dumps(value)
+
+
+def test_the_confirmation_takes_days_that_no_study_has_looked_at():
+    chosen = set(confirmation.unseen(quick=False))
+    looked_at = {day for every in (4, 8, 24) for day in Spread(test=every).family("test").days("test")}
+    for case in cases(quick=False).values():
+        if case.family.regions == TRAINED_ON[:1]:
+            looked_at |= set(case.family.days("test"))
+    assert len(chosen) == 72
+    assert not chosen & looked_at
+
+
+def test_the_confirmation_pairs_days_and_weeks():
+    days = [f"2018-06-{day:02d}" for day in range(1, 29)]
+    bound = np.linspace(100.0, 200.0, len(days))
+
+    def runs(gap, count):
+        return {"runs": [{"utility": (bound * (1 - gap)).tolist()}] * count}
+
+    record = {"days": days, "bound": bound.tolist()}
+    record["methods"] = {"cloned-refined": runs(0.01, 5), "greedy": runs(0.03, 1)}
+    for found in confirmation.differences(record):
+        assert found.low == pytest.approx(-2.0)
+        assert found.high == pytest.approx(-2.0)
+    assert confirmation.weeks(record) == 5
