@@ -18,15 +18,26 @@ from strategies import instances, random_instance
 import stepwatt as sw
 from benchmarks.hybrid.trading import MARKS, REHEARSED, write_docs
 from stepwatt.formulation import Instance, evaluate
+from stepwatt.learning.codecs import PricedCodec
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.plant import PlantState, advance
 from stepwatt.learning.problem import Problem, stack
 from stepwatt.learning.response import SlotPrices, best_response, worth
 from stepwatt.learning.response.day import plan_day
-from stepwatt.learning.trading import Trade, exchange, play, private, private_state, rehearse
+from stepwatt.learning.trading import (
+    Trade,
+    exchange,
+    networks,
+    play,
+    private,
+    private_state,
+    rehearse,
+    teach,
+)
 from stepwatt.learning.trading.clearing import clear
 from stepwatt.learning.trading.exchange import GAP, announced, answers
 from stepwatt.learning.trading.foresight import planned
+from stepwatt.learning.trading.networks import own_parts, said, seen
 from stepwatt.learning.trading.private import own_rows
 
 ENGINE = torch_engine(torch.float64)
@@ -174,6 +185,39 @@ def test_announced_orders_are_powers_of_two_that_suffice() -> None:
     assert bool((said[said > 0].log2() % 1 == 0).all())
 
 
+@pytest.mark.parametrize("provider", [0, 1, 2])
+def test_a_network_sees_own_data_and_exchanged_prices_only(provider: int) -> None:
+    rng = np.random.default_rng(6)
+    inst = random_instance(rng, n_slots=3, n_sites=3, features=["battery", "thermal", "deadline", "link"])
+    problem = stack([inst.arrays()], ENGINE)
+    state = private_state(drawn_state(problem, rng, 1), 3)
+    asked = torch.as_tensor(rng.uniform(0, 1, (1, 3, problem.shape.classes)))
+    own, other = private(problem), private(poisoned(problem, provider, rng))
+    obs, again = (seen(one, one, 1, state, asked) for one in (own, other))
+    torch.testing.assert_close(again[provider], obs[provider])
+    assert not torch.allclose(again, obs)
+    assert not torch.allclose(seen(own, own, 1, state, asked + 1)[provider], obs[provider])
+
+
+def test_what_a_network_says_concerns_its_own_place_alone() -> None:
+    rng = np.random.default_rng(7)
+    features = ["battery", "thermal", "deadline", "demand", "generator"]
+    inst = random_instance(rng, n_slots=3, n_sites=3, features=features)
+    problem = stack([inst.arrays()] * 2, ENGINE)
+    own, n = private(problem), 3
+    state = private_state(drawn_state(problem, rng, 0), n)
+    codec = PricedCodec(own.shape)
+    whole = torch.as_tensor(rng.uniform(-1, 1, (len(own), codec.size)))
+    expected, found = codec.prices(own, 0, state, whole), said(own, 0, state, own_parts(codec, whole))
+    for f in fields(SlotPrices):
+        there, here = (own_rows(getattr(one, f.name), n) for one in (expected, found))
+        torch.testing.assert_close(here, there)
+    elsewhere = own_parts(codec, whole)
+    elsewhere[0] = 0.0
+    changed = said(own, 0, state, elsewhere)
+    torch.testing.assert_close(changed.energy[2:], found.energy[2:])
+
+
 # ---------------------------------------------------------------------- the market
 
 
@@ -208,6 +252,24 @@ def test_a_day_by_trade_is_worth_what_the_evaluator_says_and_more_than_alone(mor
     assert alone is not None
     assert alone < judged.utility <= best * (1 + 1e-6)
     assert judged.utility >= 0.99 * best
+
+
+def test_networks_learn_to_speak_for_their_providers(morning: Instance) -> None:
+    days = [sw.scenario("jemas", start=f"2018-06-{day}", n_slots=8, slot_minutes=60) for day in (11, 13)]
+    days = [Instance.from_dict(day.to_dict() | {"integral_jobs": False}) for day in days]
+    policy = teach(days, "day-ahead", seed=1, updates=150)
+    assert policy.runs == 3
+    found = play([morning], networks(policy, [morning], "day-ahead", seed=3))
+    judged = evaluate(morning, found.schedules[0])
+    assert judged.feasible, judged.violations
+    assert judged.utility == pytest.approx(float(found.utility[0]), rel=1e-6)
+    alone, best = sw.solve(morning, "local").utility, sw.solve(morning, "lp").bound
+    assert best is not None
+    assert alone is not None
+    assert alone < judged.utility <= best * (1 + 1e-6)
+    again = teach(days, "day-ahead", seed=1, updates=150)
+    for one, two in zip(policy.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, two)
 
 
 @settings(max_examples=FEW)

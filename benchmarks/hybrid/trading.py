@@ -2,8 +2,9 @@
 knows all.
 
 Validation days are played by providers that trade jobs at prices, each with its own foresight, after so many
-rehearsals of the forecast day; beside it the joint foresight, which is the same with everybody's data in one
-place. ``--docs`` only writes the section of docs/distributed.md.
+rehearsals of the forecast day, or each with its own network, taught on training days of the same region;
+beside it the joint foresight, which is the same with everybody's data in one place. ``--docs`` only writes
+the section of docs/distributed.md.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from stepwatt.formulation import evaluate
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import TaskSettings, World, make_pool
 from stepwatt.learning.families import Family
-from stepwatt.learning.trading import play, rehearse
+from stepwatt.learning.trading import Speaker, networks, play, rehearse, teach
 
-from .__main__ import RESULTS, ROOT, VALIDATION_SEED, about
+from .__main__ import RESULTS, ROOT, TRAIN_SEED, VALIDATION_SEED, about
 from .cases import TRAINED_ON
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,8 @@ MARKS = ("<!-- trading: begin -->", "<!-- trading: end -->")
 TASK = TaskSettings(codec="priced", reward="dense", foresight=True)
 #: Rehearsals of the forecast day.
 REHEARSED = (0, 1, 2)
+#: Updates of the networks after the first pass over the training days; twice as many after the second.
+UPDATES = 4_000
 
 
 def joint(days: Sequence[sw.Instance]) -> tuple[Floats, float]:
@@ -50,13 +53,31 @@ def joint(days: Sequence[sw.Instance]) -> tuple[Floats, float]:
     return world.earned.numpy(), time.process_time() - begun
 
 
-def traded(days: Sequence[sw.Instance], bound: Floats, rehearsals: int) -> dict[str, Any]:
-    """The days by trade."""
+def rehearsed(days: Sequence[sw.Instance], bound: Floats, rehearsals: int) -> dict[str, Any]:
+    """The days by trade, each with its own foresight."""
     begun = time.process_time()
     ready = rehearse(days, TASK.information, seed=VALIDATION_SEED, rehearsals=rehearsals)
-    rehearsed = time.process_time()
-    found = play(days, ready)
-    seconds, decisions = time.process_time() - rehearsed, found.gap.numel()
+    seconds, decisions = time.process_time() - begun, len(days) * days[0].n_slots
+    return traded(days, bound, ready) | {
+        "rehearsal rounds": float(ready.rounds.double().mean()) / len(ready.opening),
+        "rehearsal ms": 1000 * seconds / decisions,
+    }
+
+
+def by_networks(days: Sequence[sw.Instance], bound: Floats, taught: Sequence[sw.Instance]) -> dict[str, Any]:
+    """The days of one region by trade, each with its own network, taught on other days."""
+    begun = time.process_time()
+    policy = teach(taught, TASK.information, seed=TRAIN_SEED, updates=UPDATES)
+    minutes = (time.process_time() - begun) / 60
+    found = traded(days, bound, networks(policy, days, TASK.information, seed=VALIDATION_SEED))
+    return found | {"training minutes": minutes, "training days": len(taught)}
+
+
+def traded(days: Sequence[sw.Instance], bound: Floats, speaker: Speaker) -> dict[str, Any]:
+    """The days by trade."""
+    begun = time.process_time()
+    found = play(days, speaker)
+    seconds, decisions = time.process_time() - begun, found.gap.numel()
     judged = [evaluate(inst, schedule) for inst, schedule in zip(days, found.schedules, strict=True)]
     return {
         "gap %": (100 * (bound - found.utility.numpy()) / np.abs(bound)).tolist(),
@@ -73,9 +94,7 @@ def traded(days: Sequence[sw.Instance], bound: Floats, rehearsals: int) -> dict[
         "rounds, mean": float(found.rounds.double().mean()),
         "rounds, largest": int(found.rounds.max()),
         "bytes": 8 * float(found.numbers.double().mean()),
-        "rehearsal rounds": float(ready.rounds.double().mean()) / len(ready.opening),
         "ms": 1000 * seconds / decisions,
-        "rehearsal ms": 1000 * (rehearsed - begun) / decisions,
     }
 
 
@@ -90,8 +109,13 @@ def measure(quick: bool) -> dict[str, Any]:
         "ms": 1000 * seconds / (len(days) * days[0].n_slots),
     }
     for rehearsals in REHEARSED[-1:] if quick else REHEARSED:
-        found[f"{rehearsals} rehearsals"] = traded(days, bound, rehearsals)
+        found[f"{rehearsals} rehearsals"] = rehearsed(days, bound, rehearsals)
         print(rehearsals, "done", flush=True)
+    for number, region in enumerate(TRAINED_ON):
+        taught = Family(regions=(region,), every=60 if quick else 3).instances("train")
+        here = slice(number * len(days) // len(TRAINED_ON), (number + 1) * len(days) // len(TRAINED_ON))
+        found[f"networks, {region}"] = by_networks(days[here], bound[here], taught)
+        print("networks", region, "done", flush=True)
     return found
 
 
@@ -122,7 +146,10 @@ def section(found: dict[str, Any]) -> list[str]:
             f"{one['rounds, mean']:.1f} ({one['rounds, largest']}) | {one['bytes']:,.0f} | {one['ms']:.1f} | "
             f"{one['rehearsal ms']:.1f} | {one['rehearsal rounds']:.1f} |"
         )
-    played = [found[name] for name in found if name.endswith("rehearsals")]
+    lines += [_of_networks(name, one) for name, one in found.items() if name.startswith("networks")]
+    played = [
+        one for name, one in found.items() if name.endswith("rehearsals") or name.startswith("networks")
+    ]
     void = "" if all(one["feasible"] for one in played) else "VOID, a schedule is not feasible. "
     apart = max(one["judged alike"] for one in played)
     told = (
@@ -130,6 +157,17 @@ def section(found: dict[str, Any]) -> list[str]:
         f"needed. {void}`evaluate` gives the utility that was played, to a share of {apart:.0e}."
     )
     return [*lines, "", told]
+
+
+def _of_networks(name: str, one: dict[str, Any]) -> str:
+    region = name.removeprefix("networks, ")
+    return (
+        f"| trade, a network each: {region} ({len(one['gap %'])} days) | {np.median(one['gap %']):.3f} | "
+        f"{np.mean(one['gap %']):.3f} | {one['miss %']:.3f} | "
+        f"{one['certificate, mean %']:.4f} ({one['certificate, largest %']:.4f}) | "
+        f"{one['rounds, mean']:.1f} ({one['rounds, largest']}) | {one['bytes']:,.0f} | {one['ms']:.1f} | "
+        f"– ({one['training minutes']:.1f} min. of training on {one['training days']} days) | – |"
+    )
 
 
 def write_docs(file: Path, kept: Path) -> None:

@@ -2,7 +2,21 @@
 
 from .exchange import Trade, exchange
 from .foresight import Rehearsal, rehearse
-from .playing import Played, play
+from .networks import Networks, networks, teach
+from .playing import Played, Speaker, play
 from .private import private, private_state
 
-__all__ = ["Played", "Rehearsal", "Trade", "exchange", "play", "private", "private_state", "rehearse"]
+__all__ = [
+    "Networks",
+    "Played",
+    "Rehearsal",
+    "Speaker",
+    "Trade",
+    "exchange",
+    "networks",
+    "play",
+    "private",
+    "private_state",
+    "rehearse",
+    "teach",
+]

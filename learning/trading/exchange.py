@@ -16,8 +16,8 @@ from ..response import Plan, SlotPrices, best_response
 from .clearing import clear
 from .private import own_place, own_rows
 
-#: Rounds of questions and answers at most, and the gap that ends them.
-ROUNDS, GAP = 40, 1e-4
+#: Rounds of questions and answers at most, the gap that ends them, and the one where slots only rehearse.
+ROUNDS, GAP, ROUGH = 40, 1e-4, 1e-3
 #: Share of the present gap within which the market's prices to ask next lie.
 _CENTRAL = 0.1
 #: How far prices may leave what a job costs when missed and what it brings at most, in shares of that range.

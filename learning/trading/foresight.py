@@ -19,12 +19,13 @@ from ..engines import Engine, torch_engine
 from ..foresight import TOLERANCE, Foresight, around, believed, block_size, coarser
 from ..plant import PlantState, advance, first_state
 from ..problem import Problem, stack
+from ..response import SlotPrices
 from ..response.day import DayPlan, plan_day
-from .exchange import announced, exchange
+from .exchange import ROUGH, announced, exchange
 from .private import own_place, private, private_state
 
-#: Rehearsals of the day, and the gap to which each slot of them is traded.
-REHEARSALS, ROUGH = 2, 1e-3
+#: Rehearsals of the day.
+REHEARSALS = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Rehearsal:
     foresight: Foresight
     opening: Tensor
     rounds: Tensor
+
+    def say(self, own: Problem, t: int, state: PlantState, asked: Tensor) -> tuple[SlotPrices, Tensor]:
+        """Prices (n·N) of the leavings of slot t, and those of jobs that were rehearsed."""
+        return self.foresight.prices(own, t, state), self.opening[t]
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,11 +13,20 @@ from stepwatt.formulation import Instance, Schedule
 
 from ..engines import torch_engine
 from ..export import schedules
-from ..plant import advance, first_state
-from ..problem import stack
+from ..plant import PlantState, advance, first_state
+from ..problem import Problem, stack
+from ..response import SlotPrices
 from .exchange import GAP, ROUNDS, exchange
-from .foresight import Rehearsal
 from .private import private, private_state
+
+
+class Speaker(Protocol):
+    """Whoever says what the providers' leavings are worth."""
+
+    def say(self, own: Problem, t: int, state: PlantState, asked: Tensor) -> tuple[SlotPrices, Tensor]:
+        """Prices (n·N) for the own problems in slot t, and the prices (N,J,K) of jobs to begin trading with;
+        ``asked`` (N,J,K) are those of the slot before, 0 in the first."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,20 +43,22 @@ class Played:
 
 @torch.no_grad()
 def play(
-    instances: Sequence[Instance], rehearsed: Rehearsal, *, rounds: int = ROUNDS, gap: float = GAP
+    instances: Sequence[Instance], speaker: Speaker, *, rounds: int = ROUNDS, gap: float = GAP
 ) -> Played:
-    """Play the days with what was foreseen for them (fluid jobs); ``rounds`` and ``gap`` as in
-    :func:`.exchange.exchange`."""
+    """Play the days with what is said of them (fluid jobs): a :class:`.foresight.Rehearsal` of these days, or
+    :class:`.networks.Networks`. ``rounds`` and ``gap`` as in :func:`.exchange.exchange`."""
     engine = torch_engine(torch.float64)
     arrays = [inst.arrays() for inst in instances]
     problem = stack(arrays, engine)
     own, n = private(problem), problem.shape.sites
     state, earned = first_state(problem), torch.zeros(len(problem), dtype=torch.float64)
+    asked = torch.zeros(len(problem), n, problem.shape.classes, dtype=torch.float64)
     requests, outcomes, trades = [], [], []
     for t in range(problem.shape.n_slots):
         mine = private_state(state, n)
-        said = rehearsed.foresight.prices(own, t, mine)
-        trade = exchange(own, t, mine, said, rehearsed.opening[t], rounds=rounds, gap=gap)
+        said, opening = speaker.say(own, t, mine, asked)
+        trade = exchange(own, t, mine, said, opening, rounds=rounds, gap=gap)
+        asked = trade.prices
         state, outcome = advance(engine, problem, t, state, trade.request, integral=False)
         earned = earned + outcome.utility
         requests.append(trade.request)
