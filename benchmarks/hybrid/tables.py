@@ -196,4 +196,5 @@ With generators the bound is that of the linear relaxation, which commits them i
 them for the whole day by a dynamic program against each site's own bill. Corrections are
 trained on the plain scenario, and are not measured where actions have further parts (demand charge,
 generator) nor in five-minute slots. Foresight of every provider by itself, and a network for each, with
-exchanged prices, are measured in [Coordination without disclosure](distributed.md#the-priced-policy-by-trade)."""
+exchanged prices, are measured in
+[Coordination without disclosure](distributed.md#the-priced-policy-by-trade)."""
