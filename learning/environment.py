@@ -8,7 +8,7 @@ model.md's with fluid jobs; with ``integral`` the plant moves whole jobs and GPU
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,11 +18,12 @@ from stepwatt.formulation import InputError, Instance
 
 from .codecs import CODECS, Codec, PricedCodec
 from .engines import Array, Engine, torch_engine
-from .foresight import Foresight, foresee
+from .foresight import Foresight, expectations, foreseen
 from .observation import INFORMATION, observation_size, observe, outlook
 from .plant import Outcome, PlantState, Request, advance, first_state
 from .potentials import Potential
 from .problem import Problem, stack
+from .renewal import Beliefs, persistence_of
 from .rewards import REWARDS, SPARSE_THRESHOLD, failed_share, reward
 from .transitions import Step
 
@@ -43,6 +44,8 @@ class TaskSettings:
     """Factor on the reward, whose unit is a slot's typical revenue."""
     foresight: bool = False
     """Priced only: actions are corrections of the prices that the forecast suggests, which are seen too."""
+    renewal: int = 0
+    """With foresight: slots after which the rest of the day is planned again; 0 plans once."""
 
     def __post_init__(self) -> None:
         for field, known in (("codec", CODECS), ("information", INFORMATION), ("reward", REWARDS)):
@@ -52,16 +55,22 @@ class TaskSettings:
                 )
         if self.foresight and (self.codec != "priced" or self.information == "none"):
             raise InputError(field="foresight", value=True, expected="codec priced and a forecast")
+        if self.renewal < 0 or (self.renewal and not self.foresight):
+            raise InputError(
+                field="renewal", value=self.renewal, expected="0, or slots of a task with foresight"
+            )
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Instances to draw from, as the engine's arrays: the problem, the outlook (T,N,E), the potentials."""
+    """Instances to draw from, as the engine's arrays: the problem, the outlook (T,N,E), the potentials, what
+    is foreseen, and what that is made of."""
 
     problem: Problem
     outlook: Array
     potential: Potential | None = None
     foresight: Foresight | None = None
+    beliefs: Beliefs | None = None
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -71,7 +80,8 @@ class Pool:
         potential = None if self.potential is None else self.potential.take(index, engine)
         seen = engine.batch_inside(self.outlook[:, index], 1)
         ahead = None if self.foresight is None else self.foresight.take(index, engine)
-        return Pool(self.problem.take(index, engine), seen, potential, ahead)
+        beliefs = None if self.beliefs is None else self.beliefs.take(index.tolist())
+        return Pool(self.problem.take(index, engine), seen, potential, ahead, beliefs)
 
 
 def make_pool(
@@ -91,8 +101,13 @@ def make_pool(
     """
     problem = stack([inst.arrays() for inst in instances], engine)
     seen = engine.asarray(outlook(instances, information, histories, seed))
-    ahead = foresee(instances, information, engine, histories=histories, seed=seed) if foresight else None
-    return Pool(problem, seen, None if potential is None else potential.on(engine), ahead)
+    pool = Pool(problem, seen, None if potential is None else potential.on(engine))
+    if not foresight:
+        return pool
+    expected = expectations(instances, information, histories=histories, seed=seed)
+    actual = tuple(inst.arrays() for inst in instances)
+    beliefs = Beliefs(actual, tuple(expected), persistence_of(information))
+    return replace(pool, foresight=foreseen(expected, engine), beliefs=beliefs)
 
 
 class World:
@@ -114,7 +129,7 @@ class World:
 
     def begin(self, drawn: Pool) -> None:
         """Slot 0 of these instances."""
-        self.drawn, self.t = drawn, 0
+        self.drawn, self.t, self.planned = drawn, 0, 0
         self.state = first_state(drawn.problem)
         self.earned = drawn.problem.money_scale * 0.0
 
@@ -131,10 +146,20 @@ class World:
 
     def suggested(self) -> Array:
         """(B,A) the action that the forecast suggests now."""
+        if self.task.renewal and not self.over and self.t - self.planned >= self.task.renewal:
+            self.plan_again()
         codec, ahead, problem = self.codec, self.drawn.foresight, self.drawn.problem
         if not isinstance(codec, PricedCodec) or ahead is None:
             raise ValueError("a suggestion needs foresight")
         return ahead.action(codec, problem, min(self.t, problem.shape.n_slots - 1), self.state)
+
+    def plan_again(self) -> None:
+        """Foresight from here on, given what has happened."""
+        ahead, beliefs = self.drawn.foresight, self.drawn.beliefs
+        if ahead is None or beliefs is None:
+            raise ValueError("planning again needs foresight, and beliefs")
+        found = beliefs.renewed(ahead, self.t, self.state, self.engine)
+        self.drawn, self.planned = replace(self.drawn, foresight=found), self.t
 
     def request(self, action: Array) -> Request:
         """What an action (B,A) asks for now."""
@@ -228,8 +253,12 @@ class SchedulingEnv:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Instances drawn, clock, plant state and generators."""
+        """Instances drawn, clock, plant state, generators; what is foreseen, once it was planned again."""
+        ahead = self.world.drawn.foresight
+        renewed = {} if ahead is None or not self.world.planned else dict(ahead.__dict__)
         return {
+            "planned": self.world.planned,
+            "foresight": renewed,
             "index": self._index,
             "t": self.world.t,
             "earned": self.world.earned,
@@ -241,7 +270,10 @@ class SchedulingEnv:
         """Go on exactly where ``state_dict`` was taken."""
         self._index = state["index"]
         self.world.begin(self.pool.take(self._index, self.engine))
-        self.world.t = int(state["t"])
+        self.world.t, self.world.planned = int(state["t"]), int(state["planned"])
+        if state["foresight"]:
+            ahead = Foresight(**state["foresight"])
+            self.world.drawn = replace(self.world.drawn, foresight=ahead)
         self.world.earned = state["earned"]
         self.world.state = PlantState(**state["state"])
         for rng, saved in zip(self._rngs, state["generators"], strict=True):

@@ -102,13 +102,32 @@ def foresee(
     Raises:
         InputError: no forecast in the information set.
     """
+    return foreseen(expectations(instances, information, histories=histories, seed=seed), engine)
+
+
+def expectations(
+    instances: Sequence[Instance],
+    information: str,
+    *,
+    histories: Sequence[Instance | None] | None = None,
+    seed: int = 0,
+) -> list[InstanceArrays]:
+    """The instances as they are expected to be at their beginning (:func:`believed`).
+
+    Raises:
+        InputError: no forecast in the information set.
+    """
     if information == "none":
         raise InputError(field="foresight", value=True, expected="an information set with a forecast")
     past = [None] * len(instances) if histories is None else list(histories)
-    expected = [
+    return [
         believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
         for number, (inst, before) in enumerate(zip(instances, past, strict=True))
     ]
+
+
+def foreseen(expected: Sequence[InstanceArrays], engine: Engine) -> Foresight:
+    """The foresight of what is expected."""
     parts = [_foresee(expected[n : n + TOGETHER]) for n in range(0, len(expected), TOGETHER)]
     joined = {f.name: torch.cat([getattr(part, f.name) for part in parts], 1) for f in fields(Foresight)}
     return Foresight(**{name: engine.asarray(values.numpy()) for name, values in joined.items()})

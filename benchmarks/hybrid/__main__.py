@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 import stepwatt as sw
+from stepwatt.formulation import InstanceArrays
 from stepwatt.learning.agents.policy import Policy
 from stepwatt.learning.cloning import Demonstrations, clone
 from stepwatt.learning.codecs import PricedCodec
@@ -29,11 +30,12 @@ from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import TaskSettings, World, make_pool
 from stepwatt.learning.evolution import EvolutionSettings, evolve
 from stepwatt.learning.families import Family
-from stepwatt.learning.foresight import foresee
+from stepwatt.learning.foresight import expectations, foresee, foreseen
 from stepwatt.learning.imitating import imitate, joined
 from stepwatt.learning.networks import generators
 from stepwatt.learning.policies import TrainedPolicy, load_policy, policy_of
 from stepwatt.learning.problem import shape_of
+from stepwatt.learning.renewal import Beliefs, persistence_of
 
 from .cases import TRAINED_ON, Days, cases
 from .tables import cell_file, write_docs
@@ -134,10 +136,14 @@ def played(
         instances, past = ([part[n] for n in chosen] for part in (days.instances, days.histories))
         # the forecasts themselves are not counted, they cost every planner the same; foresight is
         pool = make_pool(instances, task.information, engine, histories=past, seed=TEST_SEED)
-        begun = time.process_time()
+        expected: list[InstanceArrays] = []
         if task.foresight:
-            ahead = foresee(instances, task.information, engine, histories=past, seed=TEST_SEED)
-            pool = replace(pool, foresight=ahead)
+            expected = expectations(instances, task.information, histories=past, seed=TEST_SEED)
+        begun = time.process_time()
+        if expected:
+            actual, lasts = tuple(inst.arrays() for inst in instances), persistence_of(task.information)
+            ahead = foreseen(expected, engine)
+            pool = replace(pool, foresight=ahead, beliefs=Beliefs(actual, tuple(expected), lasts))
         planned = time.process_time()
         world = World(pool, engine, task)
         lost = arrived = torch.zeros(len(pool), dtype=torch.float64)
@@ -186,6 +192,11 @@ def measure(days: Days, method: str, quick: bool) -> dict[str, Any]:
     if method == "priced network":
         policy = network(quick)
         return played(days, NETWORK, lambda seen: policy(seen.float()).double(), large=large)
+    if kind == "renewed":
+        hours = float(forecast.split()[0])
+        task = replace(PRICED, renewal=round(hours / days.instances[0].slot_hours))
+        size = PricedCodec(shape_of(days.instances[0].arrays())).size
+        return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype))
     task = replace(PRICED, information=forecast or "day-ahead")
     if kind == "foresight":
         size = PricedCodec(shape_of(days.instances[0].arrays())).size

@@ -92,7 +92,7 @@ def verdicts(cells: dict[str, Cell], gaps: dict[str, Gaps]) -> list[str]:
     lines = []
     for method, cell in cells.items():
         rolling = "rolling persistence" if method.endswith("persistence") else "rolling day-ahead"
-        if not method.startswith(("priced", "foresight")) or rolling not in cells:
+        if not method.startswith(("priced", "foresight", "renewed")) or rolling not in cells:
             continue
         gap, other, off = gaps[method], gaps[rolling], gaps["all-off"]
         missed = max((m for m in np.ravel(cell["miss"]) if m is not None), default=0.0)
@@ -172,6 +172,8 @@ re-planning the horizon in every slot?
   queues; dynamic programs around it say how the value of stored energy and of coolness changes with what is
   held, when generators run and what one that runs is worth. Slots of five minutes are planned in blocks of a
   quarter of an hour.
+* `renewed` is foresight that is planned again every so many hours, from the state of the moment and with the
+  forecast corrected by the errors seen so far (they last: 0.8 from hour to hour).
 * `priced` adds corrections of these prices, found by evolution strategies on training days; validation days
   chose among the generations.
 * `priced network` says prices without a plan: a network that imitates the prices of whoever knows the day,
@@ -189,8 +191,8 @@ below each table; a day's plan is part of a decision's time, spread over the day
 
 What rolling has and foresight has not is the newest plan of the jobs that wait (see what is lost): where
 arrivals deviate anywhere, jobs should run at other times everywhere, and one value per queue, planned once,
-does not say so. Planned again during the day, foresight is level with rolling, but takes a large part of its
-time.
+does not say so. `renewed` has it, and learns from errors besides, which rolling does not: it takes the
+forecast of the coming hours as it was.
 
 With generators the bound is that of the linear relaxation, which commits them in parts; foresight commits
 them for the whole day by a dynamic program against each site's own bill. Corrections are

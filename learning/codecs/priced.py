@@ -24,7 +24,7 @@ from ..problem import Problem, Shape
 from ..response import Plan, SlotPrices, best_response
 from ..response.prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS, uniform_ends
 
-#: USD/MWh between action 0 (the terminal price) and the ends of the box.
+#: USD/MWh at least between action 0 (the terminal price) and the ends of the box, which reaches down to 0.
 ENERGY_SCALE = 150.0
 #: USD/MWh of electricity that coolness is measured by where the terminal price is lower.
 LEAST_COOLNESS = 50.0
@@ -88,7 +88,7 @@ class PricedCodec:
     def prices(self, problem: Problem, t: int, state: PlantState, action: Tensor) -> SlotPrices:
         """What an action (B,size) says things are worth after slot t."""
         parts = self._parts(action)
-        energy = problem.terminal_price[..., None] + ENERGY_SCALE * parts.energy
+        energy = problem.terminal_price[..., None] + _energy_scale(problem) * parts.energy
         warmth = coolness_scale(problem, t)[..., None] * (1 + parts.warmth)
         low, high = _waiting_range(problem)
         waiting, waiting_ends = queue_values(
@@ -116,7 +116,7 @@ class PricedCodec:
 
     def encode(self, problem: Problem, t: int, state: PlantState, prices: SlotPrices) -> Tensor:
         """(B,size) the action that says these prices, cut to the box; where segments end is not said."""
-        energy = (prices.energy - problem.terminal_price[..., None]) / ENERGY_SCALE
+        energy = (prices.energy - problem.terminal_price[..., None]) / _energy_scale(problem)
         warmth = prices.warmth / coolness_scale(problem, t)[..., None] - 1
         low, high = _waiting_range(problem)
         waiting = 2 * (prices.waiting.mean(-1) - low) / (high - low).clamp(min=1e-30) - 1
@@ -154,6 +154,10 @@ def local_ends(problem: Problem, state: PlantState) -> Tensor:
     points += [state.energy, *(state.energy + share * take for share in shares)]
     inside = [torch.maximum(torch.minimum(x, problem.energy_max), problem.energy_min) for x in points]
     return torch.stack(inside, dim=-1)
+
+
+def _energy_scale(problem: Problem) -> Tensor:
+    return torch.as_tensor(problem.terminal_price).clamp(min=ENERGY_SCALE)[..., None]
 
 
 def coolness_scale(problem: Problem, t: int) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from stepwatt.formulation import Instance
 
 from ..engines import Engine, torch_engine
-from ..foresight import TOLERANCE, Foresight, around, believed, block_size, coarser
+from ..foresight import TOLERANCE, Foresight, around, block_size, coarser, expectations
 from ..plant import PlantState, advance, first_state
 from ..problem import Problem, stack
 from ..response import SlotPrices
@@ -52,11 +52,7 @@ def rehearse(
     rehearsals: int = REHEARSALS,
 ) -> Rehearsal:
     """Everybody's foresight at the beginning of every instance; forecasts as :func:`..foresight.foresee`."""
-    past = [None] * len(instances) if histories is None else list(histories)
-    expected = [
-        believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
-        for number, (inst, before) in enumerate(zip(instances, past, strict=True))
-    ]
+    expected = expectations(instances, information, histories=histories, seed=seed)
     slots, size = expected[0].n_slots, block_size(expected[0])
     engine = torch_engine(torch.float64)
     problem = stack([coarser(a, size) for a in expected], engine)

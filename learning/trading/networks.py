@@ -21,7 +21,7 @@ from ..agents.policy import Policy
 from ..cloning import Demonstrations, clone
 from ..codecs import PricedCodec
 from ..engines import torch_engine
-from ..foresight import Foresight, believed, foresee
+from ..foresight import Foresight, expectations, foresee
 from ..networks import generators
 from ..plant import PlantState
 from ..problem import Problem, stack
@@ -91,11 +91,7 @@ def _belief(
     histories: Sequence[Instance | None] | None,
     seed: int,
 ) -> Problem:
-    past = [None] * len(instances) if histories is None else list(histories)
-    expected = [
-        believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
-        for number, (inst, before) in enumerate(zip(instances, past, strict=True))
-    ]
+    expected = expectations(instances, information, histories=histories, seed=seed)
     return private(stack(expected, torch_engine(torch.float64)))
 
 
