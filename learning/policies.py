@@ -23,7 +23,7 @@ from .problem import shape_of
 
 POLICY_FILE = "policy.npz"
 #: Raised whenever the numbers of an action or an observation come to mean something else.
-SCHEMA = "stepwatt.policy/2"
+SCHEMA = "stepwatt.policy/3"
 
 #: What instances must share with those a policy was trained on.
 FAMILY = ("sites", "classes", "slot_hours", "has_generator", "has_demand_charge")
