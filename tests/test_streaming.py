@@ -58,8 +58,11 @@ def test_a_stream_of_what_was_expected_is_the_schedule_of_the_day(
         assert decision["decision_ms"] > 0
 
 
-def test_corrections_of_foreseen_prices_are_streamed_as_they_are_planned(day: sw.Instance) -> None:
-    task = TaskSettings(codec="priced", information="perfect", foresight=True)
+@pytest.mark.parametrize("renewal", [0, 1])
+def test_corrections_of_foreseen_prices_are_streamed_as_they_are_planned(
+    day: sw.Instance, renewal: int
+) -> None:
+    task = TaskSettings(codec="priced", information="perfect", foresight=True, renewal=renewal)
     engine = torch_engine(torch.float64)
     world = World(make_pool([day], "perfect", engine, foresight=True), engine, task)
     network = Policy(world.obs_size, world.act_size, (8,), generators([0]), last_gain=0.5)
