@@ -194,6 +194,9 @@ arrivals deviate anywhere, jobs should run at other times everywhere, and one va
 does not say so. `renewed` has it, and learns from errors besides, which rolling does not: it takes the
 forecast of the coming hours as it was.
 
+Four days of five-minute slots are few: their intervals are wide, and on eleven validation days `renewed 4 h`
+was 0.025 points (0.006 … 0.044) behind rolling.
+
 With generators the bound is that of the linear relaxation, which commits them in parts; foresight commits
 them for the whole day by a dynamic program against each site's own bill. Corrections are
 trained on the plain scenario, and are not measured where actions have further parts (demand charge,
