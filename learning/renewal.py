@@ -50,7 +50,7 @@ class Beliefs:
         slots = self.actual[0].n_slots
         found = foreseen(
             [
-                window(known(a, belief, t, self.persistence), t, slots - t, _state(a, t, state, number))
+                window(known(a, belief, t, self.persistence), t, slots - t, state_before(a, t, state, number))
                 for number, (a, belief) in enumerate(zip(self.actual, self.expected, strict=True))
             ],
             engine,
@@ -89,7 +89,7 @@ def known(actual: InstanceArrays, expected: InstanceArrays, t: int, persistence:
     return replace(actual, **changed)
 
 
-def _state(a: InstanceArrays, t: int, state: PlantState, number: int) -> State:
+def state_before(a: InstanceArrays, t: int, state: PlantState, number: int) -> State:
     """The state of one instance before slot t; queues are FIFO, so the newest jobs remain."""
 
     def of(values: Tensor) -> Floats:

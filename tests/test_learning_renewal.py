@@ -10,7 +10,7 @@ import stepwatt as sw
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import SchedulingEnv, TaskSettings, World, make_pool
 from stepwatt.learning.problem import stack
-from stepwatt.learning.renewal import _state, known, persistence_of
+from stepwatt.learning.renewal import known, persistence_of, state_before
 from stepwatt.solvers.windows import window
 
 ENGINE = torch_engine(torch.float64)
@@ -37,7 +37,7 @@ def test_the_rest_of_a_horizon_is_that_of_the_whole_one(day: sw.Instance) -> Non
     world = World(make_pool([day], "day-ahead", ENGINE, foresight=True, seed=7), ENGINE, TASK)
     waited = 0.0
     for t in range(a.n_slots - 1):
-        rest = stack([window(a, t, a.n_slots - t, _state(a, t, world.state, 0))], ENGINE)
+        rest = stack([window(a, t, a.n_slots - t, state_before(a, t, world.state, 0))], ENGINE)
         torch.testing.assert_close(rest.first_waiting, world.state.waiting, rtol=1e-9, atol=1e-6)
         assert bool((rest.recent <= problem.recent[t:] + 1e-6).all())
         torch.testing.assert_close(rest.arrivals, problem.arrivals[t:])

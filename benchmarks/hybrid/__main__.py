@@ -196,7 +196,7 @@ def measure(days: Days, method: str, quick: bool) -> dict[str, Any]:
         hours = float(forecast.split()[0])
         task = replace(PRICED, renewal=round(hours / days.instances[0].slot_hours))
         size = PricedCodec(shape_of(days.instances[0].arrays())).size
-        return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype))
+        return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype), large=large)
     task = replace(PRICED, information=forecast or "day-ahead")
     if kind == "foresight":
         size = PricedCodec(shape_of(days.instances[0].arrays())).size

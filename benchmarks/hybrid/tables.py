@@ -197,8 +197,9 @@ forecast of the coming hours as it was.
 Four days of five-minute slots are few: their intervals are wide, and on eleven validation days `renewed 4 h`
 was 0.025 points (0.006 … 0.044) behind rolling.
 
-With generators the bound is that of the linear relaxation, which commits them in parts; foresight commits
-them for the whole day by a dynamic program against each site's own bill. Corrections are
+With generators the bound is that of the linear relaxation, which commits them in parts, and so are the
+certificates of slots, which are wide there; foresight commits generators for the whole day by a dynamic
+program against each site's own bill. Corrections are
 trained on the plain scenario, and are not measured where actions have further parts (demand charge,
 generator) nor in five-minute slots. Foresight of every provider by itself, and a network for each, with
 exchanged prices, are measured in
