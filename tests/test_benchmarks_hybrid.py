@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.hybrid import causes
+from benchmarks.hybrid import causes, validation
 from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR, cases
-from benchmarks.hybrid.tables import cell_file, table
+from benchmarks.hybrid.tables import cell_file, on_validation_days, table
 from stepwatt.learning.families import Family
 
 
@@ -64,3 +64,20 @@ def test_what_is_planned_again_with_nothing_new_stays_as_it_was() -> None:
     again = causes.planned_again(days, bound, ("waiting", "queue"), every=1)
     np.testing.assert_allclose(never, once, rtol=1e-12)
     assert bool((np.abs(again - once) > 1e-9).any())
+
+
+def test_validation_days_are_told_set_by_set(tmp_path: Path) -> None:
+    assert on_validation_days(tmp_path) == []
+    row = {"days": 26, "rolling": 0.2, "foresight": [0.37, 0.121, 0.062, 0.186]}
+    told = {"sets": {"demand charge": row}, "about": {"date": "2026-11-25"}}
+    (tmp_path / "validation.json").write_text(json.dumps(told), encoding="utf-8")
+    lines = on_validation_days(tmp_path)
+    assert "| demand charge | 26 | foresight | 0.370 | 0.200 | +0.121 (+0.062 … +0.186) |" in lines
+
+
+def test_sets_of_validation_days_are_those_of_the_study() -> None:
+    assert validation.EVERY.keys() <= cases(quick=False).keys()
+    charged = cases(quick=False)["demand charge"]
+    plain = Family(regions=("DE,FR,DK",), every=50).instances("validation")
+    assert (charged.changed(plain)[0].arrays().demand_charge == DEMAND_CHARGE).all()
+    assert not plain[0].arrays().demand_charge.any()

@@ -66,7 +66,11 @@ class Case:
     def days(self, name: str) -> Days:
         """The test days."""
         found = (self.family.instances("test"), self.family.histories("test"))
-        return Days(name, *([self._changed(inst) for inst in part] for part in found))
+        return Days(name, *(self.changed(part) for part in found))
+
+    def changed(self, instances: list[Instance]) -> list[Instance]:
+        """The instances with what this set changes in them."""
+        return [self._changed(inst) for inst in instances]
 
     def _changed(self, inst: Instance) -> Instance:
         if self.change is None:
