@@ -23,9 +23,9 @@ from stepwatt.learning.response import (
     at_the_end,
     best_response,
     interior,
+    solving,
     worth,
 )
-from stepwatt.learning.response.interior import solve as solve_program
 from stepwatt.learning.response.program import slot_program
 from stepwatt.solvers import solve
 
@@ -83,7 +83,7 @@ def test_responses_played_to_the_end_are_worth_what_the_evaluator_says(seed: int
 
 @pytest.mark.parametrize("seed", range(75))
 def test_the_response_is_the_optimum_that_highs_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether its first steps are in single precision, as those of large batches, or not."""
+    """Compiled or not, and whether its first steps are in single precision, as those of large batches."""
     monkeypatch.setattr(interior, "LARGE", 1 if seed % 2 else 1_000)
     rng, draws = np.random.default_rng(seed), 8
     instance = random_instance(rng, n_slots=int(rng.integers(3, 6)), n_sites=int(rng.integers(1, 4)))
@@ -97,12 +97,12 @@ def test_the_response_is_the_optimum_that_highs_finds(seed: int, monkeypatch: py
             lacking = problem.energy_reference - problem.energy_min
             missing = (problem.terminal_price * lacking).sum(-1)
         program = slot_program(problem, t, state, prices)
-        found = solve_program(program)
-        for b, optimum in enumerate(optima):
-            assert optimum is not None
-            scale = max(abs(optimum), float(program.money[b]))
-            assert abs(float(found.value[b] - missing[b]) - optimum) <= 1e-6 * scale
-            assert float(found.bound[b] - missing[b]) >= optimum - 1e-9 * scale
+        for found in (interior.solve(program), solving.solve(program)):
+            for b, optimum in enumerate(optima):
+                assert optimum is not None
+                scale = max(abs(optimum), float(program.money[b]))
+                assert abs(float(found.value[b] - missing[b]) - optimum) <= 1e-6 * scale
+                assert float(found.bound[b] - missing[b]) >= optimum - 1e-9 * scale
 
 
 def drawn_action(codec: PricedCodec, batch: int, rng: np.random.Generator) -> torch.Tensor:

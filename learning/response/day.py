@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..problem import Problem
 from .features import make_features
-from .interior import solve_rows
 from .program import GPU, HEAT, POWER, Program, most_power, site_columns
+from .solving import solve_rows
 from .ties import RISE, STORE, TYING, DayRows, Ties
 
 #: From this tolerance on, single precision is tried.

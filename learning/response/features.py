@@ -61,10 +61,10 @@ class Features:
 
 
 def make_features(usable: Tensor, seconds: Tensor, megawatts: Tensor) -> Features:
-    """From tables (n,K,O,B), B 1 where all instances have the same."""
+    """From tables (n,K,O,B); B may be 1 where all instances have the same."""
     single = torch.stack([usable, seconds * usable, megawatts * usable], dim=2)
     pairs = torch.stack([single[:, :, a] * single[:, :, b] for a, b in _PAIRS], dim=2)
-    if single.shape[-1] == 1:
+    if single.shape[-1] == 1 or bool((single == single[..., :1]).all()):
         single, pairs = single[..., 0], pairs[..., 0]
     return Features(single, pairs)
 

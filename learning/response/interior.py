@@ -23,7 +23,7 @@ GOOD = 1e-6
 #: it is of no use, and how far such a start keeps from the edges.
 LARGE, ROUGH, USABLE, _EDGE = 256, 3e-3, 0.1, 1e-9
 _SMALL = 64
-_START = 0.1
+START = 0.1
 
 #: Box columns, options, what is left of the boxes, multipliers of lower and upper ends, of options, of rows.
 Iterate = tuple[Tensor, ...]
@@ -225,8 +225,8 @@ def _start(rows: Rows) -> Iterate:
     box = torch.full_like(p.cost, 0.5)
     options = torch.full_like(p.option_cost, 0.5 / p.option_cost.shape[2])
     y = torch.zeros_like(p.right)
-    cheapest = p.option_cost.amin(2) - _START
+    cheapest = p.option_cost.amin(2) - START
     y[rows.parts[1]] = (p.open * cheapest).transpose(0, 1).flatten(0, 1)
     reduced, above = _reduced(rows, y)
-    low, high = reduced.clamp(min=0) + _START, (-reduced).clamp(min=0) + _START
+    low, high = reduced.clamp(min=0) + START, (-reduced).clamp(min=0) + START
     return box, options, 1.0 - box, low, high, above, y

@@ -15,7 +15,7 @@ from torch import Tensor
 from .features import Features
 from .program import GPU, HEAT, POWER, Program
 
-_RIDGE = 1e-14
+RIDGE = 1e-14
 
 
 class Factored(Protocol):
@@ -171,7 +171,7 @@ class Normal:
             matrix[end:, :jk].copy_(cross.reshape(n * n, jk, b))
         self.scale = matrix.diagonal().t().rsqrt()  # (rows,B)
         matrix.mul_(self.scale[:, None]).mul_(self.scale)
-        matrix.diagonal().fill_(1.0 + _RIDGE)
+        matrix.diagonal().fill_(1.0 + RIDGE)
         self.factor = torch.linalg.cholesky_ex(matrix.permute(2, 0, 1))[0]
 
     def solve(self, right: Tensor) -> Tensor:

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ..plant import PlantState, Request
 from ..problem import Problem
-from .interior import GOOD, Solution, solve
+from .interior import GOOD, Solution
 from .prices import SlotPrices, at_the_end
 from .program import GPU, POWER, Program, slot_program
 from .rows import Rows
+from .solving import solve
 
 _Batched = TypeVar("_Batched", Program, Solution)
 

@@ -21,7 +21,7 @@ STORE, RISE, CAP = 3, 4, 5
 #: The column that ties a site row to the next slot's.
 TYING = {HEAT: "warm", STORE: "stored", RISE: "peak"}
 #: What is added to the scaled diagonal.
-_RIDGE = {torch.float64: 1e-13, torch.float32: 1e-7}
+DAY_RIDGE = {torch.float64: 1e-13, torch.float32: 1e-7}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class DayNormal:
         part.diagonal(dim1=1, dim2=3).copy_(corner.permute(0, 1, 3, 2))
         scale = matrix.diagonal().t().rsqrt()
         matrix.mul_(scale[:, None]).mul_(scale)
-        matrix.diagonal().fill_(1.0 + _RIDGE[matrix.dtype])
+        matrix.diagonal().fill_(1.0 + DAY_RIDGE[matrix.dtype])
         self.scale = scale
         # supply and balance were filled below the diagonal only
         matrix[:jk, jk : 2 * jk] = matrix[jk : 2 * jk, :jk].transpose(0, 1)

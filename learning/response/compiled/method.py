@@ -1,0 +1,369 @@
+"""The method's steps over all blocks of a few instances, and over a batch."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .lanes import LANES, add, compiled, get, least, most, put, root, sound, spread, take, where_more
+from .layout import Iterate, Pattern, Sizes, Tables, Work, copy, counts, gather, scatter
+from .normal import assemble, backward, factor, forward
+from .products import priced, used
+
+#: How near to its ends a box begins at most.
+_EDGE = 1e-9
+
+
+@compiled
+def _begin(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, start: float) -> None:
+    """Every box half full, all multipliers dual feasible."""
+    n, k, o = z.sites, z.classes, z.options
+    queues, width, many, rows, _, _, _, _, _ = counts(z)
+    zero = spread(now.box, now.box.dtype.type(0))
+    half = spread(now.box, now.box.dtype.type(0.5))
+    edge = spread(now.box, now.box.dtype.type(start))
+    each = spread(now.box, now.box.dtype.type(0.5 / o))
+    for m in range(z.blocks * rows):
+        put(now.rows, m, zero)
+    for t in range(z.blocks):
+        for j in range(n):
+            for c in range(k):
+                q = j * k + c
+                cheapest = get(a.option_cost, t * many + q * o)
+                for m in range(1, o):
+                    cheapest = least(cheapest, get(a.option_cost, t * many + q * o + m))
+                row = t * rows + queues + c * n + j
+                put(now.rows, row, get(a.opened, t * queues + q) * (cheapest - edge))
+    for t in range(z.blocks):
+        priced(z, p, single, a, t, now.rows, w.part)
+        for m in range(width):
+            reduced = get(a.cost, t * width + m) - get(w.part, m)
+            put(now.box, t * width + m, half)
+            put(now.spare, t * width + m, half)
+            put(now.low, t * width + m, most(reduced, zero) + edge)
+            put(now.high, t * width + m, most(zero - reduced, zero) + edge)
+        for m in range(many):
+            put(now.options, t * many + m, each)
+            put(now.slack, t * many + m, get(a.option_cost, t * many + m) - get(w.part, width + m))
+
+
+@compiled
+def _resume(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, middle: float) -> None:
+    """From given multipliers of rows: everything where all products with its multipliers are ``middle``."""
+    n, k, o = z.sites, z.classes, z.options
+    queues, width, many, rows, _, _, _, _, _ = counts(z)
+    kind = now.box.dtype.type
+    zero, one, two = spread(now.box, kind(0)), spread(now.box, kind(1)), spread(now.box, kind(2))
+    four, mu, edge = spread(now.box, kind(4)), spread(now.box, kind(middle)), spread(now.box, kind(_EDGE))
+    for t in range(z.blocks):
+        for m in range(t * rows, (t + 1) * rows):
+            put(now.rows, m, get(a.begun, m))
+    for t in range(z.blocks):
+        priced(z, p, single, a, t, now.rows, w.part)
+        # the row of a (site, class) takes what its cheapest option is below ``middle``
+        for j in range(n):
+            for c in range(k):
+                q = j * k + c
+                cheapest = zero
+                for m in range(q * o, (q + 1) * o):
+                    cheapest = least(cheapest, get(a.option_cost, t * many + m) - get(w.part, width + m) - mu)
+                add(now.rows, t * rows + queues + c * n + j, get(a.opened, t * queues + q) * cheapest)
+    for t in range(z.blocks):
+        priced(z, p, single, a, t, now.rows, w.part)
+        for m in range(width):
+            at = t * width + m
+            reduced = get(a.cost, at) - get(w.part, m)
+            steep = most(reduced, zero - reduced) / mu
+            small = most(two / (two + steep + root(steep * steep + four)), edge)
+            large = one - small
+            box, spare = where_more(reduced, zero, small, large), where_more(reduced, zero, large, small)
+            low, high = mu / box, mu / spare
+            apart = reduced - (low - high)
+            put(now.box, at, box)
+            put(now.spare, at, spare)
+            put(now.low, at, low + most(apart, zero))
+            put(now.high, at, high + most(zero - apart, zero))
+        for m in range(many):
+            slack = most(get(a.option_cost, t * many + m) - get(w.part, width + m), mu)
+            put(now.slack, t * many + m, slack)
+            put(now.options, t * many + m, mu / slack)
+
+
+@compiled
+def _distance(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work) -> Any:
+    """What the rows miss, into ``w.missing``; the larger of that and of primal's distance from dual, and the
+    products of shares and multipliers."""
+    _, width, many, rows, _, _, _, _, _ = counts(z)
+    zero = spread(now.box, now.box.dtype.type(0))
+    furthest, gap = zero, zero
+    for t in range(z.blocks):
+        used(z, p, single, a, t, now.box, now.options, t * many, w.missing)
+        for m in range(t * rows, (t + 1) * rows):
+            miss = get(a.right, m) - get(w.missing, m)
+            put(w.missing, m, miss)
+            furthest = most(furthest, most(miss, zero - miss))
+        for m in range(t * width, (t + 1) * width):
+            gap = gap + get(now.low, m) * get(now.box, m) + get(now.high, m) * get(now.spare, m)
+        for m in range(t * many, (t + 1) * many):
+            gap = gap + get(now.slack, m) * get(now.options, m)
+    return most(furthest, gap), gap
+
+
+@compiled
+def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate, w: Work, to: Iterate,
+          gap: Any, alive: Any, ridge: float) -> Any:  # fmt: skip
+    """One predictor-corrector step; instances that are not alive stand still."""
+    _, width, many, rows, _, _, _, _, _ = counts(z)
+    part, number = w.part, now.box.dtype.type
+    zero, one = spread(now.box, number(0)), spread(now.box, number(1))
+    for t in range(z.blocks):
+        for m in range(t * width, (t + 1) * width):
+            low, high = get(now.low, m), get(now.high, m)
+            box, spare = get(now.box, m), get(now.spare, m)
+            # one over (low / box + high / spare)
+            d = box * spare / (low * spare + high * box)
+            put(w.weight, m, d)
+            put(w.pull, m, d * (low - high))
+        used(z, p, single, a, t, w.pull, now.options, t * many, w.right)
+        for m in range(t * rows, (t + 1) * rows):
+            add(w.right, m, get(w.missing, m))
+        assemble(z, p, pairs, a, t, now, w, ridge)
+        factor(z, p, t, w)
+        forward(z, p, a, t, w)
+    for t in range(z.blocks - 1, -1, -1):
+        backward(z, p, a, t, w)
+    # predictor: straight to the optimum
+    smallest, largest, first, second = zero, zero, zero, zero
+    for t in range(z.blocks):
+        priced(z, p, single, a, t, w.found, part)
+        for m in range(width):
+            at = t * width + m
+            step = get(w.weight, at) * get(part, m) - get(w.pull, at)
+            put(to.box, at, step)
+            by = step / get(now.box, at)
+            low = get(now.low, at) * step
+            first, second = first + low, second + low * by
+            smallest, largest = least(smallest, by), most(largest, by)
+            by = (zero - step) / get(now.spare, at)
+            high = (zero - step) * get(now.high, at)
+            first, second = first + high, second + high * by
+            smallest, largest = least(smallest, by), most(largest, by)
+        for m in range(many):
+            at = t * many + m
+            slack, amount = get(now.slack, at), get(now.options, at)
+            by = get(part, width + m) / slack - one
+            step = by * amount
+            put(to.options, at, by)
+            first, second = first + slack * step, second + slack * step * by
+            smallest, largest = least(smallest, by), most(largest, by)
+    primal = one / most(zero - smallest, one)
+    dual = one / most(one + largest, one)
+    ahead = gap + primal * first - dual * (gap + first) - primal * dual * (first + second)
+    count = spread(now.box, number((2 * width + many) * z.blocks))
+    ahead = least(most(ahead / gap, zero), one)
+    centre = ahead * ahead * ahead * gap / count
+    # corrector: centred, with the predictor's second-order term
+    for t in range(z.blocks):
+        for m in range(t * width, (t + 1) * width):
+            box, spare, step = get(now.box, m), get(now.spare, m), get(to.box, m)
+            by = step / box
+            want_low = centre / box + get(now.low, m) * (by * (one + by) - one)
+            by = (zero - step) / spare
+            want_high = centre / spare + get(now.high, m) * (by * (one + by) - one)
+            put(to.low, m, want_low)
+            put(to.high, m, want_high)
+            put(w.pull, m, get(w.weight, m) * (want_high - want_low))
+        for m in range(many):
+            at = t * many + m
+            by, amount, slack = get(to.options, at), get(now.options, at), get(now.slack, at)
+            want = centre / amount + slack * (by * (one + by) - one)
+            put(to.slack, at, want)
+            put(part, m, zero - amount / slack * want)
+        used(z, p, single, a, t, w.pull, part, 0, w.right)
+        for m in range(t * rows, (t + 1) * rows):
+            add(w.right, m, get(w.missing, m))
+        forward(z, p, a, t, w)
+    for t in range(z.blocks - 1, -1, -1):
+        backward(z, p, a, t, w)
+    smallest, lowest = zero, zero
+    for t in range(z.blocks):
+        priced(z, p, single, a, t, w.found, part)
+        for m in range(width):
+            at = t * width + m
+            step = get(w.weight, at) * get(part, m) - get(w.pull, at)
+            put(to.box, at, step)
+            by = step / get(now.box, at)
+            smallest = least(smallest, by)
+            low = get(now.low, at)
+            change = get(to.low, at) - low * by
+            put(to.low, at, change)
+            lowest = least(lowest, change / low)
+            by = step / get(now.spare, at)
+            smallest = least(smallest, zero - by)
+            high = get(now.high, at)
+            change = get(to.high, at) + high * by
+            put(to.high, at, change)
+            lowest = least(lowest, change / high)
+        for m in range(many):
+            at = t * many + m
+            slack, amount, want = get(now.slack, at), get(now.options, at), get(to.slack, at)
+            by = (get(part, width + m) + want) / slack
+            smallest = least(smallest, by)
+            put(to.options, at, by * amount)
+            change = want - slack * by
+            put(to.slack, at, change)
+            lowest = least(lowest, change / slack)
+    nearly = one - least(most(gap / count, spread(now.box, number(1e-6))), spread(now.box, number(0.005)))
+    primal = where_more(alive, zero, nearly / most(zero - smallest, one), zero)
+    dual = where_more(alive, zero, nearly / most(zero - lowest, one), zero)
+    for m in range(z.blocks * width):
+        step = primal * get(to.box, m)
+        add(now.box, m, step)
+        take(now.spare, m, step)
+        add(now.low, m, dual * get(to.low, m))
+        add(now.high, m, dual * get(to.high, m))
+    for m in range(z.blocks * many):
+        add(now.options, m, primal * get(to.options, m))
+        add(now.slack, m, dual * get(to.slack, m))
+    for m in range(z.blocks * rows):
+        add(now.rows, m, dual * get(w.found, m))
+
+
+@compiled
+def _judge(
+    z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, value: Any, bound: Any
+) -> None:
+    """Cost of each block, and the least that its multipliers allow (:func:`.interior.proven_bound`)."""
+    n, k, o = z.sites, z.classes, z.options
+    queues, width, many, rows, _, _, _, _, _ = counts(z)
+    zero = spread(now.box, now.box.dtype.type(0))
+    size = spread(now.box, now.box.dtype.type(16 * (width + many) * np.finfo(now.box.dtype).eps))
+    for t in range(z.blocks):
+        priced(z, p, single, a, t, now.rows, w.part)
+        cost, lowest, total = zero, zero, zero
+        for m in range(rows):
+            y = sound(get(now.rows, t * rows + m))
+            lowest = lowest + get(a.right, t * rows + m) * y
+            total = total + most(y, zero - y)
+        for m in range(width):
+            price = get(a.cost, t * width + m)
+            cost = cost + price * get(now.box, t * width + m)
+            lowest = lowest + least(price - get(w.part, m), zero)
+        for j in range(n):
+            for c in range(k):
+                q = j * k + c
+                spent, best = zero, zero
+                for m in range(q * o, (q + 1) * o):
+                    price = get(a.option_cost, t * many + m)
+                    spent = spent + price * get(now.options, t * many + m)
+                    best = least(best, price - get(w.part, width + m))
+                opened = get(a.opened, t * queues + q)
+                cost, lowest = cost + opened * spent, lowest + opened * best
+        put(value, t, cost)
+        put(bound, t, lowest - size * total)
+
+
+@compiled
+def _settle(
+    distance: Any, before: Any, alive: Any, now: Iterate, kept: Iterate, tolerance: float, good: float
+) -> Any:
+    """Which instances are done: near enough, or near and no longer coming nearer; whether any is not, and
+    whether any is near."""
+    going = close = False
+    for lane in range(LANES):
+        if alive[lane] > 0:
+            apart = distance[lane] if np.isfinite(distance[lane]) else np.inf
+            stuck = before[lane] < good and apart > before[lane] / 2
+            if stuck and apart > before[lane]:
+                copy(kept, now, lane, LANES)
+            if apart < tolerance or stuck:
+                alive[lane] = 0
+            before[lane] = apart
+            going = going or alive[lane] > 0
+            close = close or apart < good
+    return going, close
+
+
+def _method(sources: str) -> Any:
+    """The method over a batch, kept on disk once compiled, for as long as the ``sources`` are the same."""
+
+    def follow(z: Sizes, p: Pattern, single: Any, pairs: Any, whole: Tables, a: Tables, now: Iterate,
+               change: Iterate, kept: Iterate, w: Work, found: Any, judged: Any, tolerance: float,
+               limits: Any) -> Any:  # fmt: skip
+        """Steps until the tolerance is met, a few instances after the other.
+
+        ``single``, ``pairs``: tables of options (:class:`..features.Features`). ``found``: box, options, rows
+        (rows, blocks·instances); ``judged``: cost and least cost by block, and what rows miss at most by
+        instance. ``limits``: most steps, distance from which on being stuck is being done, ridge, and how the
+        first iterate is made: with multipliers so far from their ends, or around given ones, with such
+        products, if the latter are not 0.
+        """
+        _ = sources
+        steps, good, ridge, start, middle = limits
+        value, bound, residual = judged
+        kind, batch = now.box.dtype.type, len(residual)
+        alive, distance, before = (
+            np.empty(LANES, now.box.dtype),
+            np.empty(LANES, now.box.dtype),
+            np.empty(LANES),
+        )
+        costs, bounds = np.empty(z.blocks * LANES, now.box.dtype), np.empty(z.blocks * LANES, now.box.dtype)
+        for first in range(0, batch, LANES):
+            gather(whole.cost, a.cost, z.blocks, first)
+            gather(whole.option_cost, a.option_cost, z.blocks, first)
+            gather(whole.opened, a.opened, z.blocks, first)
+            gather(whole.job_seconds, a.job_seconds, z.blocks, first)
+            gather(whole.job_power, a.job_power, z.blocks, first)
+            gather(whole.idle_power, a.idle_power, z.blocks, first)
+            gather(whole.power_entry, a.power_entry, z.blocks, first)
+            gather(whole.supply, a.supply, z.blocks, first)
+            gather(whole.balance, a.balance, z.blocks, first)
+            gather(whole.held, a.held, z.blocks, first)
+            gather(whole.lost, a.lost, z.blocks, first)
+            gather(whole.site, a.site, z.blocks, first)
+            gather(whole.right, a.right, z.blocks, first)
+            gather(whole.empty, a.empty, z.blocks, first)
+            gather(whole.tied_held, a.tied_held, z.blocks, first)
+            gather(whole.tied_site, a.tied_site, z.blocks, first)
+            if middle > 0:
+                gather(whole.begun, a.begun, z.blocks, first)
+                _resume(z, p, single, a, now, w, middle)
+            else:
+                _begin(z, p, single, a, now, w, start)
+            before[:], alive[:] = np.inf, 1
+            for _ in range(steps):
+                furthest, gap = _distance(z, p, single, a, now, w)
+                put(distance, 0, furthest)
+                going, close = _settle(distance, before, alive, now, kept, tolerance, good)
+                if not going:
+                    break
+                if close:
+                    copy(now, kept, 0, 1)
+                _step(z, p, single, pairs, a, now, w, change, gap, get(alive, 0), ridge)
+            _distance(z, p, single, a, now, w)
+            _judge(z, p, single, a, now, w, costs, bounds)
+            for lane in range(min(LANES, batch - first)):
+                furthest_row = kind(0)
+                for m in range(lane, len(w.missing), LANES):
+                    furthest_row = max(furthest_row, abs(w.missing[m]))
+                residual[first + lane] = furthest_row
+                for t in range(z.blocks):
+                    value[t * batch + first + lane] = costs[t * LANES + lane]
+                    bound[t * batch + first + lane] = bounds[t * LANES + lane]
+            scatter(now.box, found[0], z.blocks, first)
+            scatter(now.options, found[1], z.blocks, first)
+            scatter(now.rows, found[2], z.blocks, first)
+
+    return njit(cache=True, nogil=True, error_model="numpy")(follow)
+
+
+def _sources() -> str:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+follow = _method(_sources())
