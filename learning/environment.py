@@ -20,6 +20,7 @@ from .codecs import CODECS, Codec, PricedCodec
 from .engines import Array, Engine, torch_engine
 from .foresight import Foresight, expectations, foreseen
 from .observation import INFORMATION, observation_size, observe, outlook
+from .planning import expected_of
 from .plant import Outcome, PlantState, Request, advance, first_state
 from .potentials import Potential
 from .problem import Problem, stack
@@ -80,7 +81,7 @@ class Pool:
         potential = None if self.potential is None else self.potential.take(index, engine)
         seen = engine.batch_inside(self.outlook[:, index], 1)
         ahead = None if self.foresight is None else self.foresight.take(index, engine)
-        beliefs = None if self.beliefs is None else self.beliefs.take(index.tolist())
+        beliefs = None if self.beliefs is None else self.beliefs.take(torch.as_tensor(index))
         return Pool(self.problem.take(index, engine), seen, potential, ahead, beliefs)
 
 
@@ -104,10 +105,9 @@ def make_pool(
     pool = Pool(problem, seen, None if potential is None else potential.on(engine))
     if not foresight:
         return pool
-    expected = expectations(instances, information, histories=histories, seed=seed)
-    actual = tuple(inst.arrays() for inst in instances)
-    beliefs = Beliefs(actual, tuple(expected), persistence_of(information))
-    return replace(pool, foresight=foreseen(expected, engine), beliefs=beliefs)
+    expected = expected_of(expectations(instances, information, histories=histories, seed=seed))
+    beliefs = Beliefs(expected, persistence_of(information))
+    return replace(pool, foresight=foreseen(problem, expected).on(engine), beliefs=beliefs)
 
 
 class World:
@@ -158,7 +158,7 @@ class World:
         ahead, beliefs = self.drawn.foresight, self.drawn.beliefs
         if ahead is None or beliefs is None:
             raise ValueError("planning again needs foresight, and beliefs")
-        found = beliefs.renewed(ahead, self.t, self.state, self.engine)
+        found = beliefs.renewed(self.drawn.problem, ahead, self.t, self.state, self.engine)
         self.drawn, self.planned = replace(self.drawn, foresight=found), self.t
 
     def request(self, action: Array) -> Request:

@@ -8,7 +8,7 @@ forecast, so it may stand in a policy's information set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -23,7 +23,8 @@ from stepwatt.solvers.windows import SERIES
 
 from .codecs.priced import PricedCodec, local_ends, queue_values
 from .engines import Engine, torch_engine
-from .plant import PlantState
+from .planning import Expected, expected_of, planning_problem, tensor
+from .plant import PlantState, first_state
 from .problem import Problem, stack
 from .response import SlotPrices
 from .response.day import DayPlan, plan_day
@@ -39,11 +40,16 @@ TOLERANCE = 0.1
 TOGETHER = 64
 
 
+#: What foresight says of the leavings of slots.
+TABLES = ("energy", "warmth", "waiting", "queue", "peak", "running")
+
+
 @dataclass(frozen=True)
 class Foresight:
     """Values after each slot, by what is held: ``energy`` (T,N,J,G) and ``warmth`` (T,N,J,W) USD over evenly
     spaced contents, ``waiting`` (T,N,I,K) USD per job around ``queue`` (T,N,I,K) jobs, ``peak`` (T,N,J) MW of
-    import to come at most, ``running`` (T,N,J) USD of a generator that is on."""
+    import to come at most, ``running`` (T,N,J) USD of a generator that is on. They begin at slot ``begun``.
+    ``multipliers`` (·,N,·) are those of the plan (:class:`.response.day.DayPlan`)."""
 
     energy: Tensor
     warmth: Tensor
@@ -51,15 +57,32 @@ class Foresight:
     queue: Tensor
     peak: Tensor
     running: Tensor
+    multipliers: Tensor
+    begun: int = 0
 
     def take(self, index: Tensor, engine: Engine) -> Foresight:
         """The chosen instances."""
-        return Foresight(
-            **{f.name: engine.batch_inside(getattr(self, f.name)[:, index], 1) for f in fields(self)}
-        )
+        return self.changed(lambda values: engine.batch_inside(values[:, index], 1))
+
+    def on(self, engine: Engine) -> Foresight:
+        """The same as the engine's arrays."""
+        return self.changed(lambda values: engine.asarray(values.numpy()))
+
+    def since(self, t: int) -> Foresight:
+        """The same from slot t on."""
+        past = t - self.begun
+        return replace(self.changed(lambda values: values[past:], TABLES), begun=t)
+
+    def changed(
+        self, change: Callable[[Tensor], Tensor], names: Sequence[str] = (*TABLES, "multipliers")
+    ) -> Foresight:
+        """The same with some of its tables changed."""
+        tables: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, **tables)
 
     def prices(self, problem: Problem, t: int, state: PlantState) -> SlotPrices:
         """The slopes of the values after slot t around the state."""
+        at = t - self.begun
         low, high = problem.energy_min, problem.energy_max
         ends = local_ends(problem, state)
         hours = problem.shape.slot_hours
@@ -67,11 +90,11 @@ class Foresight:
         take = problem.battery_power * hours * problem.charge_efficiency
         first = torch.maximum(state.energy - give, low)[..., None]
         last = torch.minimum(state.energy + take, high)[..., None]
-        energy = slopes(self.energy[t], low, high, torch.cat([first, ends, last], -1))
+        energy = slopes(self.energy[at], low, high, torch.cat([first, ends, last], -1))
         _, warmth_ends = uniform_ends(problem)
         points = torch.cat([problem.min_c[..., None], warmth_ends, problem.max_c[..., None]], -1)
-        warmth = -slopes(self.warmth[t], problem.min_c, problem.max_c, points)
-        waiting, waiting_ends = queue_values(problem, t, self.waiting[t], self.queue[t])
+        warmth = -slopes(self.warmth[at], problem.min_c, problem.max_c, points)
+        waiting, waiting_ends = queue_values(problem, t, self.waiting[at], self.queue[at])
         return SlotPrices(
             energy=energy.clamp(min=0).cummin(-1).values,
             energy_ends=ends,
@@ -79,8 +102,8 @@ class Foresight:
             warmth_ends=warmth_ends,
             waiting=waiting,
             waiting_ends=waiting_ends,
-            peak=torch.maximum(self.peak[t], state.peak),
-            running=self.running[t],
+            peak=torch.maximum(self.peak[at], state.peak),
+            running=self.running[at],
         )
 
     def action(self, codec: PricedCodec, problem: Problem, t: int, state: PlantState) -> Tensor:
@@ -102,7 +125,9 @@ def foresee(
     Raises:
         InputError: no forecast in the information set.
     """
-    return foreseen(expectations(instances, information, histories=histories, seed=seed), engine)
+    problem = stack([inst.arrays() for inst in instances], torch_engine(torch.float64))
+    expected = expectations(instances, information, histories=histories, seed=seed)
+    return foreseen(problem, expected_of(expected)).on(engine)
 
 
 def expectations(
@@ -126,11 +151,30 @@ def expectations(
     ]
 
 
-def foreseen(expected: Sequence[InstanceArrays], engine: Engine) -> Foresight:
-    """The foresight of what is expected."""
-    parts = [_foresee(expected[n : n + TOGETHER]) for n in range(0, len(expected), TOGETHER)]
-    joined = {f.name: torch.cat([getattr(part, f.name) for part in parts], 1) for f in fields(Foresight)}
-    return Foresight(**{name: engine.asarray(values.numpy()) for name, values in joined.items()})
+@torch.no_grad()
+def foreseen(problem: Problem, expected: Expected) -> Foresight:
+    """The foresight at the beginning of instances of which that is expected."""
+    return foreseen_from(problem, expected, first_state(problem), 0)
+
+
+def foreseen_from(
+    problem: Problem, coming: Expected, state: PlantState, begun: int, before: Tensor | None = None
+) -> Foresight:
+    """The foresight of the slots from ``begun`` on, of which that is expected, from the state before them;
+    ``before`` are the multipliers of an earlier plan of the same slots."""
+    slots = len(coming.arrivals)
+    size = block_size(slots, problem.shape.slot_hours)
+    parts = []
+    for first in range(0, len(problem), TOGETHER):
+        some = torch.arange(first, min(first + TOGETHER, len(problem)))
+        chosen = problem if len(problem) <= TOGETHER else problem.take(some, torch_engine(torch.float64))
+        one = PlantState(**{f.name: tensor(getattr(state, f.name))[some] for f in fields(state)})
+        blocks = planning_problem(chosen, coming.take(some), one, size)
+        plan = plan_day(blocks, TOLERANCE, begun=None if before is None else before[:, some])
+        parts.append(around(blocks, plan, slots, size))
+    names = (*TABLES, "multipliers")
+    joined = {name: torch.cat([getattr(part, name) for part in parts], 1) for name in names}
+    return replace(parts[0], **joined, begun=begun)
 
 
 def believed(a: InstanceArrays, information: str, before: InstanceArrays | None, seed: int) -> InstanceArrays:
@@ -142,12 +186,6 @@ def believed(a: InstanceArrays, information: str, before: InstanceArrays | None,
         name: np.concatenate([getattr(a, name)[..., :1], values], axis=-1) for name, values in belief.items()
     }
     return replace(a, **series)
-
-
-def _foresee(expected: Sequence[InstanceArrays]) -> Foresight:
-    slots, size = expected[0].n_slots, block_size(expected[0])
-    problem = stack([coarser(a, size) for a in expected], torch_engine(torch.float64))
-    return around(problem, plan_day(problem, TOLERANCE), slots, size)
 
 
 def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
@@ -164,13 +202,14 @@ def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
         queue=_after_slots(torch.cat([begun, plan.queue]), slots, size),
         peak=peak[None].expand(slots, -1, -1),
         running=_after_slots(generators.running, slots, size),
+        multipliers=plan.multipliers,
     )
 
 
-def block_size(a: InstanceArrays) -> int:
-    """Slots of a block."""
-    size = min(a.n_slots, max(1, round(BLOCK_HOURS / a.slot_hours)))
-    while a.n_slots % size:
+def block_size(slots: int, hours: float) -> int:
+    """Slots of a block, of a horizon of so many slots of so many hours."""
+    size = min(slots, max(1, round(BLOCK_HOURS / hours)))
+    while slots % size:
         size -= 1
     return size
 

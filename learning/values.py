@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from .dynamic import stored, warmed
 from .problem import Problem
 
 #: Levels of the tables over what a battery holds and over a room's warmth.
@@ -30,6 +33,8 @@ def commit(problem: Problem, load: Tensor) -> Commitment:
     """The best on and off of each generator against the bill of its own site at loads (T,N,J) MW."""
     p, hours = problem, problem.shape.slot_hours
     low, high = p.generator_min, p.generator_max
+    if not bool((high > 0).any()):
+        return Commitment(torch.zeros_like(load), torch.zeros(len(load) + 1, *high.shape, dtype=high.dtype))
     levels, stays, starts, running = [], [], [], [torch.zeros_like(high)]
     on = off = torch.zeros_like(high)
     for n in reversed(range(p.shape.n_slots)):
@@ -58,62 +63,63 @@ def _bill(problem: Problem, n: int, net: Tensor) -> Tensor:
 def energy_values(problem: Problem, load: Tensor, peak: Tensor) -> Tensor:
     """(T+1,N,J,G) USD that stored energy still earns from each slot's beginning on, at loads (T,N,J) MW that
     are not generated; import above ``peak`` (N,J) MW pays the demand charge."""
-    p, hours = problem, problem.shape.slot_hours
+    p = problem
     low, high = p.energy_min, p.energy_max
-    share = torch.linspace(0, 1, ENERGY_LEVELS, dtype=low.dtype)
+    share = torch.linspace(0, 1, ENERGY_LEVELS, dtype=torch.float64)
     held = low[..., None] + (high - low)[..., None] * share
-    value = -p.terminal_price[..., None] * (p.energy_reference[..., None] - held).clamp(min=0)
-    cost, price, need = p.import_cost, p.export_price, load - p.renewable
-    up, down = p.charge_efficiency[..., None, None], p.discharge_efficiency[..., None, None]
-    power = p.battery_power[..., None, None]
-    rates = power * torch.linspace(-1, 1, 2 * RATES + 1, dtype=low.dtype)
-    most = (high[..., None] - held)[..., None] / (up * hours)
-    least = -(held - low[..., None])[..., None] * down / hours
-    wear, charge, highest = (x[..., None, None] for x in (p.wear_cost, p.demand_charge, peak))
-    tables = [value]
-    for n in reversed(range(p.shape.n_slots)):
-        net = need[n][..., None, None]
-        # the kinks where nothing is imported, and as much as before, are candidates of their own
-        kinks = [-net, highest - net] if p.shape.has_demand_charge else [-net]
-        tried = torch.cat([rates, *(torch.minimum(torch.maximum(x, -power), power) for x in kinks)], -1)
-        tried = tried.expand(*held.shape, tried.shape[-1])
-        tried = torch.minimum(torch.maximum(tried, least), most)
-        after = held[..., None] + hours * torch.where(tried > 0, tried * up, tried / down)
-        grid = net + tried
-        sold = price[n][..., None, None].clamp(min=0)
-        bill = torch.where(grid > 0, cost[n][..., None, None] * grid, sold * grid)
-        bill = bill + wear * (-tried).clamp(min=0)
-        if p.shape.has_demand_charge:
-            bill = bill + charge / hours * (grid - highest).clamp(min=0)
-        value = (read(value, low, high, after.flatten(2)).view_as(after) - hours * bill).amax(-1)
-        tables.append(value)
-    return torch.stack(tables[::-1])
+    table = torch.empty(p.shape.n_slots + 1, *held.shape, dtype=torch.float64)
+    table[-1] = -p.terminal_price[..., None] * (p.energy_reference[..., None] - held).clamp(min=0)
+    site = (
+        low,
+        high,
+        p.battery_power,
+        p.charge_efficiency,
+        p.discharge_efficiency,
+        p.wear_cost,
+        p.demand_charge,
+        peak,
+    )
+    stored(
+        _array(load - p.renewable),
+        _array(p.import_cost),
+        _array(p.export_price),
+        _array(torch.stack(site)),
+        p.shape.slot_hours,
+        RATES,
+        p.shape.has_demand_charge,
+        table.numpy(),
+    )
+    return table
 
 
 def warmth_values(problem: Problem, it: Tensor, price: Tensor) -> Tensor:
     """(T+1,N,J,W) USD that is still to be paid for cooling (negative) from the beginning of each slot on, by
     warmth, at IT powers (T,N,J) MW and prices of power (T,N,J) USD/MWh."""
-    p, hours = problem, problem.shape.slot_hours
-    share = torch.linspace(0, 1, WARMTH_LEVELS, dtype=p.min_c.dtype)
+    p = problem
+    share = torch.linspace(0, 1, WARMTH_LEVELS, dtype=torch.float64)
     warm = p.min_c[..., None] + (p.max_c - p.min_c)[..., None] * share
-    value = -p.terminal_heat_price[..., None] * (warm - p.temperature_reference[..., None]).clamp(min=0)
-    value = value * p.thermal[..., None]
-    rate = p.heat_rate.clamp(min=1e-12)[..., None, None]
-    rise = (warm[:, :, None, :] - warm[..., None]) / rate
-    tables = [value]
-    for n in reversed(range(p.shape.n_slots)):
-        loss = p.leak[..., None] * (warm - p.outside[n][..., None])
-        needed = (it[n][..., None] - loss)[..., None] - rise
-        needed = needed / p.cop[n][..., None, None].clamp(min=1e-6)
-        closed = (needed > p.cooling_max[..., None, None] + 1e-9) | (
-            warm[:, :, None, :] > p.ceiling[n][..., None, None] + 1e-9
-        )
-        paid = hours * price[n][..., None, None] * needed.clamp(min=0)
-        # a forecast that cannot be kept cool pays dearly, so that it is avoided where it can be
-        reached = value[..., None, :] - paid - closed * 10 * p.money_scale[:, None, None, None]
-        value = reached.amax(-1) * p.thermal[..., None]
-        tables.append(value)
-    return torch.stack(tables[::-1])
+    table = torch.empty(p.shape.n_slots + 1, *warm.shape, dtype=torch.float64)
+    left = (warm - p.temperature_reference[..., None]).clamp(min=0)
+    table[-1] = -p.terminal_heat_price[..., None] * left * p.thermal[..., None]
+    # a forecast that cannot be kept cool pays dearly, so that it is avoided where it can be
+    penalty = (10 * p.money_scale)[:, None].expand_as(p.leak)
+    site = (p.min_c, p.max_c, p.heat_rate, p.leak, p.cooling_max, p.thermal, penalty)
+    warmed(
+        _array(it),
+        _array(price),
+        _array(p.cop),
+        _array(p.outside),
+        _array(p.ceiling),
+        _array(torch.stack(site)),
+        p.shape.slot_hours,
+        table.numpy(),
+    )
+    return table
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = values.double().contiguous().numpy()
+    return found
 
 
 def read(table: Tensor, low: Tensor, high: Tensor, at: Tensor) -> Tensor:

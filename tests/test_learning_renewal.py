@@ -1,16 +1,20 @@
 """Foresight made anew during the day: from the state of the moment, with what has been seen."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
-import numpy as np
 import pytest
 import torch
 
 import stepwatt as sw
+from stepwatt.formulation.arrays import State
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import SchedulingEnv, TaskSettings, World, make_pool
+from stepwatt.learning.foresight import coarser
+from stepwatt.learning.planning import Expected, expected_of, planning_problem
+from stepwatt.learning.plant import first_state
 from stepwatt.learning.problem import stack
-from stepwatt.learning.renewal import known, persistence_of, state_before
+from stepwatt.learning.renewal import Beliefs, persistence_of
+from stepwatt.learning.response.day import day_rows
 from stepwatt.solvers.windows import window
 
 ENGINE = torch_engine(torch.float64)
@@ -32,15 +36,16 @@ def played(day: sw.Instance, task: TaskSettings) -> World:
 
 def test_the_rest_of_a_horizon_is_that_of_the_whole_one(day: sw.Instance) -> None:
     """What waits, at which age, is what the problem of the whole horizon lets wait."""
-    a = day.arrays()
-    problem = stack([a], ENGINE)
-    world = World(make_pool([day], "day-ahead", ENGINE, foresight=True, seed=7), ENGINE, TASK)
-    waited = 0.0
-    for t in range(a.n_slots - 1):
-        rest = stack([window(a, t, a.n_slots - t, state_before(a, t, world.state, 0))], ENGINE)
+    problem = stack([day.arrays()], ENGINE)
+    world = World(make_pool([day], "perfect", ENGINE, foresight=True, seed=7), ENGINE, TASK)
+    beliefs, waited = world.drawn.beliefs, 0.0
+    assert beliefs is not None
+    for t in range(problem.shape.n_slots - 1):
+        rest = planning_problem(problem, beliefs.coming(problem, t, world.state), world.state, 1)
         torch.testing.assert_close(rest.first_waiting, world.state.waiting, rtol=1e-9, atol=1e-6)
-        assert bool((rest.recent <= problem.recent[t:] + 1e-6).all())
+        assert bool((rest.recent[..., 0] <= problem.recent[t:, ..., 0] + 1e-6).all())
         torch.testing.assert_close(rest.arrivals, problem.arrivals[t:])
+        torch.testing.assert_close(rest.ceiling, problem.ceiling[t:])
         waited += float(world.state.waiting.sum())
         # everything waits that may
         held = problem.recent[t][..., 0]
@@ -48,27 +53,73 @@ def test_the_rest_of_a_horizon_is_that_of_the_whole_one(day: sw.Instance) -> Non
     assert waited > 0
 
 
-def test_without_errors_nothing_is_expected_anew(day: sw.Instance) -> None:
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("t", [0, 6])
+def test_the_problem_of_planning_is_that_of_a_shorter_and_coarser_instance(
+    day: sw.Instance, t: int, size: int
+) -> None:
+    """In all that plans read; from slot 6 on with what was left in the queues, oldest gone first."""
+    winter = sw.scenario("jemas", start="2018-01-06", n_slots=12, slot_minutes=60, integral_jobs=False)
+    instances = [day, winter]
+    arrays = [inst.arrays() for inst in instances]
+    problem, expected = stack(arrays, ENGINE), expected_of(arrays)
+    state = first_state(problem)
+    if t:
+        left = 0.6 * problem.recent[t - 1][..., 0]
+        state = replace(state, waiting=left, energy=0.5 * (problem.energy_min + problem.energy_max))
+    coming = Beliefs(expected, 0.0).coming(problem, t, state)
+    made = planning_problem(problem, coming, state, size)
+    parts = []
+    for number, a in enumerate(arrays):
+        backlog = coming.backlog[number].numpy()
+        begun = State(
+            energy_mwh=state.energy[number].numpy(),
+            temperature_c=state.temperature[number].numpy(),
+            backlog=backlog,
+            generator_on=(state.restart[number] <= 0).numpy(),
+            peak_mw=state.peak[number].numpy(),
+        )
+        parts.append(coarser(window(a, t, a.n_slots - t, begun), size))
+    reference = stack(parts, ENGINE)
+    # what is left over is cooled at the last slot's COP, not at its block's
+    torch.testing.assert_close(made.terminal_heat_price, problem.terminal_heat_price, rtol=1e-9, atol=0.0)
+    reference = replace(reference, terminal_heat_price=made.terminal_heat_price)
+    one, other = day_rows(made).p, day_rows(reference).p
+    for field in fields(one):
+        values = getattr(one, field.name)
+        if isinstance(values, torch.Tensor):
+            torch.testing.assert_close(
+                values, getattr(other, field.name), rtol=1e-9, atol=1e-9, msg=field.name
+            )
+    for name in ("ceiling", "no_load_cost", "startup_cost", "money_scale", "first_restart", "generator_min"):
+        torch.testing.assert_close(getattr(made, name), getattr(reference, name), rtol=1e-9, atol=1e-9)
+    assert float(made.first_waiting.sum()) > 0 or t == 0
+
+
+def thought(day: sw.Instance, arrivals: float, renewable: float) -> Expected:
     a = day.arrays()
-    again = known(a, a, 4, persistence=0.8)
-    np.testing.assert_allclose(again.arrivals, a.arrivals, rtol=1e-12)
-    np.testing.assert_allclose(again.renewable_mw, a.renewable_mw, rtol=1e-12)
+    return expected_of([replace(a, arrivals=arrivals * a.arrivals, renewable_mw=a.renewable_mw + renewable)])
+
+
+def test_without_errors_nothing_is_expected_anew(day: sw.Instance) -> None:
+    problem = stack([day.arrays()], ENGINE)
+    again = Beliefs(thought(day, 1.0, 0.0), 0.8).coming(problem, 4, first_state(problem))
+    torch.testing.assert_close(again.arrivals, problem.arrivals[4:], rtol=1e-12, atol=0.0)
+    torch.testing.assert_close(again.renewable, problem.renewable[4:], rtol=1e-12, atol=0.0)
 
 
 def test_an_error_that_is_seen_fades_from_hour_to_hour(day: sw.Instance) -> None:
-    a, t = day.arrays(), 4
-    thought = replace(a, arrivals=1.2 * a.arrivals, renewable_mw=a.renewable_mw + 0.01)
-    found = known(a, thought, t, persistence=0.8)
-    np.testing.assert_array_equal(found.arrivals[..., : t + 1], a.arrivals[..., : t + 1])
-    lasting = 0.8 ** np.arange(1, a.n_slots - t)
-    np.testing.assert_allclose(
-        found.arrivals[..., t + 1 :], thought.arrivals[..., t + 1 :] / (1 + 0.2 * lasting), rtol=1e-12
-    )
-    np.testing.assert_allclose(
-        found.renewable_mw[:, t + 1 :], a.renewable_mw[:, t + 1 :] + 0.01 * (1 - lasting), rtol=1e-9
-    )
-    unlasting = known(a, thought, t, persistence=0.0)
-    np.testing.assert_array_equal(unlasting.arrivals[..., t + 1 :], thought.arrivals[..., t + 1 :])
+    problem, t = stack([day.arrays()], ENGINE), 4
+    told = thought(day, 1.2, 0.01)
+    found = Beliefs(told, 0.8).coming(problem, t, first_state(problem))
+    torch.testing.assert_close(found.arrivals[0], problem.arrivals[t])
+    lasting = 0.8 ** torch.arange(1, problem.shape.n_slots - t).double()
+    fewer = told.arrivals[t + 1 :] / (1 + 0.2 * lasting[:, None, None, None])
+    torch.testing.assert_close(found.arrivals[1:], fewer, rtol=1e-12, atol=0.0)
+    less = problem.renewable[t + 1 :] + 0.01 * (1 - lasting[:, None, None])
+    torch.testing.assert_close(found.renewable[1:], less, rtol=1e-9, atol=0.0)
+    unlasting = Beliefs(told, 0.0).coming(problem, t, first_state(problem))
+    torch.testing.assert_close(unlasting.arrivals[1:], told.arrivals[t + 1 :], rtol=0.0, atol=0.0)
 
 
 def test_only_forecasts_with_known_errors_are_corrected() -> None:

@@ -10,7 +10,14 @@ import stepwatt as sw
 from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.problem import Problem, stack
-from stepwatt.learning.values import commit, energy_values
+from stepwatt.learning.values import (
+    ENERGY_LEVELS,
+    RATES,
+    WARMTH_LEVELS,
+    commit,
+    energy_values,
+    warmth_values,
+)
 
 SLOTS = 8
 
@@ -83,3 +90,79 @@ def test_stored_energy_is_worth_more_where_it_keeps_imports_below_the_peak() -> 
     # with nothing stored, 0.03 MW above the peak must be imported once
     assert bool((lost[:, 0] >= DEMAND_CHARGE * 0.03 - 1e-6).all())
     assert bool((lost[:, -1] < lost[:, 0]).all())
+
+
+def between(values: np.ndarray, low: float, high: float, at: float) -> float:
+    return float(np.interp(at, np.linspace(low, high, len(values)), values))
+
+
+@pytest.mark.parametrize("demand_charge", [0.0, DEMAND_CHARGE])
+def test_stored_energy_is_worth_what_the_best_of_some_powers_earns(demand_charge: float) -> None:
+    """The dynamic program written out: every power that is tried, at every content."""
+    p = problem(demand_charge=demand_charge)
+    load, peak = p.renewable + torch.linspace(-0.02, 0.2, SLOTS)[:, None, None].double(), 0.1
+    found = energy_values(p, load, torch.full((1, 3), peak, dtype=torch.float64))
+    hours = p.shape.slot_hours
+    for site in range(3):
+        low, high, power, up, down, wear = (
+            float(getattr(p, name)[0, site])
+            for name in (
+                "energy_min", "energy_max", "battery_power", "charge_efficiency", "discharge_efficiency", "wear_cost"
+            )
+        )  # fmt: skip
+        contents = np.linspace(low, high, ENERGY_LEVELS)
+        missing = np.maximum(float(p.energy_reference[0, site]) - contents, 0)
+        value = -float(p.terminal_price[0, site]) * missing
+        for t in reversed(range(SLOTS)):
+            net = float(load[t, 0, site] - p.renewable[t, 0, site])
+            price, sold = float(p.import_cost[t, 0, site]), float(p.export_price[t, 0, site])
+            tried = (
+                [power * n / RATES for n in range(-RATES, RATES + 1)]
+                + [-net]
+                + [peak - net] * (demand_charge > 0)
+            )
+            now = []
+            for held in contents:
+                least, most = -(held - low) * down / hours, (high - held) / (up * hours)
+                worth = []
+                for wanted in tried:
+                    mw = min(max(min(max(wanted, -power), power), least), most)
+                    after = held + hours * (mw * up if mw > 0 else mw / down)
+                    paid = hours * (bill(price, sold, net + mw) + wear * max(-mw, 0))
+                    paid += demand_charge * max(net + mw - peak, 0)
+                    worth.append(between(value, low, high, after) - paid)
+                now.append(max(worth))
+            value = np.array(now)
+            np.testing.assert_allclose(found[t, 0, site].numpy(), value, rtol=0, atol=1e-9)
+
+
+def test_warmth_costs_what_the_cheapest_way_to_stay_below_the_ceiling_does() -> None:
+    p = problem()
+    it = torch.linspace(0.05, 0.2, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
+    price = torch.linspace(20.0, 90.0, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
+    found, hours = warmth_values(p, it, price), p.shape.slot_hours
+    for site in range(3):
+        low, high, rate, leak, chill = (
+            float(getattr(p, name)[0, site])
+            for name in ("min_c", "max_c", "heat_rate", "leak", "cooling_max")
+        )
+        warm = np.linspace(low, high, WARMTH_LEVELS)
+        over = np.maximum(warm - float(p.temperature_reference[0, site]), 0)
+        value = -float(p.terminal_heat_price[0, site]) * over
+        for t in reversed(range(SLOTS)):
+            now = []
+            for begun in warm:
+                loss = leak * (begun - float(p.outside[t, 0, site]))
+                worth = []
+                for ended, later in zip(warm, value, strict=True):
+                    needed = (float(it[t, 0, site]) - loss - (ended - begun) / rate) / float(
+                        p.cop[t, 0, site]
+                    )
+                    hot = needed > chill + 1e-9 or ended > float(p.ceiling[t, 0, site]) + 1e-9
+                    paid = (
+                        hours * float(price[t, 0, site]) * max(needed, 0) + 10 * float(p.money_scale[0]) * hot
+                    )
+                    worth.append(later - paid)
+                now.append(max(worth))
+            value = np.array(now)
+            np.testing.assert_allclose(found[t, 0, site].numpy(), value, rtol=0, atol=1e-9)

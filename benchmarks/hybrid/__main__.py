@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 import stepwatt as sw
-from stepwatt.formulation import InstanceArrays
 from stepwatt.learning.agents.policy import Policy
 from stepwatt.learning.cloning import Demonstrations, clone
 from stepwatt.learning.codecs import PricedCodec
@@ -33,6 +32,7 @@ from stepwatt.learning.families import Family
 from stepwatt.learning.foresight import expectations, foresee, foreseen
 from stepwatt.learning.imitating import imitate, joined
 from stepwatt.learning.networks import generators
+from stepwatt.learning.planning import expected_of
 from stepwatt.learning.policies import TrainedPolicy, load_policy, policy_of
 from stepwatt.learning.problem import shape_of
 from stepwatt.learning.renewal import Beliefs, persistence_of
@@ -136,14 +136,14 @@ def played(
         instances, past = ([part[n] for n in chosen] for part in (days.instances, days.histories))
         # the forecasts themselves are not counted, they cost every planner the same; foresight is
         pool = make_pool(instances, task.information, engine, histories=past, seed=TEST_SEED)
-        expected: list[InstanceArrays] = []
+        expected = None
         if task.foresight:
-            expected = expectations(instances, task.information, histories=past, seed=TEST_SEED)
+            told = expectations(instances, task.information, histories=past, seed=TEST_SEED)
+            expected = expected_of(told)
         begun = time.process_time()
-        if expected:
-            actual, lasts = tuple(inst.arrays() for inst in instances), persistence_of(task.information)
-            ahead = foreseen(expected, engine)
-            pool = replace(pool, foresight=ahead, beliefs=Beliefs(actual, tuple(expected), lasts))
+        if expected is not None:
+            beliefs = Beliefs(expected, persistence_of(task.information))
+            pool = replace(pool, foresight=foreseen(pool.problem, expected), beliefs=beliefs)
         planned = time.process_time()
         world = World(pool, engine, task)
         lost = arrived = torch.zeros(len(pool), dtype=torch.float64)

@@ -91,9 +91,9 @@ def planned_again(
         ahead, beliefs = world.drawn.foresight, world.drawn.beliefs
         if world.t and world.t % every == 0 and ahead is not None and beliefs is not None:
             seen = beliefs if lasting else replace(beliefs, persistence=0.0)
-            found = seen.renewed(ahead, world.t, world.state, engine)
+            found = seen.renewed(world.drawn.problem, ahead, world.t, world.state, engine)
             anew = {name: getattr(found, name) for name in names}
-            world.drawn = replace(world.drawn, foresight=replace(ahead, **anew))
+            world.drawn = replace(world.drawn, foresight=replace(ahead.since(world.t), **anew))
         world.step(nothing)
     missed: Floats = 100 * (bound - world.earned.numpy()) / np.abs(bound)
     return missed

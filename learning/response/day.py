@@ -28,7 +28,8 @@ ROUGH = 0.01
 class DayPlan:
     """An optimal day: ``value`` and ``bound`` (N,) USD; by slot (T,N,...) ``it``, ``load`` and ``imported``
     MW, ``power`` USD/MWh and ``job`` (I,K) USD prices of power at the site and of one more job at hand,
-    ``queue`` (I,K) jobs that wait after the slot."""
+    ``queue`` (I,K) jobs that wait after the slot, ``multipliers`` (·) USD of one more of each row's right
+    side, from which a plan of the same days may begin."""
 
     value: Tensor
     bound: Tensor
@@ -38,21 +39,32 @@ class DayPlan:
     power: Tensor
     job: Tensor
     queue: Tensor
+    multipliers: Tensor
 
 
-def plan_day(problem: Problem, tolerance: float = 1e-6, moving: Tensor | None = None) -> DayPlan:
+def plan_day(
+    problem: Problem, tolerance: float = 1e-6, moving: Tensor | None = None, begun: Tensor | None = None
+) -> DayPlan:
     """The best that can be done if everything comes as the problem says.
 
     ``tolerance``: how far the plan may be from its bound, in units of the largest cost of a slot. At a rough
     one single precision will do; where it does not, the days are planned again in double precision. With
     demand charges it breaks down. ``moving`` (T,N,I,K,J) USD per job stands for ``moving_cost`` where that
-    changes from slot to slot.
+    changes from slot to slot. ``begun`` (T,N,·): multipliers of another plan of these slots, which spare
+    steps where little has changed since.
     """
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
     rough = tolerance >= ROUGH and not problem.shape.has_demand_charge
-    for kind in (torch.float32, torch.float64) if rough else (torch.float64,):
+    attempts: list[tuple[torch.dtype, Tensor | None]] = [(torch.float64, None)]
+    if rough:
+        attempts.insert(0, (torch.float32, None))
+    if begun is not None:
+        attempts.insert(0, (attempts[0][0], begun))
+    for kind, start in attempts:
         rows = day_rows(problem, kind, moving)
-        found = solve_rows(rows, tolerance)
+        per_row = rows.p.money / _row_units(rows)
+        first = None if start is None else start.flatten(0, 1).t().to(kind) / per_row
+        found = solve_rows(rows, tolerance, first)
         if bool((found.residual < tolerance).all()):
             break
     p = rows.p
@@ -76,7 +88,16 @@ def plan_day(problem: Problem, tolerance: float = 1e-6, moving: Tensor | None = 
         power=by_slot(prices[POWER] * scale[POWER] / hours),
         job=by_slot(-supply * p.money / rows.supply_unit),
         queue=by_slot((held * p.held_unit).sum(0)),
+        multipliers=by_slot(found.multipliers * per_row),
     )
+
+
+def _row_units(rows: DayRows) -> Tensor:
+    """(rows,TB) jobs, GPU-seconds, MW or MWh that are one in a row."""
+    p = rows.p
+    jobs = torch.where(p.option_unit > 0, p.option_unit, 1.0).transpose(0, 1)
+    parts = (rows.supply_unit, jobs, p.row_unit)
+    return torch.cat([part.flatten(0, 1) for part in parts])
 
 
 def day_rows(problem: Problem, kind: torch.dtype = torch.float64, moving: Tensor | None = None) -> DayRows:

@@ -21,7 +21,7 @@ from .ties import DAY_RIDGE, TYING, DayRows
 Numbers = NDArray[Any]
 
 #: Products of shares and multipliers at an iterate made of given multipliers.
-MIDDLE = 3e-4
+MIDDLE = 0.03
 
 
 def solve(p: Program, tolerance: float = TOLERANCE) -> Solution:

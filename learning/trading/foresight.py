@@ -53,7 +53,8 @@ def rehearse(
 ) -> Rehearsal:
     """Everybody's foresight at the beginning of every instance; forecasts as :func:`..foresight.foresee`."""
     expected = expectations(instances, information, histories=histories, seed=seed)
-    slots, size = expected[0].n_slots, block_size(expected[0])
+    slots = expected[0].n_slots
+    size = block_size(slots, expected[0].slot_hours)
     engine = torch_engine(torch.float64)
     problem = stack([coarser(a, size) for a in expected], engine)
     own = private(problem)

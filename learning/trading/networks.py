@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from stepwatt.formulation import Instance
+from stepwatt.formulation import InputError, Instance
 
 from ..agents.policy import Policy
 from ..cloning import Demonstrations, clone
 from ..codecs import PricedCodec
 from ..engines import torch_engine
-from ..foresight import Foresight, expectations, foresee
+from ..foresight import TABLES, Foresight, expectations, foresee
 from ..networks import generators
 from ..plant import PlantState
 from ..problem import Problem, stack
@@ -125,7 +125,7 @@ def teach(
             policy = Policy(shown.obs.shape[-1], shown.act.shape[-1], HIDDEN, generators(seeds))
         clone(policy, shown, seeds, updates=updates * (1 + number))
     if policy is None:
-        raise ValueError("at least one pass")
+        raise InputError(field="passes", value=passes, expected="an integer ≥ 1")
     return policy
 
 
@@ -209,4 +209,4 @@ def _private(ahead: Foresight, n: int) -> Foresight:
         shape = (1, n * batch, n, *[1] * (values.dim() - 3))
         return torch.where(at.view(shape) > 0, values[:, index], 0.0)
 
-    return Foresight(**{f.name: kept(getattr(ahead, f.name)) for f in fields(ahead)})
+    return ahead.changed(kept, TABLES)
