@@ -93,8 +93,8 @@ def stored(need: Floats, cost: Floats, price: Floats, site: Floats, hours: float
 
 
 @_compiled
-def warmed(it: Floats, price: Floats, cop: Floats, outside: Floats, ceiling: Floats, site: Floats, hours: float,
-           value: Floats) -> None:  # fmt: skip
+def warmed(it: Floats, price: Floats, cop: Floats, outside: Floats, ceiling: Floats, site: Floats,
+           hours: float, value: Floats) -> None:  # fmt: skip
     """Fill ``value`` (T+1,N,J,W) with what is still to be paid for cooling (negative) from each slot on by
     warmth, from its last slice.
 

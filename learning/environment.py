@@ -130,6 +130,7 @@ class World:
     def begin(self, drawn: Pool) -> None:
         """Slot 0 of these instances."""
         self.drawn, self.t, self.planned = drawn, 0, 0
+        self._said: tuple[Foresight, int, PlantState, Array] | None = None
         self.state = first_state(drawn.problem)
         self.earned = drawn.problem.money_scale * 0.0
 
@@ -151,7 +152,12 @@ class World:
         codec, ahead, problem = self.codec, self.drawn.foresight, self.drawn.problem
         if not isinstance(codec, PricedCodec) or ahead is None:
             raise ValueError("a suggestion needs foresight")
-        return ahead.action(codec, problem, min(self.t, problem.shape.n_slots - 1), self.state)
+        # seen and acted upon, it is one and the same
+        said, slot = self._said, min(self.t, problem.shape.n_slots - 1)
+        if said is None or said[0] is not ahead or said[1] != slot or said[2] is not self.state:
+            said = (ahead, slot, self.state, ahead.action(codec, problem, slot, self.state))
+            self._said = said
+        return said[3]
 
     def plan_again(self) -> None:
         """Foresight from here on, given what has happened."""

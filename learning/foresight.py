@@ -9,7 +9,7 @@ forecast, so it may stand in a policy's information set.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from stepwatt.solvers.windows import SERIES
 
 from .codecs.priced import PricedCodec, local_ends, queue_values
 from .engines import Engine, torch_engine
-from .planning import Expected, expected_of, planning_problem, tensor
+from .planning import Expected, expected_of, planning_problem
 from .plant import PlantState, first_state
 from .problem import Problem, stack
 from .response import SlotPrices
@@ -34,8 +34,9 @@ from .values import commit, energy_values, slopes, warmth_values
 #: Hours of a block of the plan; slots shorter than that share one.
 BLOCK_HOURS = 0.25
 #: How exact the plan is (:func:`.response.day.plan_day`). One that stops early is near the middle of all that
-#: is nearly as good, which serves a day that comes differently no worse than a corner does.
-TOLERANCE = 0.1
+#: is nearly as good, which serves a day that comes differently no worse than a corner does; but a highest
+#: import that is too high once stays so, plan after plan.
+TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.01
 #: Days that are planned together: so many that numbers of one step still fit the processor's cache.
 TOGETHER = 64
 
@@ -164,14 +165,13 @@ def foreseen_from(
     ``before`` are the multipliers of an earlier plan of the same slots."""
     slots = len(coming.arrivals)
     size = block_size(slots, problem.shape.slot_hours)
-    parts = []
+    blocks, parts = planning_problem(problem, coming, state, size), []
+    tolerance = CHARGED_TOLERANCE if problem.shape.has_demand_charge else TOLERANCE
     for first in range(0, len(problem), TOGETHER):
-        some = torch.arange(first, min(first + TOGETHER, len(problem)))
-        chosen = problem if len(problem) <= TOGETHER else problem.take(some, torch_engine(torch.float64))
-        one = PlantState(**{f.name: tensor(getattr(state, f.name))[some] for f in fields(state)})
-        blocks = planning_problem(chosen, coming.take(some), one, size)
-        plan = plan_day(blocks, TOLERANCE, begun=None if before is None else before[:, some])
-        parts.append(around(blocks, plan, slots, size))
+        some = slice(first, first + TOGETHER)
+        chosen = blocks.part(some)
+        plan = plan_day(chosen, tolerance, begun=None if before is None else before[:, some])
+        parts.append(around(chosen, plan, slots, size))
     names = (*TABLES, "multipliers")
     joined = {name: torch.cat([getattr(part, name) for part in parts], 1) for name in names}
     return replace(parts[0], **joined, begun=begun)

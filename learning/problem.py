@@ -6,7 +6,7 @@ Axes: N instances, I origins and J sites (the same), K classes, T slots, C optio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -167,6 +167,14 @@ class Problem:
         """``seconds``, ``energy`` and ``revenue`` likewise."""
         names = ("seconds", "energy", "revenue")
         return Tables([getattr(self, more + name) for more in ("", "more_") for name in names])
+
+    def part(self, some: slice) -> Problem:
+        """The instances of that slice, without a copy."""
+        chosen: dict[str, Any] = {name: getattr(self, name)[:, some] for name in _SERIES}
+        for name in (field.name for field in fields(self) if field.name not in ("shape", "parts", *_SERIES)):
+            values = getattr(self, name)
+            chosen[name] = values if name in _TABLES and len(values) == 1 else values[some]
+        return replace(self, **chosen)
 
     def take(self, index: Array, engine: Engine) -> Problem:
         """The instances of that index (N',), possibly repeated."""

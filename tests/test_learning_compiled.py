@@ -67,23 +67,22 @@ def test_a_horizon_has_the_same_iterate(seed: int) -> None:
     assert_same(solving.solve_compiled(rows, 0.01), interior.solve_rows(rows, 0.01), rows.p.money, 1e-7)
 
 
-def test_a_day_begun_at_its_own_multipliers_takes_fewer_steps_to_the_same_bound(
+def test_a_day_begun_at_its_own_multipliers_comes_nearer_in_as_many_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     days = [
-        scenario(
-            "jemas", start=f"2018-0{month}-05", n_slots=24, slot_minutes=60, integral_jobs=False
-        ).arrays()
+        scenario("jemas", start=f"2018-0{month}-05", n_slots=24, slot_minutes=60, integral_jobs=False)
         for month in (1, 4, 7)
     ]
-    rows = day_rows(stack(days, ENGINE))
-    cold = solving.solve_compiled(rows, 0.01)
-    monkeypatch.setattr(solving, "MOST_STEPS", 6)
-    assert float(solving.solve_compiled(rows, 0.01).residual.max()) > 0.01
-    warm = solving.solve_compiled(rows, 0.01, cold.multipliers)
+    rows = day_rows(stack([day.arrays() for day in days], ENGINE))
+    done = solving.solve_compiled(rows, 0.01)
+    monkeypatch.setattr(solving, "MOST_STEPS", 10)
+    cold, warm = (solving.solve_compiled(rows, 0.01, begun) for begun in (None, done.multipliers))
+    assert float(cold.residual.max()) < 0.01
     assert float(warm.residual.max()) < 0.01
-    torch.testing.assert_close(warm.value, cold.value, rtol=5e-3, atol=0.0)
-    torch.testing.assert_close(warm.bound, cold.bound, rtol=5e-3, atol=0.0)
+    gap = [((one.bound - one.value) / one.bound).max() for one in (cold, warm)]
+    assert 0 < float(gap[1]) < 0.1 * float(gap[0])
+    torch.testing.assert_close(warm.bound, done.bound, rtol=1e-2, atol=0.0)
 
 
 def test_where_links_are_limited_tensors_solve() -> None:

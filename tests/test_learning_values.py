@@ -104,12 +104,13 @@ def test_stored_energy_is_worth_what_the_best_of_some_powers_earns(demand_charge
     found = energy_values(p, load, torch.full((1, 3), peak, dtype=torch.float64))
     hours = p.shape.slot_hours
     for site in range(3):
-        low, high, power, up, down, wear = (
+        low, high, power = (
+            float(getattr(p, name)[0, site]) for name in ("energy_min", "energy_max", "battery_power")
+        )
+        up, down, wear = (
             float(getattr(p, name)[0, site])
-            for name in (
-                "energy_min", "energy_max", "battery_power", "charge_efficiency", "discharge_efficiency", "wear_cost"
-            )
-        )  # fmt: skip
+            for name in ("charge_efficiency", "discharge_efficiency", "wear_cost")
+        )
         contents = np.linspace(low, high, ENERGY_LEVELS)
         missing = np.maximum(float(p.energy_reference[0, site]) - contents, 0)
         value = -float(p.terminal_price[0, site]) * missing

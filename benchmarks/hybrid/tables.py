@@ -159,6 +159,35 @@ def on_validation_days(folder: Path) -> list[str]:
     return [*lines, "", f"Command: `python -m benchmarks.hybrid.validation`, {date}, same machine.", ""]
 
 
+def confirmed(folder: Path) -> list[str]:
+    """Test days that the study has not looked at."""
+    kept = folder / "confirmation.json"
+    if not kept.exists():
+        return []
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    lines = [
+        "## Confirmation: test days that nobody had looked at",
+        "",
+        "Policies, days, measure and verdict were committed before it was run.",
+        "",
+        "| | days | policy | gap median % | gap mean % | rolling, mean % | against rolling, points (95 %) "
+        "| captured, of what rolling captures % | largest miss % | no worse |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in found["sets"].items():
+        gap, rolling, off = (np.array(row[key]) for key in ("gap", "rolling", "all-off"))
+        estimate, low, high = row["difference"]
+        share = 100 * np.mean(1 - gap / off) / np.mean(1 - rolling / off)
+        verdict = "better" if high < 0 else "yes" if low <= 0 else "no"
+        lines.append(
+            f"| {name} | {len(gap)} | {row['policy']} | {np.median(gap):.3f} | {gap.mean():.3f} "
+            f"| {rolling.mean():.3f} | {estimate:+.3f} ({low:+.3f} … {high:+.3f}) | {share:.2f} "
+            f"| {100 * row['miss']:.3f} | {verdict} |"
+        )
+    date = found["about"]["date"]
+    return [*lines, "", f"Command: `python -m benchmarks.hybrid.confirmation`, {date}, same machine.", ""]
+
+
 def write_docs(folder: Path) -> None:
     """docs/hybrid.md from the cells."""
     found = sorted(folder.glob("*,-*.json"))
@@ -178,6 +207,7 @@ def write_docs(folder: Path) -> None:
     for days, case in cases(quick=False).items():
         lines += table(days, case.methods, folder)
     lines += [
+        *confirmed(folder),
         *causes(folder),
         *on_validation_days(folder),
         "Command: `python -m benchmarks.hybrid`, then `--docs`. "

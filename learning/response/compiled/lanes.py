@@ -74,10 +74,10 @@ for _sign, _instruction in (
     _define(_sign, _instruction)
 
 
-def _place(context: Any, builder: Any, sig: Any, args: Any, vector: Any) -> Any:
-    """Where the lanes with number ``args[1]`` of a flat array begin."""
+def _place(context: Any, builder: Any, sig: Any, args: Any, vector: Any, each: int = LANES) -> Any:
+    """Where lanes lie in a flat array: from number ``args[1]`` on, counted in so many entries each."""
     array = context.make_array(sig.args[0])(context, builder, args[0])
-    first = builder.mul(args[1], ir.Constant(args[1].type, LANES))
+    first = builder.mul(args[1], ir.Constant(args[1].type, each))
     return builder.bitcast(builder.gep(array.data, [first]), vector.as_pointer())
 
 
@@ -91,31 +91,50 @@ def _spread(builder: Any, scalar: Any, vector: Any) -> Any:
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), mask)
 
 
-@operation
-def get(_: Any, array: Any, number: Any) -> tuple[Any, Code]:
-    """Lanes number ``number`` of a flat array."""
+def _loaded(array: Any, each: int) -> tuple[Any, Code]:
     kind = _KINDS[array.dtype]
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = context.get_value_type(kind)
-        loaded = builder.load(_place(context, builder, sig, args, vector))
+        loaded = builder.load(_place(context, builder, sig, args, vector, each))
         loaded.align = _bytes(vector)
         return loaded
 
     return kind(array, types.intp), code
 
 
-@operation
-def put(_: Any, array: Any, number: Any, lanes: Any) -> tuple[Any, Code]:
-    """Write lanes to their place in a flat array."""
-
+def _stored(array: Any, lanes: Any, each: int) -> tuple[Any, Code]:
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = args[2].type
-        stored = builder.store(args[2], _place(context, builder, sig, args, vector))
+        stored = builder.store(args[2], _place(context, builder, sig, args, vector, each))
         stored.align = _bytes(vector)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes), code
+
+
+@operation
+def get(_: Any, array: Any, number: Any) -> tuple[Any, Code]:
+    """Lanes number ``number`` of a flat array of lanes."""
+    return _loaded(array, LANES)
+
+
+@operation
+def put(_: Any, array: Any, number: Any, lanes: Any) -> tuple[Any, Code]:
+    """Write lanes to their place in a flat array of lanes."""
+    return _stored(array, lanes, LANES)
+
+
+@operation
+def load(_: Any, array: Any, first: Any) -> tuple[Any, Code]:
+    """The entries of any flat array from ``first`` on as lanes."""
+    return _loaded(array, 1)
+
+
+@operation
+def save(_: Any, array: Any, first: Any, lanes: Any) -> tuple[Any, Code]:
+    """Write lanes to the entries of any flat array from ``first`` on."""
+    return _stored(array, lanes, 1)
 
 
 def _changed(sign: str, array: Any, lanes: Any) -> tuple[Any, Code]:

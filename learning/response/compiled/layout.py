@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .lanes import LANES, compiled
+from .lanes import LANES, compiled, get, load, put, save
 
 
 class Sizes(NamedTuple):
@@ -118,21 +118,31 @@ def counts(z: Sizes) -> Any:
 @compiled
 def gather(whole: Any, out: Any, blocks: int, first: int) -> None:
     """A few instances' numbers, from (rows, blocks·instances); the last one fills the lanes left over."""
-    rows, batch = whole.shape[0], whole.shape[1] // blocks
+    rows, width = whole.shape
+    flat, batch = whole.reshape(-1), width // blocks
     for t in range(blocks):
         for m in range(rows):
-            for lane in range(LANES):
-                out[(t * rows + m) * LANES + lane] = whole[m, t * batch + min(first + lane, batch - 1)]
+            place, begin = t * rows + m, m * width + t * batch
+            if first + LANES <= batch:
+                put(out, place, load(flat, begin + first))
+            else:
+                for lane in range(LANES):
+                    out[place * LANES + lane] = flat[begin + min(first + lane, batch - 1)]
 
 
 @compiled
 def scatter(part: Any, whole: Any, blocks: int, first: int) -> None:
     """The way back."""
-    rows, batch = whole.shape[0], whole.shape[1] // blocks
+    rows, width = whole.shape
+    flat, batch = whole.reshape(-1), width // blocks
     for t in range(blocks):
         for m in range(rows):
-            for lane in range(min(LANES, batch - first)):
-                whole[m, t * batch + first + lane] = part[(t * rows + m) * LANES + lane]
+            place, begin = t * rows + m, m * width + t * batch
+            if first + LANES <= batch:
+                save(flat, begin + first, get(part, place))
+            else:
+                for lane in range(batch - first):
+                    flat[begin + first + lane] = part[place * LANES + lane]
 
 
 @compiled
