@@ -37,8 +37,8 @@ BLOCK_HOURS = 0.25
 #: is nearly as good, which serves a day that comes differently no worse than a corner does; but a highest
 #: import that is too high once stays so, plan after plan.
 TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.01
-#: Days that are planned together: so many that numbers of one step still fit the processor's cache.
-TOGETHER = 64
+#: Days that are planned together: more make loops longer, and fall out of the caches.
+TOGETHER = 256
 
 
 #: What foresight says of the leavings of slots.
@@ -239,6 +239,8 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
 
 def _after_slots(tables: Tensor, slots: int, size: int) -> Tensor:
     """(T,...) after each slot, between the ends of blocks of ``size`` slots."""
+    if size == 1:
+        return tables[1:]
     at = torch.arange(1, slots + 1, dtype=tables.dtype) / size
     before = at.floor().long().clamp(max=len(tables) - 2)
     weight = (at - before).reshape(-1, *[1] * (tables.dim() - 1))

@@ -28,7 +28,6 @@ from stepwatt.learning.demonstrating import demonstrate
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import TaskSettings, World, make_pool
 from stepwatt.learning.evolution import EvolutionSettings, evolve
-from stepwatt.learning.families import Family
 from stepwatt.learning.foresight import expectations, foresee, foreseen
 from stepwatt.learning.imitating import imitate, joined
 from stepwatt.learning.networks import generators
@@ -37,7 +36,7 @@ from stepwatt.learning.policies import TrainedPolicy, load_policy, policy_of
 from stepwatt.learning.problem import shape_of
 from stepwatt.learning.renewal import Beliefs, persistence_of
 
-from .cases import TRAINED_ON, Days, cases
+from .cases import TRAINED_ON, Case, Days, cases
 from .tables import cell_file, write_docs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,16 +58,16 @@ DIRECT = TaskSettings(codec="direct", reward="dense")
 NETWORK = TaskSettings(codec="priced", reward="dense")
 
 
-def trained(quick: bool) -> list[TrainedPolicy]:
+def trained(case: Case, quick: bool) -> list[TrainedPolicy]:
     """The corrections that evolution found, by seed; from ``results`` where they were trained before."""
     folder = RESULTS / ("quick" if quick else "")
     seeds = SEEDS[:1] if quick else SEEDS
-    files = [folder / f"policy-{seed}.npz" for seed in seeds]
+    files = [folder / f"policy{case.kind}-{seed}.npz" for seed in seeds]
     if all(file.exists() for file in files):
         return [load_policy(file) for file in files]
     engine, begun = torch_engine(torch.float64), time.process_time()
-    train = Family(regions=TRAINED_ON, every=60 if quick else 5).instances("train")
-    chosen = Family(regions=TRAINED_ON, every=30 if quick else 3).instances("validation")
+    train = case.training(60 if quick else 5, "train")
+    chosen = case.training(30 if quick else 3, "validation")
     pools = [
         make_pool(instances, "day-ahead", engine, foresight=True, seed=seed)
         for instances, seed in ((train, TRAIN_SEED), (chosen, VALIDATION_SEED))
@@ -92,10 +91,10 @@ def trained(quick: bool) -> list[TrainedPolicy]:
     return policies
 
 
-def network(quick: bool) -> Policy:
+def network(case: Case, quick: bool) -> Policy:
     """Prices straight from what is seen: the days' own prices, imitated on the pupil's states (DAgger)."""
     engine = torch_engine(torch.float64)
-    days = Family(regions=TRAINED_ON, every=60 if quick else 3).instances("train")
+    days = case.training(60 if quick else 3, "train")
     pool = make_pool(days, "day-ahead", engine, seed=TRAIN_SEED)
     taught = foresee(days, "perfect", engine)
     parts = [imitate(pool, NETWORK, taught, engine)]
@@ -107,10 +106,10 @@ def network(quick: bool) -> Policy:
     return policy
 
 
-def cloned(quick: bool) -> Policy:
+def cloned(case: Case, quick: bool) -> Policy:
     """A direct policy fit to the optimal schedules of training days."""
     engine = torch_engine(torch.float64)
-    train = Family(regions=TRAINED_ON[:1], every=60 if quick else 3).instances("train")
+    train = case.training(60 if quick else 3, "train", TRAINED_ON[:1])
     plans = [sw.solve(inst, "lp").schedule for inst in train]
     pool = make_pool(train, "day-ahead", engine, seed=TRAIN_SEED)
     played = demonstrate(pool, [plan for plan in plans if plan is not None], engine)
@@ -182,15 +181,15 @@ def solved(days: Days, method: str) -> dict[str, Any]:
     return {"utility": utility, "miss": miss, "seconds_1": per_slot}
 
 
-def measure(days: Days, method: str, quick: bool) -> dict[str, Any]:
+def measure(days: Days, method: str, case: Case, quick: bool) -> dict[str, Any]:
     """One cell."""
     kind, _, forecast = method.partition(" ")
     large = method in LARGE
     if method == "direct cloned":
-        policy = cloned(quick)
+        policy = cloned(case, quick)
         return played(days, DIRECT, lambda seen: policy(seen.float()).double())
     if method == "priced network":
-        policy = network(quick)
+        policy = network(case, quick)
         return played(days, NETWORK, lambda seen: policy(seen.float()).double(), large=large)
     if kind == "renewed":
         hours = float(forecast.split()[0])
@@ -203,7 +202,7 @@ def measure(days: Days, method: str, quick: bool) -> dict[str, Any]:
         return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype), large=large)
     if kind == "priced":
         found: list[dict[str, Any]] = []
-        for policy_of_seed in trained(quick):
+        for policy_of_seed in trained(case, quick):
             found.append(played(days, task, policy_of_seed, timed=not found, large=large))
         every = {name: [one[name] for one in found] for name in ("utility", "miss")}
         return found[0] | every | {"certificate": max(one["certificate"] for one in found)}
@@ -224,7 +223,7 @@ def run(quick: bool, only: str) -> None:
         days = case.days(name)
         for method in wanted:
             target = cell_file(name, method, folder)
-            found = measure(days, method, quick)
+            found = measure(days, method, case, quick)
             found |= {"days": [inst.name for inst in days.instances], "about": about()}
             part = target.with_suffix(".part")
             part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

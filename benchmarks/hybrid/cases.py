@@ -40,10 +40,9 @@ EVERYTHING = (
     "priced persistence",
     "priced",
 )
-#: Where policies trained on the plain scenario do not fit (their actions lack the prices of what is new), or
-#: days are long.
+#: Where days are long.
 UNTRAINED = (*PLANNERS, *FORESIGHT)
-TRAINED = (*PLANNERS, *FORESIGHT, "priced persistence", "priced")
+TRAINED = (*PLANNERS, "direct cloned", "priced network", *FORESIGHT, "priced persistence", "priced")
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,15 @@ class Case:
         """The test days."""
         found = (self.family.instances("test"), self.family.histories("test"))
         return Days(name, *(self.changed(part) for part in found))
+
+    @property
+    def kind(self) -> str:
+        """What tells apart the files of policies that were trained for sets of other actions."""
+        return "" if self.change is None else self.change.__name__.replace("_", "-")
+
+    def training(self, every: int, split: str, regions: tuple[str, ...] = TRAINED_ON) -> list[Instance]:
+        """Days to train on: of the plain scenario, with what this set changes in its sites."""
+        return self.changed(Family(regions=regions, every=every).instances(split))
 
     def changed(self, instances: list[Instance]) -> list[Instance]:
         """The instances with what this set changes in them."""
@@ -105,7 +113,7 @@ def cases(quick: bool) -> dict[str, Case]:
     larger = {"battery_power": 0.8, "battery_hours": 8.0}
     return found | {
         "larger batteries": Case(at_home(15, parameters=larger), TRAINED),
-        "demand charge": Case(at_home(15), UNTRAINED, _charged),
-        "generator": Case(at_home(15), UNTRAINED, _with_generator),
+        "demand charge": Case(at_home(15), TRAINED, _charged),
+        "generator": Case(at_home(15), TRAINED, _with_generator),
         "five-minute slots": Case(at_home(40, slot_minutes=5), UNTRAINED),
     }

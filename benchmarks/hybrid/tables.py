@@ -195,7 +195,7 @@ def write_docs(folder: Path) -> None:
         return
     where = json.loads(found[-1].read_text(encoding="utf-8"))["about"]
     lines = [*INTRODUCTION.splitlines(), ""]
-    policies = [load_policy(file).training for file in sorted(folder.glob("policy-*.npz"))]
+    policies = [load_policy(file).training for file in sorted(folder.glob("policy*.npz"))]
     if policies:
         seeds = ", ".join(str(made["seed"]) for made in policies)
         minutes = max(made["cpu_seconds"] for made in policies) / 60

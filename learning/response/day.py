@@ -193,7 +193,7 @@ def day_rows(problem: Problem, kind: torch.dtype = torch.float64, moving: Tensor
             ("rise", highest, charge, zero, zero, zero, zero, -one, zero),
             ("under", 2.0 * highest, zero, zero, zero, zero, zero, zero, one),
         ]
-    names, site_unit, site_cost, entries = site_columns(columns)
+    names, site_unit, site_cost, entries = site_columns(columns, {"export": sold, "generator": fuel})
     power_scale = (grid + sun + power + fuel + sold).clamp(min=1e-12)
     heat_scale = ((most + cop * chill) * thermal + span / rate).clamp(min=1e-12)
     content_scale, grid_scale = torch.where(capacity > 0, capacity, 1.0), grid.clamp(min=1e-12)

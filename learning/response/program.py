@@ -8,7 +8,7 @@ columns are twice as wide as their rows, so that a program has an interior where
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -163,7 +163,9 @@ def slot_program(
     for s in range(prices.warmth.shape[-1]):
         width = last(warm[..., s] - cool[..., s]) * thermal
         columns.append(("warmth", width, last(prices.warmth[..., s]), zero, zero, -thermal / rate))
-    names, site_unit, site_cost, entries = site_columns(columns)
+    names, site_unit, site_cost, entries = site_columns(
+        columns, {"above": above, "export": sold, "generator": fuel}
+    )
 
     # rows and their scales
     power_scale = (grid + sun + give + fuel + take + sold).clamp(min=1e-12)
@@ -244,13 +246,15 @@ def slot_program(
 
 
 def site_columns(
-    columns: Sequence[tuple[Any, ...]],
+    columns: Sequence[tuple[Any, ...]], most: Mapping[str, Tensor]
 ) -> tuple[dict[str, slice], Tensor, Tensor, Tensor]:
     """Places by name, units (N,n,B), USD per unit, and entries (R,N,n,B) of natural columns, sorted by name.
 
-    A column: its name, unit, USD per natural unit, and its entry in each kind of site row.
+    A column: its name, unit, USD per natural unit, and its entry in each kind of site row. Of columns in
+    ``most`` instances can have that (n,B) at most; those of which none can have any are left out.
     """
-    columns = sorted(columns, key=lambda column: str(column[0]))
+    absent = [name for name, amount in most.items() if not bool((amount > 0).any())]
+    columns = sorted((c for c in columns if c[0] not in absent), key=lambda column: str(column[0]))
     names: dict[str, slice] = {}
     for n, column in enumerate(columns):
         names[column[0]] = slice(names.get(column[0], slice(n, n)).start, n + 1)

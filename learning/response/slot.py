@@ -112,7 +112,8 @@ def _request(problem: Problem, p: Program, found: Solution) -> Request:
         return values.movedim(-1, 0).to(kind)
 
     def total(name: str) -> Tensor:
-        return (sites[p.names[name]] * p.site_unit[p.names[name]]).sum(0)
+        place = p.names.get(name, slice(0))
+        return (sites[place] * p.site_unit[place]).sum(0)
 
     runs = found.options * (p.open[:, :, None] * p.features.usable())
     share = runs / runs.sum(2, keepdim=True).clamp(min=1e-30)

@@ -66,6 +66,7 @@ def solve_compiled(rows: Rows, tolerance: float, begun: Tensor | None = None) ->
     work = Work(
         missing=lanes(height),
         right=lanes(height),
+        per_slack=lanes(many),
         weight=lanes(width),
         pull=lanes(width),
         part=lanes(width + many, 1),
@@ -165,10 +166,11 @@ def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
     def table(values: list[Any], columns: int) -> NDArray[np.int64]:
         return np.array(values, dtype=np.int64).reshape(-1, columns)
 
-    ends = table(tied, 2)
-    return Sizes(
-        n, k, o, len(p.held), p.site.shape[1], len(p.site), inner, rows.blocks, int((place >= 0).sum())
-    ), Pattern(
+    ends, waiting = table(tied, 2), int((place >= 0).sum())
+    first = (waiting - inner) * n
+    links = [(q, q) for q in range(waiting * n)]
+    links += [(first + r * n + j, first + s * n + j) for r, s in between for j in range(n)]
+    return Sizes(n, k, o, len(p.held), p.site.shape[1], len(p.site), inner, rows.blocks, waiting), Pattern(
         place,
         entries[:, 0].copy(),
         entries[:, 1].copy(),
@@ -177,4 +179,5 @@ def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
         table(pairs, 2),
         table(meets, 3),
         table(between, 2),
+        table(links, 2),
     )

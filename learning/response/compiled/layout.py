@@ -27,7 +27,7 @@ class Pattern(NamedTuple):
     column of every site entry (``row``, ``column``) and of every entry in the next block (``tie_row``,
     ``tie_column``); ``pairs`` (·,2) of site entries in one column, the larger kind of row first; ``meets``
     (·,3) of a site entry, a tie in its column, and their place in ``between`` (·,2), kinds of row here and in
-    the next block."""
+    the next block; ``links`` (·,2) of tying rows here and there, waiting jobs first, then as ``between``."""
 
     place: Any
     row: Any
@@ -37,6 +37,7 @@ class Pattern(NamedTuple):
     pairs: Any
     meets: Any
     between: Any
+    links: Any
 
 
 class Tables(NamedTuple):
@@ -75,11 +76,12 @@ class Iterate(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a step needs besides: what rows miss, right sides, diagonal and pull of the boxes, one block's
-    columns, the factored matrix (:mod:`.normal`), and the multipliers found."""
+    """What a step needs besides: what rows miss, right sides, inverse slacks, diagonal and pull of the boxes,
+    one block's columns, the factored matrix (:mod:`.normal`), and the multipliers found."""
 
     missing: Any
     right: Any
+    per_slack: Any
     weight: Any
     pull: Any
     part: Any

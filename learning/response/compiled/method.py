@@ -21,95 +21,126 @@ _EDGE = 1e-9
 @compiled
 def _begin(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, start: float) -> None:
     """Every box half full, all multipliers dual feasible."""
+    a_cost = a.cost
+    a_opened = a.opened
+    a_option_cost = a.option_cost
+    now_box = now.box
+    now_high = now.high
+    now_low = now.low
+    now_options = now.options
+    now_rows = now.rows
+    now_slack = now.slack
+    now_spare = now.spare
+    w_part = w.part
     n, k, o = z.sites, z.classes, z.options
     queues, width, many, rows, _, _, _, _, _ = counts(z)
-    zero = spread(now.box, now.box.dtype.type(0))
-    half = spread(now.box, now.box.dtype.type(0.5))
-    edge = spread(now.box, now.box.dtype.type(start))
-    each = spread(now.box, now.box.dtype.type(0.5 / o))
+    zero = spread(now_box, now_box.dtype.type(0))
+    half = spread(now_box, now_box.dtype.type(0.5))
+    edge = spread(now_box, now_box.dtype.type(start))
+    each = spread(now_box, now_box.dtype.type(0.5 / o))
     for m in range(z.blocks * rows):
-        put(now.rows, m, zero)
+        put(now_rows, m, zero)
     for t in range(z.blocks):
         for j in range(n):
             for c in range(k):
                 q = j * k + c
-                cheapest = get(a.option_cost, t * many + q * o)
+                cheapest = get(a_option_cost, t * many + q * o)
                 for m in range(1, o):
-                    cheapest = least(cheapest, get(a.option_cost, t * many + q * o + m))
+                    cheapest = least(cheapest, get(a_option_cost, t * many + q * o + m))
                 row = t * rows + queues + c * n + j
-                put(now.rows, row, get(a.opened, t * queues + q) * (cheapest - edge))
+                put(now_rows, row, get(a_opened, t * queues + q) * (cheapest - edge))
     for t in range(z.blocks):
-        priced(z, p, single, a, t, now.rows, w.part)
+        priced(z, p, single, a, t, now_rows, w_part)
         for m in range(width):
-            reduced = get(a.cost, t * width + m) - get(w.part, m)
-            put(now.box, t * width + m, half)
-            put(now.spare, t * width + m, half)
-            put(now.low, t * width + m, most(reduced, zero) + edge)
-            put(now.high, t * width + m, most(zero - reduced, zero) + edge)
+            reduced = get(a_cost, t * width + m) - get(w_part, m)
+            put(now_box, t * width + m, half)
+            put(now_spare, t * width + m, half)
+            put(now_low, t * width + m, most(reduced, zero) + edge)
+            put(now_high, t * width + m, most(zero - reduced, zero) + edge)
         for m in range(many):
-            put(now.options, t * many + m, each)
-            put(now.slack, t * many + m, get(a.option_cost, t * many + m) - get(w.part, width + m))
+            put(now_options, t * many + m, each)
+            put(now_slack, t * many + m, get(a_option_cost, t * many + m) - get(w_part, width + m))
 
 
 @compiled
 def _resume(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, middle: float) -> None:
     """From given multipliers of rows: everything where all products with its multipliers are ``middle``."""
+    a_begun = a.begun
+    a_cost = a.cost
+    a_opened = a.opened
+    a_option_cost = a.option_cost
+    now_box = now.box
+    now_high = now.high
+    now_low = now.low
+    now_options = now.options
+    now_rows = now.rows
+    now_slack = now.slack
+    now_spare = now.spare
+    w_part = w.part
     n, k, o = z.sites, z.classes, z.options
     queues, width, many, rows, _, _, _, _, _ = counts(z)
-    kind = now.box.dtype.type
-    zero, one, two = spread(now.box, kind(0)), spread(now.box, kind(1)), spread(now.box, kind(2))
-    four, mu, edge = spread(now.box, kind(4)), spread(now.box, kind(middle)), spread(now.box, kind(_EDGE))
+    kind = now_box.dtype.type
+    zero, one, two = spread(now_box, kind(0)), spread(now_box, kind(1)), spread(now_box, kind(2))
+    four, mu, edge = spread(now_box, kind(4)), spread(now_box, kind(middle)), spread(now_box, kind(_EDGE))
     for t in range(z.blocks):
         for m in range(t * rows, (t + 1) * rows):
-            put(now.rows, m, get(a.begun, m))
+            put(now_rows, m, get(a_begun, m))
     for t in range(z.blocks):
-        priced(z, p, single, a, t, now.rows, w.part)
+        priced(z, p, single, a, t, now_rows, w_part)
         # the row of a (site, class) takes what its cheapest option is below ``middle``
         for j in range(n):
             for c in range(k):
                 q = j * k + c
                 cheapest = zero
                 for m in range(q * o, (q + 1) * o):
-                    cheapest = least(cheapest, get(a.option_cost, t * many + m) - get(w.part, width + m) - mu)
-                add(now.rows, t * rows + queues + c * n + j, get(a.opened, t * queues + q) * cheapest)
+                    cheapest = least(cheapest, get(a_option_cost, t * many + m) - get(w_part, width + m) - mu)
+                add(now_rows, t * rows + queues + c * n + j, get(a_opened, t * queues + q) * cheapest)
     for t in range(z.blocks):
-        priced(z, p, single, a, t, now.rows, w.part)
+        priced(z, p, single, a, t, now_rows, w_part)
         for m in range(width):
             at = t * width + m
-            reduced = get(a.cost, at) - get(w.part, m)
+            reduced = get(a_cost, at) - get(w_part, m)
             steep = most(reduced, zero - reduced) / mu
             small = most(two / (two + steep + root(steep * steep + four)), edge)
             large = one - small
             box, spare = where_more(reduced, zero, small, large), where_more(reduced, zero, large, small)
             low, high = mu / box, mu / spare
             apart = reduced - (low - high)
-            put(now.box, at, box)
-            put(now.spare, at, spare)
-            put(now.low, at, low + most(apart, zero))
-            put(now.high, at, high + most(zero - apart, zero))
+            put(now_box, at, box)
+            put(now_spare, at, spare)
+            put(now_low, at, low + most(apart, zero))
+            put(now_high, at, high + most(zero - apart, zero))
         for m in range(many):
-            slack = most(get(a.option_cost, t * many + m) - get(w.part, width + m), mu)
-            put(now.slack, t * many + m, slack)
-            put(now.options, t * many + m, mu / slack)
+            slack = most(get(a_option_cost, t * many + m) - get(w_part, width + m), mu)
+            put(now_slack, t * many + m, slack)
+            put(now_options, t * many + m, mu / slack)
 
 
 @compiled
 def _distance(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work) -> Any:
     """What the rows miss, into ``w.missing``; the larger of that and of primal's distance from dual, and the
     products of shares and multipliers."""
+    a_right = a.right
+    now_box = now.box
+    now_high = now.high
+    now_low = now.low
+    now_options = now.options
+    now_slack = now.slack
+    now_spare = now.spare
+    w_missing = w.missing
     _, width, many, rows, _, _, _, _, _ = counts(z)
-    zero = spread(now.box, now.box.dtype.type(0))
+    zero = spread(now_box, now_box.dtype.type(0))
     furthest, gap = zero, zero
     for t in range(z.blocks):
-        used(z, p, single, a, t, now.box, now.options, t * many, w.missing)
+        used(z, p, single, a, t, now_box, now_options, t * many, w_missing)
         for m in range(t * rows, (t + 1) * rows):
-            miss = get(a.right, m) - get(w.missing, m)
-            put(w.missing, m, miss)
+            miss = get(a_right, m) - get(w_missing, m)
+            put(w_missing, m, miss)
             furthest = most(furthest, most(miss, zero - miss))
         for m in range(t * width, (t + 1) * width):
-            gap = gap + get(now.low, m) * get(now.box, m) + get(now.high, m) * get(now.spare, m)
+            gap = gap + get(now_low, m) * get(now_box, m) + get(now_high, m) * get(now_spare, m)
         for m in range(t * many, (t + 1) * many):
-            gap = gap + get(now.slack, m) * get(now.options, m)
+            gap = gap + get(now_slack, m) * get(now_options, m)
     return most(furthest, gap), gap
 
 
@@ -117,20 +148,41 @@ def _distance(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Wor
 def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate, w: Work, to: Iterate,
           gap: Any, alive: Any, ridge: float) -> Any:  # fmt: skip
     """One predictor-corrector step; instances that are not alive stand still."""
+    now_box = now.box
+    now_high = now.high
+    now_low = now.low
+    now_options = now.options
+    now_rows = now.rows
+    now_slack = now.slack
+    now_spare = now.spare
+    to_box = to.box
+    to_high = to.high
+    to_low = to.low
+    to_options = to.options
+    to_slack = to.slack
+    w_found = w.found
+    w_missing = w.missing
+    w_part = w.part
+    w_per_slack = w.per_slack
+    w_pull = w.pull
+    w_right = w.right
+    w_weight = w.weight
     _, width, many, rows, _, _, _, _, _ = counts(z)
-    part, number = w.part, now.box.dtype.type
-    zero, one = spread(now.box, number(0)), spread(now.box, number(1))
+    part, number = w_part, now_box.dtype.type
+    zero, one = spread(now_box, number(0)), spread(now_box, number(1))
     for t in range(z.blocks):
         for m in range(t * width, (t + 1) * width):
-            low, high = get(now.low, m), get(now.high, m)
-            box, spare = get(now.box, m), get(now.spare, m)
+            low, high = get(now_low, m), get(now_high, m)
+            box, spare = get(now_box, m), get(now_spare, m)
             # one over (low / box + high / spare)
             d = box * spare / (low * spare + high * box)
-            put(w.weight, m, d)
-            put(w.pull, m, d * (low - high))
-        used(z, p, single, a, t, w.pull, now.options, t * many, w.right)
+            put(w_weight, m, d)
+            put(w_pull, m, d * (low - high))
+        for m in range(t * many, (t + 1) * many):
+            put(w_per_slack, m, one / get(now_slack, m))
+        used(z, p, single, a, t, w_pull, now_options, t * many, w_right)
         for m in range(t * rows, (t + 1) * rows):
-            add(w.right, m, get(w.missing, m))
+            add(w_right, m, get(w_missing, m))
         assemble(z, p, pairs, a, t, now, w, ridge)
         factor(z, p, t, w)
         forward(z, p, a, t, w)
@@ -139,98 +191,94 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
     # predictor: straight to the optimum
     smallest, largest, first, second = zero, zero, zero, zero
     for t in range(z.blocks):
-        priced(z, p, single, a, t, w.found, part)
+        priced(z, p, single, a, t, w_found, part)
         for m in range(width):
             at = t * width + m
-            step = get(w.weight, at) * get(part, m) - get(w.pull, at)
-            put(to.box, at, step)
-            by = step / get(now.box, at)
-            low = get(now.low, at) * step
+            step = get(w_weight, at) * get(part, m) - get(w_pull, at)
+            put(to_box, at, step)
+            by = step / get(now_box, at)
+            low = get(now_low, at) * step
             first, second = first + low, second + low * by
             smallest, largest = least(smallest, by), most(largest, by)
-            by = (zero - step) / get(now.spare, at)
-            high = (zero - step) * get(now.high, at)
+            by = (zero - step) / get(now_spare, at)
+            high = (zero - step) * get(now_high, at)
             first, second = first + high, second + high * by
             smallest, largest = least(smallest, by), most(largest, by)
         for m in range(many):
             at = t * many + m
-            slack, amount = get(now.slack, at), get(now.options, at)
-            by = get(part, width + m) / slack - one
-            step = by * amount
-            put(to.options, at, by)
-            first, second = first + slack * step, second + slack * step * by
+            by = get(part, width + m) * get(w_per_slack, at) - one
+            step = by * get(now_options, at) * get(now_slack, at)
+            put(to_options, at, by * (one + by) - one)
+            first, second = first + step, second + step * by
             smallest, largest = least(smallest, by), most(largest, by)
     primal = one / most(zero - smallest, one)
     dual = one / most(one + largest, one)
     ahead = gap + primal * first - dual * (gap + first) - primal * dual * (first + second)
-    count = spread(now.box, number((2 * width + many) * z.blocks))
+    count = spread(now_box, number((2 * width + many) * z.blocks))
     ahead = least(most(ahead / gap, zero), one)
     centre = ahead * ahead * ahead * gap / count
     # corrector: centred, with the predictor's second-order term
     for t in range(z.blocks):
         for m in range(t * width, (t + 1) * width):
-            box, spare, step = get(now.box, m), get(now.spare, m), get(to.box, m)
+            box, spare, step = get(now_box, m), get(now_spare, m), get(to_box, m)
             by = step / box
-            want_low = centre / box + get(now.low, m) * (by * (one + by) - one)
+            want_low = centre / box + get(now_low, m) * (by * (one + by) - one)
             by = (zero - step) / spare
-            want_high = centre / spare + get(now.high, m) * (by * (one + by) - one)
-            put(to.low, m, want_low)
-            put(to.high, m, want_high)
-            put(w.pull, m, get(w.weight, m) * (want_high - want_low))
+            want_high = centre / spare + get(now_high, m) * (by * (one + by) - one)
+            put(to_low, m, want_low)
+            put(to_high, m, want_high)
+            put(w_pull, m, get(w_weight, m) * (want_high - want_low))
         for m in range(many):
             at = t * many + m
-            by, amount, slack = get(to.options, at), get(now.options, at), get(now.slack, at)
-            want = centre / amount + slack * (by * (one + by) - one)
-            put(to.slack, at, want)
-            put(part, m, zero - amount / slack * want)
-        used(z, p, single, a, t, w.pull, part, 0, w.right)
+            put(part, m, zero - centre * get(w_per_slack, at) - get(now_options, at) * get(to_options, at))
+        used(z, p, single, a, t, w_pull, part, 0, w_right)
         for m in range(t * rows, (t + 1) * rows):
-            add(w.right, m, get(w.missing, m))
+            add(w_right, m, get(w_missing, m))
         forward(z, p, a, t, w)
     for t in range(z.blocks - 1, -1, -1):
         backward(z, p, a, t, w)
     smallest, lowest = zero, zero
     for t in range(z.blocks):
-        priced(z, p, single, a, t, w.found, part)
+        priced(z, p, single, a, t, w_found, part)
         for m in range(width):
             at = t * width + m
-            step = get(w.weight, at) * get(part, m) - get(w.pull, at)
-            put(to.box, at, step)
-            by = step / get(now.box, at)
+            step = get(w_weight, at) * get(part, m) - get(w_pull, at)
+            put(to_box, at, step)
+            by = step / get(now_box, at)
             smallest = least(smallest, by)
-            low = get(now.low, at)
-            change = get(to.low, at) - low * by
-            put(to.low, at, change)
+            low = get(now_low, at)
+            change = get(to_low, at) - low * by
+            put(to_low, at, change)
             lowest = least(lowest, change / low)
-            by = step / get(now.spare, at)
+            by = step / get(now_spare, at)
             smallest = least(smallest, zero - by)
-            high = get(now.high, at)
-            change = get(to.high, at) + high * by
-            put(to.high, at, change)
+            high = get(now_high, at)
+            change = get(to_high, at) + high * by
+            put(to_high, at, change)
             lowest = least(lowest, change / high)
         for m in range(many):
             at = t * many + m
-            slack, amount, want = get(now.slack, at), get(now.options, at), get(to.slack, at)
-            by = (get(part, width + m) + want) / slack
-            smallest = least(smallest, by)
-            put(to.options, at, by * amount)
-            change = want - slack * by
-            put(to.slack, at, change)
-            lowest = least(lowest, change / slack)
-    nearly = one - least(most(gap / count, spread(now.box, number(1e-6))), spread(now.box, number(0.005)))
+            price, per_slack, amount = get(part, width + m), get(w_per_slack, at), get(now_options, at)
+            dearer = price * per_slack
+            step = amount * (dearer + get(to_options, at)) + centre * per_slack
+            smallest = least(smallest, step / amount)
+            put(to_options, at, step)
+            put(to_slack, at, zero - price)
+            lowest = least(lowest, zero - dearer)
+    nearly = one - least(most(gap / count, spread(now_box, number(1e-6))), spread(now_box, number(0.005)))
     primal = where_more(alive, zero, nearly / most(zero - smallest, one), zero)
     dual = where_more(alive, zero, nearly / most(zero - lowest, one), zero)
     for m in range(z.blocks * width):
-        step = primal * get(to.box, m)
-        add(now.box, m, step)
-        take(now.spare, m, step)
-        add(now.low, m, dual * get(to.low, m))
-        add(now.high, m, dual * get(to.high, m))
+        step = primal * get(to_box, m)
+        add(now_box, m, step)
+        take(now_spare, m, step)
+        add(now_low, m, dual * get(to_low, m))
+        add(now_high, m, dual * get(to_high, m))
     for m in range(z.blocks * many):
-        add(now.options, m, primal * get(to.options, m))
-        add(now.slack, m, dual * get(to.slack, m))
+        add(now_options, m, primal * get(to_options, m))
+        add(now_slack, m, dual * get(to_slack, m))
     for m in range(z.blocks * rows):
-        add(now.rows, m, dual * get(w.found, m))
+        add(now_rows, m, dual * get(w_found, m))
 
 
 @compiled
@@ -238,30 +286,38 @@ def _judge(
     z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, value: Any, bound: Any
 ) -> None:
     """Cost of each block, and the least that its multipliers allow (:func:`.interior.proven_bound`)."""
+    a_cost = a.cost
+    a_opened = a.opened
+    a_option_cost = a.option_cost
+    a_right = a.right
+    now_box = now.box
+    now_options = now.options
+    now_rows = now.rows
+    w_part = w.part
     n, k, o = z.sites, z.classes, z.options
     queues, width, many, rows, _, _, _, _, _ = counts(z)
-    zero = spread(now.box, now.box.dtype.type(0))
-    size = spread(now.box, now.box.dtype.type(16 * (width + many) * np.finfo(now.box.dtype).eps))
+    zero = spread(now_box, now_box.dtype.type(0))
+    size = spread(now_box, now_box.dtype.type(16 * (width + many) * np.finfo(now_box.dtype).eps))
     for t in range(z.blocks):
-        priced(z, p, single, a, t, now.rows, w.part)
+        priced(z, p, single, a, t, now_rows, w_part)
         cost, lowest, total = zero, zero, zero
         for m in range(rows):
-            y = sound(get(now.rows, t * rows + m))
-            lowest = lowest + get(a.right, t * rows + m) * y
+            y = sound(get(now_rows, t * rows + m))
+            lowest = lowest + get(a_right, t * rows + m) * y
             total = total + most(y, zero - y)
         for m in range(width):
-            price = get(a.cost, t * width + m)
-            cost = cost + price * get(now.box, t * width + m)
-            lowest = lowest + least(price - get(w.part, m), zero)
+            price = get(a_cost, t * width + m)
+            cost = cost + price * get(now_box, t * width + m)
+            lowest = lowest + least(price - get(w_part, m), zero)
         for j in range(n):
             for c in range(k):
                 q = j * k + c
                 spent, best = zero, zero
                 for m in range(q * o, (q + 1) * o):
-                    price = get(a.option_cost, t * many + m)
-                    spent = spent + price * get(now.options, t * many + m)
-                    best = least(best, price - get(w.part, width + m))
-                opened = get(a.opened, t * queues + q)
+                    price = get(a_option_cost, t * many + m)
+                    spent = spent + price * get(now_options, t * many + m)
+                    best = least(best, price - get(w_part, width + m))
+                opened = get(a_opened, t * queues + q)
                 cost, lowest = cost + opened * spent, lowest + opened * best
         put(value, t, cost)
         put(bound, t, lowest - size * total)

@@ -24,11 +24,39 @@ def assemble(
     z: Sizes, p: Pattern, pairs: Any, a: Tables, t: int, now: Iterate, w: Work, ridge: float
 ) -> None:
     """The scaled normal matrix of block t, inner rows first, below the diagonal; and ties from block t-1."""
+    a_balance = a.balance
+    a_empty = a.empty
+    a_held = a.held
+    a_idle_power = a.idle_power
+    a_job_power = a.job_power
+    a_job_seconds = a.job_seconds
+    a_lost = a.lost
+    a_opened = a.opened
+    a_power_entry = a.power_entry
+    a_site = a.site
+    a_supply = a.supply
+    a_tied_held = a.tied_held
+    a_tied_site = a.tied_site
+    now_options = now.options
+    p_between = p.between
+    p_column = p.column
+    p_meets = p.meets
+    p_pairs = p.pairs
+    p_place = p.place
+    p_row = p.row
+    p_tie_column = p.tie_column
+    p_tie_row = p.tie_row
+    w_between = w.between
+    w_matrix = w.matrix
+    w_per_slack = w.per_slack
+    w_scale = w.scale
+    w_supplied = w.supplied
+    w_weight = w.weight
     n, k, o = z.sites, z.classes, z.options
     queues, width, many, _, inner, tying, held, lost, site = counts(z)
     size = inner + tying
     x = t * width
-    matrix, weight = w.matrix, w.weight
+    matrix, weight = w_matrix, w_weight
     zero = spread(matrix, matrix.dtype.type(0))
     for m in range(size * size):
         put(matrix, m, zero)
@@ -36,46 +64,46 @@ def assemble(
         for c in range(k):
             q = i * k + c
             row = t * queues + q
-            entry = get(a.lost, row)
+            entry = get(a_lost, row)
             staying = entry * entry * get(weight, x + lost + q) + get(
-                a.empty, t * (2 * queues + z.kinds * n) + q
+                a_empty, t * (2 * queues + z.kinds * n) + q
             )
             for s in range(z.segments):
-                entry = get(a.held, (t * z.segments + s) * queues + q)
+                entry = get(a_held, (t * z.segments + s) * queues + q)
                 staying = staying + entry * entry * get(weight, x + held + s * queues + q)
             if t > 0:
-                entry = get(a.tied_held, row - queues)
+                entry = get(a_tied_held, row - queues)
                 staying = staying + entry * entry * get(weight, x - width + held + q)
             total = staying
             for j in range(n):
-                entry = get(a.supply, row * n + j)
+                entry = get(a_supply, row * n + j)
                 total = total + entry * entry * get(weight, x + q * n + j)
-            if p.place[c] < 0:
-                put(w.supplied, row, total)
+            if p_place[c] < 0:
+                put(w_supplied, row, total)
                 share = spread(matrix, matrix.dtype.type(1)) / total
                 for j in range(n):
                     left = staying
                     for m in range(n):
                         if m != j:
-                            entry = get(a.supply, row * n + m)
+                            entry = get(a_supply, row * n + m)
                             left = left + entry * entry * get(weight, x + q * n + m)
-                    entry, d = get(a.balance, row * n + j), get(weight, x + q * n + j)
+                    entry, d = get(a_balance, row * n + j), get(weight, x + q * n + j)
                     m = (c * n + j) * size + c * n + j
                     add(matrix, m, entry * entry * d * left * share)
-                    one = entry * get(a.supply, row * n + j) * d * share
+                    one = entry * get(a_supply, row * n + j) * d * share
                     for b in range(j):
-                        other = get(a.balance, row * n + b) * get(a.supply, row * n + b)
+                        other = get(a_balance, row * n + b) * get(a_supply, row * n + b)
                         m = (c * n + j) * size + c * n + b
                         take(matrix, m, one * other * get(weight, x + q * n + b))
             else:
-                tie = inner + p.place[c] * n + i
+                tie = inner + p_place[c] * n + i
                 put(matrix, tie * size + tie, total)
                 for j in range(n):
-                    b = get(a.balance, row * n + j)
+                    b = get(a_balance, row * n + j)
                     d = get(weight, x + q * n + j)
                     m = (c * n + j) * size + c * n + j
                     add(matrix, m, b * b * d)
-                    put(matrix, tie * size + c * n + j, b * get(a.supply, row * n + j) * d)
+                    put(matrix, tie * size + c * n + j, b * get(a_supply, row * n + j) * d)
     for j in range(n):
         aa, ab, bb = zero, zero, zero
         for c in range(k):
@@ -83,7 +111,7 @@ def assemble(
             row = t * queues + q
             jj, js, je, ss, se, ee = zero, zero, zero, zero, zero, zero
             for m in range(o):
-                d = get(now.options, t * many + q * o + m) / get(now.slack, t * many + q * o + m)
+                d = get(now_options, t * many + q * o + m) * get(w_per_slack, t * many + q * o + m)
                 jj = jj + spread(matrix, pairs[(q * 6) * o + m]) * d
                 js = js + spread(matrix, pairs[(q * 6 + 1) * o + m]) * d
                 je = je + spread(matrix, pairs[(q * 6 + 2) * o + m]) * d
@@ -95,18 +123,18 @@ def assemble(
                 matrix,
                 b * size + b,
                 get(matrix, b * size + b)
-                + get(a.opened, row) * jj
-                + get(a.empty, t * (2 * queues + z.kinds * n) + queues + b),
+                + get(a_opened, row) * jj
+                + get(a_empty, t * (2 * queues + z.kinds * n) + queues + b),
             )
-            s, e, i = get(a.job_seconds, row), get(a.job_power, row), get(a.idle_power, row)
+            s, e, i = get(a_job_seconds, row), get(a_job_power, row), get(a_idle_power, row)
             watts = e * je + i * js
             put(matrix, _place(z, 0, j) * size + b, s * js)
-            put(matrix, _place(z, 1, j) * size + b, watts * get(a.power_entry, t * 2 * n + j))
-            put(matrix, _place(z, 2, j) * size + b, watts * get(a.power_entry, (t * 2 + 1) * n + j))
+            put(matrix, _place(z, 1, j) * size + b, watts * get(a_power_entry, t * 2 * n + j))
+            put(matrix, _place(z, 2, j) * size + b, watts * get(a_power_entry, (t * 2 + 1) * n + j))
             aa = aa + s * s * ss
             ab = ab + s * (e * se + i * ss)
             bb = bb + e * e * ee + i * (e * (se + se) + i * ss)
-        power, heat = get(a.power_entry, t * 2 * n + j), get(a.power_entry, (t * 2 + 1) * n + j)
+        power, heat = get(a_power_entry, t * 2 * n + j), get(a_power_entry, (t * 2 + 1) * n + j)
         g, h, r = _place(z, 0, j), _place(z, 1, j), _place(z, 2, j)
         put(matrix, g * size + g, aa)
         put(matrix, h * size + g, power * ab)
@@ -116,59 +144,59 @@ def assemble(
         put(matrix, r * size + r, heat * heat * bb)
         for m in range(z.kinds):
             r = _place(z, m, j)
-            nothing = get(a.empty, t * (2 * queues + z.kinds * n) + 2 * queues + m * n + j)
+            nothing = get(a_empty, t * (2 * queues + z.kinds * n) + 2 * queues + m * n + j)
             add(matrix, r * size + r, nothing)
-        for m in range(len(p.pairs)):
-            e, f = p.pairs[m, 0], p.pairs[m, 1]
-            d = get(weight, x + site + p.column[e] * n + j)
-            one, other = get(a.site, (t * len(p.row) + e) * n + j), get(a.site, (t * len(p.row) + f) * n + j)
-            r = _place(z, p.row[e], j) * size + _place(z, p.row[f], j)
+        for m in range(len(p_pairs)):
+            e, f = p_pairs[m, 0], p_pairs[m, 1]
+            d = get(weight, x + site + p_column[e] * n + j)
+            one, other = get(a_site, (t * len(p_row) + e) * n + j), get(a_site, (t * len(p_row) + f) * n + j)
+            r = _place(z, p_row[e], j) * size + _place(z, p_row[f], j)
             add(matrix, r, one * other * d)
         if t > 0:
-            for e in range(len(p.tie_row)):
-                r = _place(z, p.tie_row[e], j)
-                entry = get(a.tied_site, ((t - 1) * len(p.tie_row) + e) * n + j)
-                d = get(weight, x - width + site + p.tie_column[e] * n + j)
+            for e in range(len(p_tie_row)):
+                r = _place(z, p_tie_row[e], j)
+                entry = get(a_tied_site, ((t - 1) * len(p_tie_row) + e) * n + j)
+                d = get(weight, x - width + site + p_tie_column[e] * n + j)
                 add(matrix, r * size + r, entry * entry * d)
     one = spread(matrix, matrix.dtype.type(1))
     for r in range(size):
-        put(w.scale, t * size + r, one / root(get(matrix, r * size + r)))
+        put(w_scale, t * size + r, one / root(get(matrix, r * size + r)))
     for r in range(size):
-        mine = get(w.scale, t * size + r)
+        mine = get(w_scale, t * size + r)
         for m in range(r):
-            put(matrix, r * size + m, get(matrix, r * size + m) * mine * get(w.scale, t * size + m))
+            put(matrix, r * size + m, get(matrix, r * size + m) * mine * get(w_scale, t * size + m))
         put(matrix, r * size + r, spread(matrix, matrix.dtype.type(1 + ridge)))
     if t > 0:
-        waiting, links = z.waiting * n, len(p.between)
+        waiting, links = z.waiting * n, len(p_between)
         first = (t - 1) * (waiting + links * n)
         here, there = (t - 1) * size + inner, t * size + inner
         for c in range(k):
-            if p.place[c] >= 0:
+            if p_place[c] >= 0:
                 for i in range(n):
-                    q, m = i * k + c, p.place[c] * n + i
-                    entry = get(a.held, (t - 1) * z.segments * queues + q) * get(
-                        a.tied_held, (t - 1) * queues + q
+                    q, m = i * k + c, p_place[c] * n + i
+                    entry = get(a_held, (t - 1) * z.segments * queues + q) * get(
+                        a_tied_held, (t - 1) * queues + q
                     )
                     entry = entry * get(weight, x - width + held + q)
-                    put(w.between, first + m, entry * get(w.scale, here + m) * get(w.scale, there + m))
+                    put(w_between, first + m, entry * get(w_scale, here + m) * get(w_scale, there + m))
         for m in range(links * n):
-            put(w.between, first + waiting + m, zero)
-        for u in range(len(p.meets)):
-            e, f, b = p.meets[u, 0], p.meets[u, 1], p.meets[u, 2]
+            put(w_between, first + waiting + m, zero)
+        for u in range(len(p_meets)):
+            e, f, b = p_meets[u, 0], p_meets[u, 1], p_meets[u, 2]
             for j in range(n):
-                entry = get(a.site, ((t - 1) * len(p.row) + e) * n + j)
-                entry = entry * get(a.tied_site, ((t - 1) * len(p.tie_row) + f) * n + j)
-                entry = entry * get(weight, x - width + site + p.column[e] * n + j)
+                entry = get(a_site, ((t - 1) * len(p_row) + e) * n + j)
+                entry = entry * get(a_tied_site, ((t - 1) * len(p_tie_row) + f) * n + j)
+                entry = entry * get(weight, x - width + site + p_column[e] * n + j)
                 m = first + waiting + b * n + j
-                add(w.between, m, entry)
+                add(w_between, m, entry)
         for b in range(links):
             for j in range(n):
                 m = first + waiting + b * n + j
-                one = get(w.scale, (t - 1) * size + _place(z, p.between[b, 0], j))
+                one = get(w_scale, (t - 1) * size + _place(z, p_between[b, 0], j))
                 put(
-                    w.between,
+                    w_between,
                     m,
-                    get(w.between, m) * one * get(w.scale, t * size + _place(z, p.between[b, 1], j)),
+                    get(w_between, m) * one * get(w_scale, t * size + _place(z, p_between[b, 1], j)),
                 )
 
 
@@ -182,35 +210,29 @@ def _pivot(pivot: Any, matrix: Any) -> Any:
 
 
 @compiled
-def _link(z: Sizes, p: Pattern, u: int) -> Any:
-    """Rows here and in the next block, among those that tie, of the entry number ``u`` between them."""
-    n = z.sites
-    if u < z.waiting * n:
-        return u, u
-    b, j = divmod(u - z.waiting * n, n)
-    first = z.waiting - z.inner
-    return (first + p.between[b, 0]) * n + j, (first + p.between[b, 1]) * n + j
-
-
-@compiled
 def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
     """Factor the inner rows of block t's matrix and invert what remains of those that tie."""
-    n = z.sites
+    p_links = p.links
+    w_between = w.between
+    w_factor = w.factor
+    w_inverse = w.inverse
+    w_matrix = w.matrix
+    w_vector = w.vector
     _, _, _, _, inner, tying, _, _, _ = counts(z)
-    size, matrix = inner + tying, w.matrix
+    size, matrix = inner + tying, w_matrix
     f = t * size * inner
     for j in range(inner):
         total = get(matrix, j * size + j)
         for m in range(j):
-            one = get(w.factor, f + j * inner + m)
+            one = get(w_factor, f + j * inner + m)
             total = total - one * one
         pivot = _pivot(total, matrix)
-        put(w.factor, f + j * inner + j, pivot)
+        put(w_factor, f + j * inner + j, pivot)
         for i in range(j + 1, size):
             total = get(matrix, i * size + j)
             for m in range(j):
-                total = total - get(w.factor, f + i * inner + m) * get(w.factor, f + j * inner + m)
-            put(w.factor, f + i * inner + j, total * pivot)
+                total = total - get(w_factor, f + i * inner + m) * get(w_factor, f + j * inner + m)
+            put(w_factor, f + i * inner + j, total * pivot)
     if tying == 0:
         return
     # what is left of the rows that tie, in place
@@ -218,21 +240,21 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
         for j in range(i + 1):
             total = get(matrix, (inner + i) * size + inner + j)
             for m in range(inner):
-                total = total - get(w.factor, f + (inner + i) * inner + m) * get(
-                    w.factor, f + (inner + j) * inner + m
+                total = total - get(w_factor, f + (inner + i) * inner + m) * get(
+                    w_factor, f + (inner + j) * inner + m
                 )
             put(matrix, (inner + i) * size + inner + j, total)
     if t > 0:
-        links = (z.waiting + len(p.between)) * n
+        links = len(p_links)
         before, first = (t - 1) * tying * tying, (t - 1) * links
         for u in range(links):
-            here, there = _link(z, p, u)
-            one = get(w.between, first + u)
+            here, there = p_links[u, 0], p_links[u, 1]
+            one = get(w_between, first + u)
             for v in range(links):
-                across, beside = _link(z, p, v)
+                across, beside = p_links[v, 0], p_links[v, 1]
                 if beside <= there:
                     m = (inner + there) * size + inner + beside
-                    product = one * get(w.between, first + v) * get(w.inverse, before + here * tying + across)
+                    product = one * get(w_between, first + v) * get(w_inverse, before + here * tying + across)
                     take(matrix, m, product)
     for j in range(tying):
         row = (inner + j) * size + inner
@@ -258,9 +280,9 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
             for m in range(j, i):
                 total = total + get(matrix, row + m) * get(matrix, (inner + m) * size + inner + j)
             # entries left of j are no longer needed by later columns of this row
-            put(w.vector, j, zero - total * pivot)
+            put(w_vector, j, zero - total * pivot)
         for j in range(i):
-            put(matrix, row + j, get(w.vector, j))
+            put(matrix, row + j, get(w_vector, j))
     here = t * tying * tying
     for i in range(tying):
         for j in range(i + 1):
@@ -268,111 +290,140 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
             for m in range(i, tying):
                 row = (inner + m) * size + inner
                 total = total + get(matrix, row + i) * get(matrix, row + j)
-            put(w.inverse, here + i * tying + j, total)
-            put(w.inverse, here + j * tying + i, total)
+            put(w_inverse, here + i * tying + j, total)
+            put(w_inverse, here + j * tying + i, total)
 
 
 @compiled
 def forward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
     """The first half of solving for ``w.right``: blocks in order."""
+    a_balance = a.balance
+    a_supply = a.supply
+    p_links = p.links
+    p_place = p.place
+    w_between = w.between
+    w_carried = w.carried
+    w_factor = w.factor
+    w_half = w.half
+    w_inverse = w.inverse
+    w_right = w.right
+    w_scale = w.scale
+    w_supplied = w.supplied
+    w_vector = w.vector
+    w_weight = w.weight
     n, k = z.sites, z.classes
     queues, width, _, rows, inner, tying, _, _, _ = counts(z)
     size, y, f = inner + tying, t * rows, t * (inner + tying) * inner
-    v = w.vector
+    v = w_vector
     for m in range(queues):
-        put(v, m, get(w.right, y + queues + m))
+        put(v, m, get(w_right, y + queues + m))
     for i in range(n):
         for c in range(k):
             q = i * k + c
             row = t * queues + q
-            if p.place[c] < 0:
-                share = get(w.right, y + q) / get(w.supplied, row)
+            if p_place[c] < 0:
+                share = get(w_right, y + q) / get(w_supplied, row)
                 for j in range(n):
-                    entry = get(a.balance, row * n + j) * get(a.supply, row * n + j)
-                    entry = entry * get(w.weight, t * width + q * n + j)
+                    entry = get(a_balance, row * n + j) * get(a_supply, row * n + j)
+                    entry = entry * get(w_weight, t * width + q * n + j)
                     take(v, c * n + j, entry * share)
             else:
-                put(v, inner + p.place[c] * n + i, get(w.right, y + q))
+                put(v, inner + p_place[c] * n + i, get(w_right, y + q))
     for m in range(z.kinds):
         for j in range(n):
-            put(v, _place(z, m, j), get(w.right, y + 2 * queues + m * n + j))
+            put(v, _place(z, m, j), get(w_right, y + 2 * queues + m * n + j))
     for m in range(inner):
-        total = get(v, m) * get(w.scale, t * size + m)
+        total = get(v, m) * get(w_scale, t * size + m)
         for b in range(m):
-            total = total - get(w.factor, f + m * inner + b) * get(v, b)
-        total = total * get(w.factor, f + m * inner + m)
+            total = total - get(w_factor, f + m * inner + b) * get(v, b)
+        total = total * get(w_factor, f + m * inner + m)
         put(v, m, total)
-        put(w.half, t * inner + m, total)
+        put(w_half, t * inner + m, total)
     if tying == 0:
         return
     for m in range(inner, size):
-        total = get(v, m) * get(w.scale, t * size + m)
+        total = get(v, m) * get(w_scale, t * size + m)
         for b in range(inner):
-            total = total - get(w.factor, f + m * inner + b) * get(v, b)
+            total = total - get(w_factor, f + m * inner + b) * get(v, b)
         put(v, m, total)
     if t > 0:
-        links = (z.waiting + len(p.between)) * n
+        links = len(p_links)
         for u in range(links):
-            here, there = _link(z, p, u)
-            carried = get(w.between, (t - 1) * links + u) * get(w.carried, (t - 1) * tying + here)
+            here, there = p_links[u, 0], p_links[u, 1]
+            carried = get(w_between, (t - 1) * links + u) * get(w_carried, (t - 1) * tying + here)
             take(v, inner + there, carried)
     zero = spread(v, v.dtype.type(0))
     for m in range(tying):
         total = zero
         for b in range(tying):
-            total = total + get(w.inverse, (t * tying + m) * tying + b) * get(v, inner + b)
-        put(w.carried, t * tying + m, total)
+            total = total + get(w_inverse, (t * tying + m) * tying + b) * get(v, inner + b)
+        put(w_carried, t * tying + m, total)
 
 
 @compiled
 def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
     """The second half: blocks in reverse, into ``w.found``."""
+    a_balance = a.balance
+    a_supply = a.supply
+    p_links = p.links
+    p_place = p.place
+    w_between = w.between
+    w_carried = w.carried
+    w_factor = w.factor
+    w_found = w.found
+    w_half = w.half
+    w_inverse = w.inverse
+    w_right = w.right
+    w_scale = w.scale
+    w_supplied = w.supplied
+    w_vector = w.vector
+    w_weight = w.weight
     n, k = z.sites, z.classes
     queues, width, _, rows, inner, tying, _, _, _ = counts(z)
     size, y, f = inner + tying, t * rows, t * (inner + tying) * inner
-    v, zero = w.vector, spread(w.vector, w.vector.dtype.type(0))
+    v, zero = w_vector, spread(w_vector, w_vector.dtype.type(0))
     if tying:
         if t + 1 < z.blocks:
-            links = (z.waiting + len(p.between)) * n
+            links = len(p_links)
             for m in range(tying):
                 put(v, m, zero)
             for u in range(links):
-                here, there = _link(z, p, u)
-                later = get(w.between, t * links + u) * get(w.carried, (t + 1) * tying + there)
+                here, there = p_links[u, 0], p_links[u, 1]
+                later = get(w_between, t * links + u) * get(w_carried, (t + 1) * tying + there)
                 add(v, here, later)
             for m in range(tying):
-                total = get(w.carried, t * tying + m)
+                total = get(w_carried, t * tying + m)
                 for b in range(tying):
-                    total = total - get(w.inverse, (t * tying + m) * tying + b) * get(v, b)
-                put(w.carried, t * tying + m, total)
+                    total = total - get(w_inverse, (t * tying + m) * tying + b) * get(v, b)
+                put(w_carried, t * tying + m, total)
         for m in range(tying):
-            put(v, inner + m, get(w.carried, t * tying + m))
+            put(v, inner + m, get(w_carried, t * tying + m))
     for m in range(inner):
-        total = get(w.half, t * inner + m)
+        total = get(w_half, t * inner + m)
         for b in range(inner, size):
-            total = total - get(w.factor, f + b * inner + m) * get(v, b)
+            total = total - get(w_factor, f + b * inner + m) * get(v, b)
         put(v, m, total)
     for m in range(inner - 1, -1, -1):
         total = get(v, m)
         for b in range(m + 1, inner):
-            total = total - get(w.factor, f + b * inner + m) * get(v, b)
-        put(v, m, total * get(w.factor, f + m * inner + m))
+            total = total - get(w_factor, f + b * inner + m) * get(v, b)
+        put(v, m, total * get(w_factor, f + m * inner + m))
     for m in range(size):
-        put(v, m, sound(get(v, m) * get(w.scale, t * size + m)))
+        put(v, m, sound(get(v, m) * get(w_scale, t * size + m)))
     for m in range(queues):
-        put(w.found, y + queues + m, get(v, m))
+        put(w_found, y + queues + m, get(v, m))
     for m in range(z.kinds):
         for j in range(n):
-            put(w.found, y + 2 * queues + m * n + j, get(v, _place(z, m, j)))
+            put(w_found, y + 2 * queues + m * n + j, get(v, _place(z, m, j)))
     for i in range(n):
         for c in range(k):
             q = i * k + c
             row = t * queues + q
-            if p.place[c] < 0:
-                total = get(w.right, y + q)
+            if p_place[c] < 0:
+                total = get(w_right, y + q)
                 for j in range(n):
-                    entry = get(a.balance, row * n + j) * get(a.supply, row * n + j)
-                    total = total - entry * get(w.weight, t * width + q * n + j) * get(v, c * n + j)
-                put(w.found, y + q, sound(total / get(w.supplied, row)))
+                    entry = get(a_balance, row * n + j) * get(a_supply, row * n + j)
+                    total = total - entry * get(w_weight, t * width + q * n + j) * get(v, c * n + j)
+                put(w_found, y + q, sound(total / get(w_supplied, row)))
             else:
-                put(w.found, y + q, get(v, inner + p.place[c] * n + i))
+                put(w_found, y + q, get(v, inner + p_place[c] * n + i))
