@@ -35,8 +35,8 @@ class Expected:
     open_end: Tensor
 
     def take(self, index: Tensor) -> Expected:
-        """The chosen instances."""
-        index = torch.as_tensor(index)
+        """The chosen instances, wherever the index is."""
+        index = torch.as_tensor(index).cpu()
         picked = {
             f.name: getattr(self, f.name)[:, index] if f.name in SERIES else getattr(self, f.name)[index]
             for f in fields(self)

@@ -41,10 +41,10 @@ class Beliefs:
     ) -> Foresight:
         """The foresight from slot t on, of a plan from the state before it."""
         coming = self.coming(problem, t, state)
-        size = block_size(len(coming.arrivals), problem.shape.slot_hours)
-        same = len(coming.arrivals) // size
-        # blocks of another length than before have no multipliers yet
-        before = tensor(ahead.multipliers)[-same:] if len(ahead.multipliers) >= same else None
+        slots = len(coming.arrivals)
+        size, plan = block_size(slots, problem.shape.slot_hours), tensor(ahead.multipliers)
+        same = len(plan) * size == problem.shape.n_slots - ahead.begun
+        before = plan[-(slots // size) :] if same else None
         return foreseen_from(problem, coming, state, t, before).on(engine)
 
     def coming(self, problem: Problem, t: int, state: PlantState) -> Expected:
@@ -52,10 +52,9 @@ class Beliefs:
         told, hours = self.expected, problem.shape.slot_hours
         slots = torch.arange(t, problem.shape.n_slots)
         hour = torch.floor(slots * hours + 1e-9).double()
-        lasting = (
-            self.persistence ** (hour[1:] - hour[0]) if self.persistence else torch.zeros(len(slots) - 1)
-        )
-        lasting = lasting.double()
+        lasting = torch.zeros_like(hour[1:])
+        if self.persistence:
+            lasting = self.persistence ** (hour[1:] - hour[0])
         came, thought = tensor(problem.arrivals[t]), told.arrivals[t]
         error = torch.where(came > 0, thought / torch.where(came > 0, came, 1.0) - 1, 0.0)
         factor = (1 + error * lasting[:, None, None, None]).clamp(min=LEAST)

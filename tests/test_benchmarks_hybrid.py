@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.hybrid import causes, validation
+from benchmarks.hybrid import causes, confirmation, validation
 from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR, cases
-from benchmarks.hybrid.tables import cell_file, on_validation_days, table
+from benchmarks.hybrid.tables import cell_file, confirmed, on_validation_days, table
 from stepwatt.learning.families import Family
 
 
@@ -81,3 +81,42 @@ def test_sets_of_validation_days_are_those_of_the_study() -> None:
     plain = Family(regions=("DE,FR,DK",), every=50).instances("validation")
     assert (charged.changed(plain)[0].arrays().demand_charge == DEMAND_CHARGE).all()
     assert not plain[0].arrays().demand_charge.any()
+
+
+def test_confirmation_takes_no_day_that_the_study_has_looked_at() -> None:
+    charged = cases(quick=False)["demand charge"]
+    seen = {inst.name for inst in charged.days("demand charge").instances}
+    left = confirmation.unseen("demand charge", charged)
+    names = [inst.name for inst in left.instances]
+    assert len(names) == len(set(names)) == len(left.histories) == 104
+    assert not seen & set(names)
+    assert (left.instances[0].arrays().demand_charge == DEMAND_CHARGE).all()
+
+
+def test_policies_are_trained_on_what_their_set_changes() -> None:
+    found = cases(quick=False)
+    kinds = [found[name].kind for name in ("unseen months", "larger batteries", "demand charge", "generator")]
+    assert kinds[0] == kinds[1] == ""
+    assert len(set(kinds)) == 3
+    fuelled = found["generator"].training(100, "train")
+    assert all((inst.arrays().generator_max_mw == GENERATOR["max_mw"]).all() for inst in fuelled)
+
+
+def test_confirmation_is_told_with_its_verdict(tmp_path: Path) -> None:
+    assert confirmed(tmp_path) == []
+    row = {
+        "policy": "renewed 2 h",
+        "gap": [0.1, 0.3],
+        "rolling": [0.2, 0.4],
+        "all-off": [40.0, 40.0],
+        "miss": 0.0,
+    }
+    sets = {
+        name: {**row, "difference": [low + 0.1, low, low + 0.2]}
+        for name, low in (("better", -0.3), ("alike", -0.1), ("worse", 0.05))
+    }
+    told = {"sets": sets, "about": {"date": "2026-11-25"}}
+    (tmp_path / "confirmation.json").write_text(json.dumps(told), encoding="utf-8")
+    lines = [line for line in confirmed(tmp_path) if "renewed 2 h" in line]
+    assert [line.split(" | ")[-1] for line in lines] == ["better |", "yes |", "no |"]
+    assert "| 0.200 | 0.200 | 0.300 | -0.200 (-0.300 … -0.100) | 100.25 | 0.000 |" in lines[0]

@@ -232,9 +232,10 @@ re-planning the horizon in every slot?
   held, when generators run and what one that runs is worth. Slots of five minutes are planned in blocks of a
   quarter of an hour.
 * `renewed` is foresight that is planned again every so many hours, from the state of the moment and with the
-  forecast corrected by the errors seen so far (they last: 0.8 from hour to hour).
+  forecast corrected by the errors seen so far (they last: 0.8 from hour to hour). Every plan but the first
+  begins at the prices of the one before.
 * `priced` adds corrections of these prices, found by evolution strategies on training days; validation days
-  chose among the generations.
+  chose among the generations. Days with demand charges, and with generators, have policies of their own.
 * `priced network` says prices without a plan: a network that imitates the prices of whoever knows the day,
   on its own states (DAgger).
 * `direct cloned` imitates optimal schedules.
@@ -251,12 +252,12 @@ below each table; a day's plan is part of a decision's time, spread over the day
 What rolling has and foresight has not is the newest plan of the jobs that wait (see what is lost): where
 arrivals deviate anywhere, jobs should run at other times everywhere, and one value per queue, planned once,
 does not say so. `renewed` has it, and learns from errors besides, which rolling does not: it takes the
-forecast of the coming hours as it was.
+forecast of the coming hours as it was. Re-planning every two hours is enough; a plan takes little over a
+millisecond in a batch, since its steps are compiled ([learning.md](learning.md#prices-instead-of-decisions)).
 
 With generators the bound is that of the linear relaxation, which commits them in parts, and so are the
 certificates of slots, which are wide there; foresight commits generators for the whole day by a dynamic
-program against each site's own bill. Corrections are
-trained on the plain scenario, and are not measured where actions have further parts (demand charge,
-generator) nor in five-minute slots. Foresight of every provider by itself, and a network for each, with
+program against each site's own bill. In five-minute slots
+corrections are not trained. Foresight of every provider by itself, and a network for each, with
 exchanged prices, are measured in
 [Coordination without disclosure](distributed.md#the-priced-policy-by-trade)."""

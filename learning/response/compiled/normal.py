@@ -56,54 +56,53 @@ def assemble(
     queues, width, many, _, inner, tying, held, lost, site = counts(z)
     size = inner + tying
     x = t * width
-    matrix, weight = w_matrix, w_weight
-    zero = spread(matrix, matrix.dtype.type(0))
+    zero = spread(w_matrix, w_matrix.dtype.type(0))
     for m in range(size * size):
-        put(matrix, m, zero)
+        put(w_matrix, m, zero)
     for i in range(n):
         for c in range(k):
             q = i * k + c
             row = t * queues + q
             entry = get(a_lost, row)
-            staying = entry * entry * get(weight, x + lost + q) + get(
+            staying = entry * entry * get(w_weight, x + lost + q) + get(
                 a_empty, t * (2 * queues + z.kinds * n) + q
             )
             for s in range(z.segments):
                 entry = get(a_held, (t * z.segments + s) * queues + q)
-                staying = staying + entry * entry * get(weight, x + held + s * queues + q)
+                staying = staying + entry * entry * get(w_weight, x + held + s * queues + q)
             if t > 0:
                 entry = get(a_tied_held, row - queues)
-                staying = staying + entry * entry * get(weight, x - width + held + q)
+                staying = staying + entry * entry * get(w_weight, x - width + held + q)
             total = staying
             for j in range(n):
                 entry = get(a_supply, row * n + j)
-                total = total + entry * entry * get(weight, x + q * n + j)
+                total = total + entry * entry * get(w_weight, x + q * n + j)
             if p_place[c] < 0:
                 put(w_supplied, row, total)
-                share = spread(matrix, matrix.dtype.type(1)) / total
+                share = spread(w_matrix, w_matrix.dtype.type(1)) / total
                 for j in range(n):
                     left = staying
                     for m in range(n):
                         if m != j:
                             entry = get(a_supply, row * n + m)
-                            left = left + entry * entry * get(weight, x + q * n + m)
-                    entry, d = get(a_balance, row * n + j), get(weight, x + q * n + j)
+                            left = left + entry * entry * get(w_weight, x + q * n + m)
+                    entry, d = get(a_balance, row * n + j), get(w_weight, x + q * n + j)
                     m = (c * n + j) * size + c * n + j
-                    add(matrix, m, entry * entry * d * left * share)
+                    add(w_matrix, m, entry * entry * d * left * share)
                     one = entry * get(a_supply, row * n + j) * d * share
                     for b in range(j):
                         other = get(a_balance, row * n + b) * get(a_supply, row * n + b)
                         m = (c * n + j) * size + c * n + b
-                        take(matrix, m, one * other * get(weight, x + q * n + b))
+                        take(w_matrix, m, one * other * get(w_weight, x + q * n + b))
             else:
                 tie = inner + p_place[c] * n + i
-                put(matrix, tie * size + tie, total)
+                put(w_matrix, tie * size + tie, total)
                 for j in range(n):
                     b = get(a_balance, row * n + j)
-                    d = get(weight, x + q * n + j)
+                    d = get(w_weight, x + q * n + j)
                     m = (c * n + j) * size + c * n + j
-                    add(matrix, m, b * b * d)
-                    put(matrix, tie * size + c * n + j, b * get(a_supply, row * n + j) * d)
+                    add(w_matrix, m, b * b * d)
+                    put(w_matrix, tie * size + c * n + j, b * get(a_supply, row * n + j) * d)
     for j in range(n):
         aa, ab, bb = zero, zero, zero
         for c in range(k):
@@ -112,60 +111,60 @@ def assemble(
             jj, js, je, ss, se, ee = zero, zero, zero, zero, zero, zero
             for m in range(o):
                 d = get(now_options, t * many + q * o + m) * get(w_per_slack, t * many + q * o + m)
-                jj = jj + spread(matrix, pairs[(q * 6) * o + m]) * d
-                js = js + spread(matrix, pairs[(q * 6 + 1) * o + m]) * d
-                je = je + spread(matrix, pairs[(q * 6 + 2) * o + m]) * d
-                ss = ss + spread(matrix, pairs[(q * 6 + 3) * o + m]) * d
-                se = se + spread(matrix, pairs[(q * 6 + 4) * o + m]) * d
-                ee = ee + spread(matrix, pairs[(q * 6 + 5) * o + m]) * d
+                jj = jj + spread(w_matrix, pairs[(q * 6) * o + m]) * d
+                js = js + spread(w_matrix, pairs[(q * 6 + 1) * o + m]) * d
+                je = je + spread(w_matrix, pairs[(q * 6 + 2) * o + m]) * d
+                ss = ss + spread(w_matrix, pairs[(q * 6 + 3) * o + m]) * d
+                se = se + spread(w_matrix, pairs[(q * 6 + 4) * o + m]) * d
+                ee = ee + spread(w_matrix, pairs[(q * 6 + 5) * o + m]) * d
             b = c * n + j
             put(
-                matrix,
+                w_matrix,
                 b * size + b,
-                get(matrix, b * size + b)
+                get(w_matrix, b * size + b)
                 + get(a_opened, row) * jj
                 + get(a_empty, t * (2 * queues + z.kinds * n) + queues + b),
             )
             s, e, i = get(a_job_seconds, row), get(a_job_power, row), get(a_idle_power, row)
             watts = e * je + i * js
-            put(matrix, _place(z, 0, j) * size + b, s * js)
-            put(matrix, _place(z, 1, j) * size + b, watts * get(a_power_entry, t * 2 * n + j))
-            put(matrix, _place(z, 2, j) * size + b, watts * get(a_power_entry, (t * 2 + 1) * n + j))
+            put(w_matrix, _place(z, 0, j) * size + b, s * js)
+            put(w_matrix, _place(z, 1, j) * size + b, watts * get(a_power_entry, t * 2 * n + j))
+            put(w_matrix, _place(z, 2, j) * size + b, watts * get(a_power_entry, (t * 2 + 1) * n + j))
             aa = aa + s * s * ss
             ab = ab + s * (e * se + i * ss)
             bb = bb + e * e * ee + i * (e * (se + se) + i * ss)
         power, heat = get(a_power_entry, t * 2 * n + j), get(a_power_entry, (t * 2 + 1) * n + j)
         g, h, r = _place(z, 0, j), _place(z, 1, j), _place(z, 2, j)
-        put(matrix, g * size + g, aa)
-        put(matrix, h * size + g, power * ab)
-        put(matrix, r * size + g, heat * ab)
-        put(matrix, h * size + h, power * power * bb)
-        put(matrix, r * size + h, heat * power * bb)
-        put(matrix, r * size + r, heat * heat * bb)
+        put(w_matrix, g * size + g, aa)
+        put(w_matrix, h * size + g, power * ab)
+        put(w_matrix, r * size + g, heat * ab)
+        put(w_matrix, h * size + h, power * power * bb)
+        put(w_matrix, r * size + h, heat * power * bb)
+        put(w_matrix, r * size + r, heat * heat * bb)
         for m in range(z.kinds):
             r = _place(z, m, j)
             nothing = get(a_empty, t * (2 * queues + z.kinds * n) + 2 * queues + m * n + j)
-            add(matrix, r * size + r, nothing)
+            add(w_matrix, r * size + r, nothing)
         for m in range(len(p_pairs)):
             e, f = p_pairs[m, 0], p_pairs[m, 1]
-            d = get(weight, x + site + p_column[e] * n + j)
+            d = get(w_weight, x + site + p_column[e] * n + j)
             one, other = get(a_site, (t * len(p_row) + e) * n + j), get(a_site, (t * len(p_row) + f) * n + j)
             r = _place(z, p_row[e], j) * size + _place(z, p_row[f], j)
-            add(matrix, r, one * other * d)
+            add(w_matrix, r, one * other * d)
         if t > 0:
             for e in range(len(p_tie_row)):
                 r = _place(z, p_tie_row[e], j)
                 entry = get(a_tied_site, ((t - 1) * len(p_tie_row) + e) * n + j)
-                d = get(weight, x - width + site + p_tie_column[e] * n + j)
-                add(matrix, r * size + r, entry * entry * d)
-    one = spread(matrix, matrix.dtype.type(1))
+                d = get(w_weight, x - width + site + p_tie_column[e] * n + j)
+                add(w_matrix, r * size + r, entry * entry * d)
+    one = spread(w_matrix, w_matrix.dtype.type(1))
     for r in range(size):
-        put(w_scale, t * size + r, one / root(get(matrix, r * size + r)))
+        put(w_scale, t * size + r, one / root(get(w_matrix, r * size + r)))
     for r in range(size):
         mine = get(w_scale, t * size + r)
         for m in range(r):
-            put(matrix, r * size + m, get(matrix, r * size + m) * mine * get(w_scale, t * size + m))
-        put(matrix, r * size + r, spread(matrix, matrix.dtype.type(1 + ridge)))
+            put(w_matrix, r * size + m, get(w_matrix, r * size + m) * mine * get(w_scale, t * size + m))
+        put(w_matrix, r * size + r, spread(w_matrix, w_matrix.dtype.type(1 + ridge)))
     if t > 0:
         waiting, links = z.waiting * n, len(p_between)
         first = (t - 1) * (waiting + links * n)
@@ -177,7 +176,7 @@ def assemble(
                     entry = get(a_held, (t - 1) * z.segments * queues + q) * get(
                         a_tied_held, (t - 1) * queues + q
                     )
-                    entry = entry * get(weight, x - width + held + q)
+                    entry = entry * get(w_weight, x - width + held + q)
                     put(w_between, first + m, entry * get(w_scale, here + m) * get(w_scale, there + m))
         for m in range(links * n):
             put(w_between, first + waiting + m, zero)
@@ -186,7 +185,7 @@ def assemble(
             for j in range(n):
                 entry = get(a_site, ((t - 1) * len(p_row) + e) * n + j)
                 entry = entry * get(a_tied_site, ((t - 1) * len(p_tie_row) + f) * n + j)
-                entry = entry * get(weight, x - width + site + p_column[e] * n + j)
+                entry = entry * get(w_weight, x - width + site + p_column[e] * n + j)
                 m = first + waiting + b * n + j
                 add(w_between, m, entry)
         for b in range(links):
@@ -219,17 +218,17 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
     w_matrix = w.matrix
     w_vector = w.vector
     _, _, _, _, inner, tying, _, _, _ = counts(z)
-    size, matrix = inner + tying, w_matrix
+    size = inner + tying
     f = t * size * inner
     for j in range(inner):
-        total = get(matrix, j * size + j)
+        total = get(w_matrix, j * size + j)
         for m in range(j):
             one = get(w_factor, f + j * inner + m)
             total = total - one * one
-        pivot = _pivot(total, matrix)
+        pivot = _pivot(total, w_matrix)
         put(w_factor, f + j * inner + j, pivot)
         for i in range(j + 1, size):
-            total = get(matrix, i * size + j)
+            total = get(w_matrix, i * size + j)
             for m in range(j):
                 total = total - get(w_factor, f + i * inner + m) * get(w_factor, f + j * inner + m)
             put(w_factor, f + i * inner + j, total * pivot)
@@ -238,12 +237,12 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
     # what is left of the rows that tie, in place
     for i in range(tying):
         for j in range(i + 1):
-            total = get(matrix, (inner + i) * size + inner + j)
+            total = get(w_matrix, (inner + i) * size + inner + j)
             for m in range(inner):
                 total = total - get(w_factor, f + (inner + i) * inner + m) * get(
                     w_factor, f + (inner + j) * inner + m
                 )
-            put(matrix, (inner + i) * size + inner + j, total)
+            put(w_matrix, (inner + i) * size + inner + j, total)
     if t > 0:
         links = len(p_links)
         before, first = (t - 1) * tying * tying, (t - 1) * links
@@ -255,41 +254,41 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
                 if beside <= there:
                     m = (inner + there) * size + inner + beside
                     product = one * get(w_between, first + v) * get(w_inverse, before + here * tying + across)
-                    take(matrix, m, product)
+                    take(w_matrix, m, product)
     for j in range(tying):
         row = (inner + j) * size + inner
-        total = get(matrix, row + j)
+        total = get(w_matrix, row + j)
         for m in range(j):
-            one = get(matrix, row + m)
+            one = get(w_matrix, row + m)
             total = total - one * one
-        pivot = _pivot(total, matrix)
-        put(matrix, row + j, pivot)
+        pivot = _pivot(total, w_matrix)
+        put(w_matrix, row + j, pivot)
         for i in range(j + 1, tying):
             below = (inner + i) * size + inner
-            total = get(matrix, below + j)
+            total = get(w_matrix, below + j)
             for m in range(j):
-                total = total - get(matrix, below + m) * get(matrix, row + m)
-            put(matrix, below + j, total * pivot)
+                total = total - get(w_matrix, below + m) * get(w_matrix, row + m)
+            put(w_matrix, below + j, total * pivot)
     # invert the triangle in place, row by row
-    zero = spread(matrix, matrix.dtype.type(0))
+    zero = spread(w_matrix, w_matrix.dtype.type(0))
     for i in range(tying):
         row = (inner + i) * size + inner
-        pivot = get(matrix, row + i)
+        pivot = get(w_matrix, row + i)
         for j in range(i):
             total = zero
             for m in range(j, i):
-                total = total + get(matrix, row + m) * get(matrix, (inner + m) * size + inner + j)
+                total = total + get(w_matrix, row + m) * get(w_matrix, (inner + m) * size + inner + j)
             # entries left of j are no longer needed by later columns of this row
             put(w_vector, j, zero - total * pivot)
         for j in range(i):
-            put(matrix, row + j, get(w_vector, j))
+            put(w_matrix, row + j, get(w_vector, j))
     here = t * tying * tying
     for i in range(tying):
         for j in range(i + 1):
             total = zero
             for m in range(i, tying):
                 row = (inner + m) * size + inner
-                total = total + get(matrix, row + i) * get(matrix, row + j)
+                total = total + get(w_matrix, row + i) * get(w_matrix, row + j)
             put(w_inverse, here + i * tying + j, total)
             put(w_inverse, here + j * tying + i, total)
 
