@@ -197,7 +197,7 @@ def write_docs(folder: Path) -> None:
     lines = [*INTRODUCTION.splitlines(), ""]
     policies = [load_policy(file).training for file in sorted(folder.glob("policy*.npz"))]
     if policies:
-        seeds = ", ".join(str(made["seed"]) for made in policies)
+        seeds = ", ".join(str(seed) for seed in sorted({made["seed"] for made in policies}))
         minutes = max(made["cpu_seconds"] for made in policies) / 60
         lines += [
             f"The policies: {policies[0]['generations']} generations, seeds {seeds}; at most {minutes:.1f} "
