@@ -166,7 +166,7 @@ def confirmed(folder: Path) -> list[str]:
         return []
     found = json.loads(kept.read_text(encoding="utf-8"))
     lines = [
-        "## Confirmation: test days that nobody had looked at",
+        "## Confirmation: test days that this study had not looked at",
         "",
         "Policies, days, measure and verdict were committed before it was run.",
         "",
