@@ -115,8 +115,9 @@ def test_confirmation_is_told_with_its_verdict(tmp_path: Path) -> None:
         name: {**row, "difference": [low + 0.1, low, low + 0.2]}
         for name, low in (("better", -0.3), ("alike", -0.1), ("worse", 0.05))
     }
-    told = {"sets": sets, "about": {"date": "2026-11-25"}}
+    told = {"sets": sets, "about": {"date": "2026-11-25", "git": "0123456789"}}
     (tmp_path / "confirmation.json").write_text(json.dumps(told), encoding="utf-8")
     lines = [line for line in confirmed(tmp_path) if "renewed 2 h" in line]
     assert [line.split(" | ")[-1] for line in lines] == ["better |", "yes |", "no |"]
+    assert any("commit 0123456," in line for line in confirmed(tmp_path))
     assert "| 0.200 | 0.200 | 0.300 | -0.200 (-0.300 … -0.100) | 100.25 | 0.000 |" in lines[0]

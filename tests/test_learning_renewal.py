@@ -1,20 +1,22 @@
 """Foresight made anew during the day: from the state of the moment, with what has been seen."""
 
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import pytest
 import torch
 
 import stepwatt as sw
 from stepwatt.formulation.arrays import State
+from stepwatt.learning import foresight
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import SchedulingEnv, TaskSettings, World, make_pool
 from stepwatt.learning.foresight import coarser
 from stepwatt.learning.planning import Expected, expected_of, planning_problem
 from stepwatt.learning.plant import first_state
-from stepwatt.learning.problem import stack
+from stepwatt.learning.problem import Problem, stack
 from stepwatt.learning.renewal import Beliefs, persistence_of
-from stepwatt.learning.response.day import day_rows
+from stepwatt.learning.response.day import DayPlan, day_rows, plan_day
 from stepwatt.solvers.windows import window
 
 ENGINE = torch_engine(torch.float64)
@@ -165,3 +167,40 @@ def test_renewal_wants_foresight() -> None:
         TaskSettings(codec="priced", renewal=4)
     with pytest.raises(sw.InputError, match="renewal"):
         replace(TASK, renewal=-1)
+
+
+def test_a_plan_made_anew_begins_at_the_multipliers_of_the_last_one(
+    day: sw.Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the slots that are left; without demand charges to a rougher tolerance than with them."""
+    seen: list[tuple[float, torch.Tensor | None, torch.Tensor]] = []
+
+    def noted(problem: Problem, tolerance: float, *, begun: torch.Tensor | None) -> DayPlan:
+        plan = plan_day(problem, tolerance, begun=begun)
+        seen.append((tolerance, begun, plan.multipliers))
+        return plan
+
+    monkeypatch.setattr(foresight, "plan_day", noted)
+    played(day, replace(TASK, renewal=3))
+    assert [begun is None for _, begun, _ in seen] == [True, False, False, False]
+    for (_, _, before), (_, begun, found) in pairwise(seen):
+        assert begun is not None
+        assert len(begun) == len(found) == len(before) - 3
+        assert torch.equal(begun, before[3:])
+    data = day.to_dict()
+    for site in data["sites"].values():
+        site["grid"]["demand_charge"] = 100.0
+    plain, *_ = seen
+    make_pool([sw.Instance.from_dict(data)], "day-ahead", ENGINE, foresight=True)
+    assert seen[-1][0] < plain[0]
+
+
+def test_what_is_suggested_follows_the_state(day: sw.Instance) -> None:
+    world, other = (
+        World(make_pool([day], "day-ahead", ENGINE, foresight=True, seed=7), ENGINE, TASK) for _ in range(2)
+    )
+    begun = world.suggested()
+    assert world.suggested() is begun
+    world.state = other.state = replace(world.state, energy=world.drawn.problem.energy_min)
+    assert not torch.equal(world.suggested(), begun)
+    torch.testing.assert_close(world.suggested(), other.suggested(), rtol=0.0, atol=0.0)

@@ -231,14 +231,19 @@ def run(quick: bool, only: str) -> None:
             print(days.name, method, "done", flush=True)
 
 
+#: The code that runs, which is that of the moment it was read.
+COMMIT = subprocess.run(
+    ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+).stdout.strip()
+
+
 def about() -> dict[str, str]:
     """Where and when."""
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     return {
         "date": dt.date.today().isoformat(),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
         "torch": torch.__version__,
-        "git": done.stdout.strip(),
+        "git": COMMIT,
     }
 
 

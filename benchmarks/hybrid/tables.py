@@ -184,8 +184,9 @@ def confirmed(folder: Path) -> list[str]:
             f"| {rolling.mean():.3f} | {estimate:+.3f} ({low:+.3f} … {high:+.3f}) | {share:.2f} "
             f"| {100 * row['miss']:.3f} | {verdict} |"
         )
-    date = found["about"]["date"]
-    return [*lines, "", f"Command: `python -m benchmarks.hybrid.confirmation`, {date}, same machine.", ""]
+    about = found["about"]
+    where = f"{about['date']}, commit {about['git'][:7]}, same machine"
+    return [*lines, "", f"Command: `python -m benchmarks.hybrid.confirmation`, {where}.", ""]
 
 
 def write_docs(folder: Path) -> None:
@@ -252,8 +253,8 @@ below each table; a day's plan is part of a decision's time, spread over the day
 What rolling has and foresight has not is the newest plan of the jobs that wait (see what is lost): where
 arrivals deviate anywhere, jobs should run at other times everywhere, and one value per queue, planned once,
 does not say so. `renewed` has it, and learns from errors besides, which rolling does not: it takes the
-forecast of the coming hours as it was. Re-planning every two hours is enough; a plan takes little over a
-millisecond in a batch, since its steps are compiled ([learning.md](learning.md#prices-instead-of-decisions)).
+forecast of the coming hours as it was. Re-planning every two hours is enough, and cheap in a batch, since its
+steps are compiled ([learning.md](learning.md#prices-instead-of-decisions)).
 
 Where the confirmation says no, the middle half of the days is behind by what stands there; the mean may still
 be ahead, since rolling loses much on few days. With demand charges plans need double precision and more
