@@ -214,8 +214,7 @@ def write_docs(folder: Path) -> None:
         "Command: `python -m benchmarks.hybrid`, then `--docs`. "
         f"Date {where['date']}; {where['machine']}, torch {where['torch']}, one thread of a machine with two "
         "cores that other studies shared: times are CPU seconds. Seeds: forecasts of tests 9000 + number of "
-        "the day, training 100, validation 5000, bootstrap 0. A cell that names a commit of its utilities "
-        "has times of an earlier one.",
+        "the day, training 100, validation 5000, bootstrap 0.",
         "",
         *TARGETS.splitlines(),
     ]
