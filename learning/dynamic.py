@@ -22,21 +22,52 @@ def _compiled(function: Function) -> Function:
 
 
 @_compiled
-def _bill(grid: float, dear: float, sold: float, charge: float, highest: float) -> float:
-    """USD per hour of importing, or of selling; import above the highest costs ``charge`` more."""
-    return (dear if grid > 0 else sold) * grid + charge * max(grid - highest, 0.0)
+def _pieces(top: float, bottom: float, edges: Floats, rates: Floats, wear: float, share: float, filled: float,
+            slopes: Floats, lengths: Floats, count: int) -> int:  # fmt: skip
+    """Append what content brings as imports fall from ``top`` to ``bottom`` MW: USD/MWh of content, and MWh.
+
+    Imports above ``edges[n]`` cost ``rates[n]`` USD/MWh; a MW less takes ``filled`` MWh, and what it spares,
+    less ``wear``, counts ``share`` of itself.
+    """
+    for n in range(len(rates)):
+        upper = top if n == 0 else min(top, edges[n - 1])
+        length = upper - max(bottom, edges[n])
+        if length > 0:
+            slopes[count], lengths[count] = (rates[n] - wear) * share, length * filled
+            count += 1
+    return count
 
 
 @_compiled
-def stored(need: Floats, cost: Floats, price: Floats, site: Floats, hours: float, rates: int, charged: bool,
-           value: Floats) -> None:  # fmt: skip
-    """Fill ``value`` (T+1,N,J,G) with what is still earned from each slot on by content, from its last slice.
+def _sampled(slopes: Floats, lengths: Floats, count: int, step: float, values: Floats) -> None:
+    """From ``values[0]`` on, a value every ``step`` along segments of these slopes."""
+    n, left = 0, lengths[0]
+    for g in range(1, len(values)):
+        total, further = values[g - 1], step
+        while further > left and n < count - 1:
+            total += slopes[n] * left
+            further -= left
+            n += 1
+            left = lengths[n]
+        values[g] = total + slopes[n] * further
+        left -= further
+
+
+@_compiled
+def stored(need: Floats, cost: Floats, price: Floats, site: Floats, hours: float, value: Floats) -> None:
+    """Fill ``value`` (T+1,N,J,G) with what is still earned from each slot on, by evenly spaced content.
 
     ``need`` (T,N,J) MW that are not generated, ``cost`` and ``price`` USD/MWh of importing and selling;
-    ``site`` (8,N,J): least and largest content, power, efficiency of charging and of discharging, wear,
-    demand charge, import that it spares (``charged``: whether there is one). ``rates`` are tried each way.
+    ``site`` (10,N,J): least and largest content, power, efficiency of charging and of discharging, wear,
+    demand charge, import that it spares, USD per MWh missing at the end below a content.
+
+    What a slot earns and what its leavings earn are concave and piecewise linear in content, so the best of
+    both has the segments of both, steepest first: the values are exact.
     """
     slots, batch, sites, levels = value.shape[0] - 1, value.shape[1], value.shape[2], value.shape[3]
+    slopes, lengths = np.empty((2, 6 * slots + 2)), np.empty((2, 6 * slots + 2))
+    brought, taken = np.empty(6), np.empty(6)
+    edges, rates = np.empty(3), np.empty(3)
     for b in range(batch):
         for j in range(sites):
             low, high, power, up, down = (
@@ -47,49 +78,46 @@ def stored(need: Floats, cost: Floats, price: Floats, site: Floats, hours: float
                 site[4, b, j],
             )
             wear, charge, highest = site[5, b, j], site[6, b, j] / hours, site[7, b, j]
-            span = max(high - low, 1e-12)
-            places, step = (levels - 1) / span, span / (levels - 1)
-            filled, drained = hours * up, hours / down
-            take, give = 1 / filled, 1 / drained
+            due, span = min(max(site[9, b, j] - low, 0.0), high - low), max(high - low, 1e-12)
+            # segments from the least content on, and what that is worth
+            slopes[0, 0], lengths[0, 0] = site[8, b, j], due
+            slopes[0, 1], lengths[0, 1] = 0.0, span - due
+            count, first = 2, -site[8, b, j] * max(site[9, b, j] - low, 0.0)
+            value[slots, b, j, 0] = first
+            _sampled(slopes[0], lengths[0], count, span / (levels - 1), value[slots, b, j])
             for t in range(slots - 1, -1, -1):
-                net, dear, sold = need[t, b, j], cost[t, b, j], max(price[t, b, j], 0.0)
-                later, now = value[t + 1, b, j], value[t, b, j]
-                kinks = 2 if charged else 1
-                if power <= 0.0 or high <= low:
-                    bill = _bill(net, dear, sold, charge, highest)
-                    for g in range(levels):
-                        now[g] = later[g] - hours * bill
-                    continue
-                for g in range(levels):
-                    now[g] = -np.inf
-                for r in range(2 * rates + 1 + kinks):
-                    # the kinks where nothing is imported, and as much as before, are tried, too
-                    if r <= 2 * rates:
-                        wanted = power * (r - rates) / rates
+                # where importing pays, it is not spared; where selling costs, it is curtailed
+                net, dear = need[t, b, j], max(cost[t, b, j], 0.0)
+                sold = min(max(price[t, b, j], 0.0), dear)
+                edges[0], edges[1], edges[2] = highest if charge > 0 else np.inf, 0.0, -np.inf
+                rates[0], rates[1], rates[2] = dear + charge, dear, sold
+                reach = power if high > low else 0.0
+                top = net + reach
+                first -= hours * ((dear if top > 0 else sold) * top + charge * max(top - highest, 0.0))
+                many = _pieces(top, net, edges, rates, 0.0, 1 / up, hours * up, brought, taken, 0)
+                many = _pieces(net, net - reach, edges, rates, wear, down, hours / down, brought, taken, many)
+                old, new = (slots - t - 1) % 2, (slots - t) % 2
+                n = m = now = 0
+                # what would be charged beyond the least content, and room for the largest
+                beyond, room = reach * hours * up, span
+                while room > 1e-12 * span and (n < count or m < many):
+                    if m == many or (n < count and slopes[old, n] >= brought[m]):
+                        slope, length = slopes[old, n], lengths[old, n]
+                        n += 1
                     else:
-                        wanted = -net if r == 2 * rates + 1 else highest - net
-                        wanted = max(min(wanted, power), -power)
-                    # away from the ends every content moves by the same number of levels, at the same bill
-                    moved = wanted * (filled if wanted > 0 else drained) * places
-                    whole = int(np.floor(moved))
-                    share = moved - whole
-                    bill = _bill(net + wanted, dear, sold, charge, highest) + wear * max(-wanted, 0.0)
-                    first, last = max(0, -whole), min(levels, levels - 1 - whole)
-                    for g in range(first, last):
-                        below = later[g + whole]
-                        now[g] = max(now[g], below + share * (later[g + whole + 1] - below) - hours * bill)
-                    inside = max(0, last - first)
-                    for n in range(levels - inside):
-                        g = n if n < first else n + inside
-                        held = low + step * g
-                        tried = min(max(wanted, (low - held) * give), (high - held) * take)
-                        after = g + tried * (filled if tried > 0 else drained) * places
-                        after = min(max(after, 0.0), levels - 1.0)
-                        below_it = min(int(after), levels - 2)
-                        worth = later[below_it]
-                        worth += (after - below_it) * (later[below_it + 1] - later[below_it])
-                        bill = _bill(net + tried, dear, sold, charge, highest) + wear * max(-tried, 0.0)
-                        now[g] = max(now[g], worth - hours * bill)
+                        slope, length = brought[m], taken[m]
+                        m += 1
+                    cut = min(beyond, length)
+                    first += slope * cut
+                    beyond -= cut
+                    length = min(length - cut, room)
+                    if length > 0:
+                        slopes[new, now], lengths[new, now] = slope, length
+                        room -= length
+                        now += 1
+                count = now
+                value[t, b, j, 0] = first
+                _sampled(slopes[new], lengths[new], count, span / (levels - 1), value[t, b, j])
 
 
 @_compiled

@@ -16,8 +16,6 @@ from .problem import Problem
 #: Levels of the tables over what a battery holds and over a room's warmth.
 ENERGY_LEVELS = 41
 WARMTH_LEVELS = 19
-#: Shares of the battery's power that the program tries each way.
-RATES = 4
 
 
 @dataclass(frozen=True)
@@ -64,29 +62,25 @@ def energy_values(problem: Problem, load: Tensor, peak: Tensor) -> Tensor:
     """(T+1,N,J,G) USD that stored energy still earns from each slot's beginning on, at loads (T,N,J) MW that
     are not generated; import above ``peak`` (N,J) MW pays the demand charge."""
     p = problem
-    low, high = p.energy_min, p.energy_max
-    share = torch.linspace(0, 1, ENERGY_LEVELS, dtype=torch.float64)
-    held = low[..., None] + (high - low)[..., None] * share
-    table = torch.empty(p.shape.n_slots + 1, *held.shape, dtype=torch.float64)
-    table[-1] = -p.terminal_price[..., None] * (p.energy_reference[..., None] - held).clamp(min=0)
     site = (
-        low,
-        high,
+        p.energy_min,
+        p.energy_max,
         p.battery_power,
         p.charge_efficiency,
         p.discharge_efficiency,
         p.wear_cost,
         p.demand_charge,
         peak,
+        p.terminal_price,
+        p.energy_reference,
     )
+    table = torch.empty(p.shape.n_slots + 1, *peak.shape, ENERGY_LEVELS, dtype=torch.float64)
     stored(
         _array(load - p.renewable),
         _array(p.import_cost),
         _array(p.export_price),
         _array(torch.stack(site)),
         p.shape.slot_hours,
-        RATES,
-        p.shape.has_demand_charge,
         table.numpy(),
     )
     return table

@@ -1,10 +1,13 @@
-"""Dynamic programs around a planned day: generators against every schedule there is, storage under a peak."""
+"""Dynamic programs around a planned day: generators against every schedule there is, storage against a linear
+program."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import linprog
 
 import stepwatt as sw
 from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR
@@ -12,7 +15,6 @@ from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.problem import Problem, stack
 from stepwatt.learning.values import (
     ENERGY_LEVELS,
-    RATES,
     WARMTH_LEVELS,
     commit,
     energy_values,
@@ -92,49 +94,78 @@ def test_stored_energy_is_worth_more_where_it_keeps_imports_below_the_peak() -> 
     assert bool((lost[:, -1] < lost[:, 0]).all())
 
 
-def between(values: np.ndarray, low: float, high: float, at: float) -> float:
-    return float(np.interp(at, np.linspace(low, high, len(values)), values))
+def earned(p: Problem, load: torch.Tensor, peak: float, site: int, first: int, held: float) -> float:
+    """USD that a battery with so much in it earns from a slot on, by a linear program."""
+    hours, slots = p.shape.slot_hours, SLOTS - first
+
+    def of(name: str) -> float:
+        return float(getattr(p, name)[0, site])
+
+    # charged and discharged MW, the slot's bill in USD per hour, MW above the peak; MWh missing at the end
+    cost = np.repeat([0.0, of("wear_cost"), 1.0, of("demand_charge") / hours], slots) * hours
+    charge, discharge, paid, above = np.split(np.arange(4 * slots), 4)
+    rows, most = [], []
+
+    def at_most(limit: float, *terms: tuple[object, float]) -> None:
+        row = np.zeros(4 * slots + 1)
+        for columns, factor in terms:
+            row[columns] += factor
+        rows.append(row)
+        most.append(limit)
+
+    up, down = hours * of("charge_efficiency"), hours / of("discharge_efficiency")
+    for t in range(slots):
+        net = float(load[first + t, 0, site] - p.renewable[first + t, 0, site])
+        dear, sold = (max(float(x[first + t, 0, site]), 0.0) for x in (p.import_cost, p.export_price))
+        for rate in (dear, sold):
+            at_most(-rate * net, (charge[t], rate), (discharge[t], -rate), (paid[t], -1.0))
+        at_most(peak - net, (charge[t], 1.0), (discharge[t], -1.0), (above[t], -1.0))
+        so_far = ((charge[: t + 1], up), (discharge[: t + 1], -down))
+        at_most(of("energy_max") - held, *so_far)
+        at_most(held - of("energy_min"), *[(columns, -factor) for columns, factor in so_far])
+    at_most(held - of("energy_reference"), (charge, -up), (discharge, down), (-1, -1.0))
+    power = (0, of("battery_power"))
+    bounds = [power] * (2 * slots) + [(None, None)] * slots + [(0, None)] * (slots + 1)
+    found = linprog([*cost, of("terminal_price")], rows, most, bounds=bounds)
+    assert found.success
+    return -float(found.fun)
 
 
 @pytest.mark.parametrize("demand_charge", [0.0, DEMAND_CHARGE])
-def test_stored_energy_is_worth_what_the_best_of_some_powers_earns(demand_charge: float) -> None:
-    """The dynamic program written out: every power that is tried, at every content."""
-    p = problem(demand_charge=demand_charge)
-    load, peak = p.renewable + torch.linspace(-0.02, 0.2, SLOTS)[:, None, None].double(), 0.1
+@pytest.mark.parametrize("prices", ["usual", "negative"])
+def test_stored_energy_is_worth_what_the_best_plan_earns(demand_charge: float, prices: str) -> None:
+    p, peak = problem(demand_charge=demand_charge), 0.1
+    if prices == "negative":
+        p = replace(p, import_cost=p.import_cost - 115.0, export_price=p.export_price - 115.0)
+        assert bool((p.import_cost < 0).any())
+    load = p.renewable + torch.linspace(-0.02, 0.2, SLOTS)[:, None, None].double()
     found = energy_values(p, load, torch.full((1, 3), peak, dtype=torch.float64))
-    hours = p.shape.slot_hours
-    for site in range(3):
-        low, high, power = (
-            float(getattr(p, name)[0, site]) for name in ("energy_min", "energy_max", "battery_power")
-        )
-        up, down, wear = (
-            float(getattr(p, name)[0, site])
-            for name in ("charge_efficiency", "discharge_efficiency", "wear_cost")
-        )
-        contents = np.linspace(low, high, ENERGY_LEVELS)
-        missing = np.maximum(float(p.energy_reference[0, site]) - contents, 0)
-        value = -float(p.terminal_price[0, site]) * missing
-        for t in reversed(range(SLOTS)):
-            net = float(load[t, 0, site] - p.renewable[t, 0, site])
-            price, sold = float(p.import_cost[t, 0, site]), float(p.export_price[t, 0, site])
-            tried = (
-                [power * n / RATES for n in range(-RATES, RATES + 1)]
-                + [-net]
-                + [peak - net] * (demand_charge > 0)
+    for site, first in product(range(3), (0, 3, SLOTS - 1, SLOTS)):
+        contents = np.linspace(float(p.energy_min[0, site]), float(p.energy_max[0, site]), ENERGY_LEVELS)
+        for level in (0, 1, 7, ENERGY_LEVELS // 2, ENERGY_LEVELS - 1):
+            missing = max(float(p.energy_reference[0, site]) - contents[level], 0.0)
+            value = (
+                earned(p, load, peak, site, first, contents[level])
+                if first < SLOTS
+                else -float(p.terminal_price[0, site]) * missing
             )
-            now = []
-            for held in contents:
-                least, most = -(held - low) * down / hours, (high - held) / (up * hours)
-                worth = []
-                for wanted in tried:
-                    mw = min(max(min(max(wanted, -power), power), least), most)
-                    after = held + hours * (mw * up if mw > 0 else mw / down)
-                    paid = hours * (bill(price, sold, net + mw) + wear * max(-mw, 0))
-                    paid += demand_charge * max(net + mw - peak, 0)
-                    worth.append(between(value, low, high, after) - paid)
-                now.append(max(worth))
-            value = np.array(now)
-            np.testing.assert_allclose(found[t, 0, site].numpy(), value, rtol=0, atol=1e-9)
+            assert float(found[first, 0, site, level]) == pytest.approx(value, abs=1e-8)
+
+
+def test_a_site_without_a_battery_pays_its_bill() -> None:
+    p = problem()
+    p = replace(
+        p, battery_power=0.0 * p.battery_power, energy_max=p.energy_min, energy_reference=p.energy_min
+    )
+    load = p.renewable + torch.linspace(-0.02, 0.2, SLOTS)[:, None, None].double()
+    found = energy_values(p, load, torch.full((1, 3), 1.0, dtype=torch.float64))
+    for site in range(3):
+        assert np.ptp(found[0, 0, site].numpy()) == 0
+        paid = [
+            bill(*(float(x[t, 0, site]) for x in (p.import_cost, p.export_price, load - p.renewable)))
+            for t in range(SLOTS)
+        ]
+        assert float(found[0, 0, site, 0]) == pytest.approx(-p.shape.slot_hours * sum(paid), abs=1e-9)
 
 
 def test_warmth_costs_what_the_cheapest_way_to_stay_below_the_ceiling_does() -> None:
