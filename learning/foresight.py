@@ -36,7 +36,7 @@ BLOCK_HOURS = 0.25
 #: How exact the plan is (:func:`.response.day.plan_day`). One that stops early is near the middle of all that
 #: is nearly as good, which serves a day that comes differently no worse than a corner does; but a highest
 #: import that is too high once stays so, plan after plan.
-TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.01
+TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.03
 #: Days that are planned together: more make loops longer, and fall out of the caches.
 TOGETHER = 256
 

@@ -168,8 +168,8 @@ class Problem:
         names = ("seconds", "energy", "revenue")
         return Tables([getattr(self, more + name) for more in ("", "more_") for name in names])
 
-    def part(self, some: slice) -> Problem:
-        """The instances of that slice, without a copy."""
+    def part(self, some: slice | Array) -> Problem:
+        """The instances of that slice, without a copy, or index (N',), on the same engine."""
         chosen: dict[str, Any] = {name: getattr(self, name)[:, some] for name in _SERIES}
         for name in (field.name for field in fields(self) if field.name not in ("shape", "parts", *_SERIES)):
             values = getattr(self, name)

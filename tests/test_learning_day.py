@@ -7,11 +7,15 @@ import pytest
 import torch
 from strategies import FEATURES, random_instance
 
+import stepwatt as sw
+from benchmarks.hybrid.cases import DEMAND_CHARGE
 from stepwatt.data import scenario
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.foresight import coarser
 from stepwatt.learning.problem import stack
+from stepwatt.learning.response import interior, solving
 from stepwatt.learning.response.day import day_rows, plan_day
+from stepwatt.learning.response.ties import DayRows
 from stepwatt.solvers.relaxation import solve_relaxation
 
 ENGINE = torch_engine(torch.float64)
@@ -65,6 +69,67 @@ def test_products_with_the_matrix_and_its_transpose_agree_and_the_normal_matrix_
     priced_box, priced_options = rows.priced(found)
     again = rows.used(box * priced_box, options * priced_options) + p.empty * found
     torch.testing.assert_close(again, y, rtol=0.0, atol=1e-8)
+
+
+def charged(month: int) -> sw.Instance:
+    """A day whose sites pay for their highest import."""
+    day = scenario("jemas", start=f"2018-0{month}-05", n_slots=24, slot_minutes=60, integral_jobs=False)
+    data = day.to_dict()
+    for site in data["sites"].values():
+        site["grid"]["demand_charge"] = DEMAND_CHARGE
+    return sw.Instance.from_dict(data)
+
+
+def test_highest_imports_enter_all_slots() -> None:
+    """The border of the matrix is its own transpose's, and is solved for; both methods find the optimum."""
+    days = [charged(month).arrays() for month in (1, 7)]
+    best = [solve_relaxation(a).outcome.objective for a in days]
+    rows = day_rows(stack(days, ENGINE))
+    rng = torch.Generator().manual_seed(0)
+    p = rows.p
+    of = (p.cost, p.option_cost, p.right)
+    box, options, y = (0.1 + torch.rand(x.shape, generator=rng, dtype=torch.float64) for x in of)
+    priced_box, priced_options = rows.priced(y)
+    forward = (rows.used(box, options) * y).sum()
+    torch.testing.assert_close(forward, (priced_box * box).sum() + (priced_options * options).sum())
+    found = rows.normal(box, options).solve(y)
+    priced_box, priced_options = rows.priced(found)
+    again = rows.used(box * priced_box, options * priced_options) + p.empty * found
+    torch.testing.assert_close(again, y, rtol=0.0, atol=1e-8)
+    for solve in (interior.solve_rows, solving.solve_compiled):
+        solution = solve(rows, 1e-7)
+        assert solution.value[:2].tolist() == pytest.approx(best, rel=1e-6)
+        assert float(solution.residual.max()) < 1e-6
+
+
+def test_single_precision_will_do_for_a_rough_plan_with_demand_charges() -> None:
+    problem = stack([charged(month).arrays() for month in (1, 4, 7)], ENGINE)
+    rows = day_rows(problem, torch.float32)
+    solution = solving.solve_compiled(rows, 0.05)
+    assert float(solution.residual.max()) < 0.05
+    exact = plan_day(problem)
+    torch.testing.assert_close(solution.value[:3].double(), exact.value, rtol=5e-3, atol=0.0)
+
+
+def test_only_days_that_broke_down_are_planned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = stack([charged(month).arrays() for month in (1, 4, 7)], ENGINE)
+    sizes = []
+
+    def breaking(rows: DayRows, tolerance: float, begun: torch.Tensor | None) -> interior.Solution:
+        found = solving.solve_rows(rows, tolerance, begun)
+        sizes.append(rows.batch)
+        if rows.p.cost.dtype == torch.float32:
+            found.residual.view(rows.blocks, -1)[:, rows.batch // 2] = torch.nan
+        return found
+
+    monkeypatch.setattr("stepwatt.learning.response.day.solve_rows", breaking)
+    plan = plan_day(problem, 0.05)
+    assert sizes == [3, 1]
+    alone = plan_day(problem.part(slice(1, 2)), 0.05)
+    torch.testing.assert_close(plan.load[:, 1], alone.load[:, 0])
+    monkeypatch.undo()
+    others = torch.tensor([0, 2])
+    torch.testing.assert_close(plan.load[:, others], plan_day(problem, 0.05).load[:, others])
 
 
 def test_coarser_slots_have_the_same_jobs_energy_and_length() -> None:

@@ -1,7 +1,7 @@
 """A whole horizon as one linear program, for many instances at once: slots' programs, tied by their states.
 
 Columns and rows are those of :mod:`.program` with the slots of all instances side by side (:mod:`.ties`), and
-rows more per site for what its battery holds and, with demand charges, for the highest import.
+rows more per site for what its battery holds and, with demand charges, for what may be imported.
 
 Jobs are fluid and generators may be partly on; link limits are left out.
 """
@@ -18,7 +18,7 @@ from ..problem import Problem
 from .features import make_features
 from .program import GPU, HEAT, POWER, Program, most_power, site_columns
 from .solving import solve_rows
-from .ties import RISE, STORE, TYING, DayRows, Ties
+from .ties import STORE, TYING, DayRows, Ties
 
 #: From this tolerance on, single precision is tried.
 ROUGH = 0.01
@@ -41,6 +41,14 @@ class DayPlan:
     queue: Tensor
     multipliers: Tensor
 
+    def but(self, index: Tensor, other: DayPlan) -> DayPlan:
+        """The same with other plans for the instances of that index."""
+        parts: dict[str, Tensor] = {}
+        for name, values in self.__dict__.items():
+            axis = 0 if values.dim() == 1 else 1
+            parts[name] = values.index_copy(axis, index, getattr(other, name))
+        return DayPlan(**parts)
+
 
 def plan_day(
     problem: Problem, tolerance: float = 1e-6, moving: Tensor | None = None, begun: Tensor | None = None
@@ -48,25 +56,36 @@ def plan_day(
     """The best that can be done if everything comes as the problem says.
 
     ``tolerance``: how far the plan may be from its bound, in units of the largest cost of a slot. At a rough
-    one single precision will do; where it does not, the days are planned again in double precision. With
-    demand charges it breaks down. ``moving`` (T,N,I,K,J) USD per job stands for ``moving_cost`` where that
-    changes from slot to slot. ``begun`` (T,N,·): multipliers of another plan of these slots, which spare
-    steps where little has changed since.
+    one single precision will do; days for which it does not are planned again in double precision. ``moving``
+    (T,N,I,K,J) USD per job stands for ``moving_cost`` where that changes from slot to slot. ``begun``
+    (T,N,·): multipliers of another plan of these slots, which spare steps where little has changed since.
     """
-    slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
-    rough = tolerance >= ROUGH and not problem.shape.has_demand_charge
     attempts: list[tuple[torch.dtype, Tensor | None]] = [(torch.float64, None)]
-    if rough:
+    if tolerance >= ROUGH:
         attempts.insert(0, (torch.float32, None))
     if begun is not None:
         attempts.insert(0, (attempts[0][0], begun))
-    for kind, start in attempts:
-        rows = day_rows(problem, kind, moving)
-        per_row = rows.p.money / _row_units(rows)
-        first = None if start is None else start.flatten(0, 1).t().to(kind) / per_row
-        found = solve_rows(rows, tolerance, first)
-        if bool((found.residual < tolerance).all()):
+    plan, near = _planned(problem, tolerance, moving, *attempts[0])
+    for kind, start in attempts[1:]:
+        if bool(near.all()):
             break
+        left = (~near).nonzero()[:, 0]
+        some, first = (None if x is None else x[:, left] for x in (moving, start))
+        again, there = _planned(problem.part(left), tolerance, some, kind, first)
+        plan = plan.but(left, again)
+        near = near.index_put((left,), there)
+    return plan
+
+
+def _planned(
+    problem: Problem, tolerance: float, moving: Tensor | None, kind: torch.dtype, begun: Tensor | None
+) -> tuple[DayPlan, Tensor]:
+    """A plan, and for which instances (N,) it is as near to its bound as it should be."""
+    slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
+    rows = day_rows(problem, kind, moving)
+    per_row = rows.p.money / _row_units(rows)
+    start = None if begun is None else begun.flatten(0, 1).t().to(kind) / per_row
+    found = solve_rows(rows, tolerance, start)
     p = rows.p
     _, held, _, sites, _ = rows.boxes(found.box)
     supply, _, prices, _ = rows.split(found.multipliers)
@@ -79,7 +98,7 @@ def plan_day(
     _, seconds, energy = p.features.sums(found.options).unbind(2)
     it = by_slot((p.job_power * energy + p.idle_power * seconds).sum(1))
     scale = p.money / p.row_unit
-    return DayPlan(
+    plan = DayPlan(
         value=found.value[:batch].double(),
         bound=found.bound[:batch].double(),
         it=it,
@@ -90,6 +109,7 @@ def plan_day(
         queue=by_slot((held * p.held_unit).sum(0)),
         multipliers=by_slot(found.multipliers * per_row),
     )
+    return plan, found.residual[:batch] < tolerance
 
 
 def _row_units(rows: DayRows) -> Tensor:
@@ -161,6 +181,7 @@ def day_rows(problem: Problem, kind: torch.dtype = torch.float64, moving: Tensor
     fuel = same(problem.generator_max)
     sun = wide(problem.renewable)
     grid = torch.minimum(same(problem.import_limit), most * pue + chill + power + 1e-9)
+    highest = grid.view(*grid.shape[:-1], slots, batch).amax(-2).repeat(1, slots)
     sold = torch.minimum(same(problem.export_limit), sun + power + fuel)
     standing = hours * same(problem.no_load_cost) / fuel.clamp(min=1e-30) * (fuel > 0)
     is_last = is_first.flip(-1)
@@ -185,19 +206,16 @@ def day_rows(problem: Problem, kind: torch.dtype = torch.float64, moving: Tensor
     ]
     if problem.shape.has_demand_charge:
         charge = same(problem.demand_charge)
-        highest = grid.view(*grid.shape[:-1], slots, batch).amax(-2).repeat(1, slots)
-        rows = [(*column, zero, one if column[0] == "import" else zero) for column in columns]
         columns = [
-            *rows,
-            ("peak", highest, zero, zero, zero, zero, zero, one, -one),
-            ("rise", highest, charge, zero, zero, zero, zero, -one, zero),
-            ("under", 2.0 * highest, zero, zero, zero, zero, zero, zero, one),
+            *[(*column, one if column[0] == "import" else zero) for column in columns],
+            ("rise", is_first * highest, charge, zero, zero, zero, zero, zero),
+            ("under", 2.0 * highest, zero, zero, zero, zero, zero, one),
         ]
     names, site_unit, site_cost, entries = site_columns(columns, {"export": sold, "generator": fuel})
     power_scale = (grid + sun + power + fuel + sold).clamp(min=1e-12)
     heat_scale = ((most + cop * chill) * thermal + span / rate).clamp(min=1e-12)
     content_scale, grid_scale = torch.where(capacity > 0, capacity, 1.0), grid.clamp(min=1e-12)
-    scales = [gpu_time.clamp(min=1e-12), power_scale, heat_scale, content_scale, grid_scale, grid_scale]
+    scales = [gpu_time.clamp(min=1e-12), power_scale, heat_scale, content_scale, grid_scale]
     scale = torch.stack(scales[: len(entries)])
     supply_scale = torch.where(at_hand > 0, at_hand, 1.0)
     balance_scale = torch.where(unit > 0, unit, 1.0)
@@ -207,17 +225,14 @@ def day_rows(problem: Problem, kind: torch.dtype = torch.float64, moving: Tensor
         """Values of the next slot (nothing behind the last)."""
         return torch.cat([values[..., batch:], torch.zeros_like(values[..., :batch])], -1)
 
-    tying = {HEAT: kept, STORE: -one, RISE: -one}
+    tying = {HEAT: kept, STORE: -one}
     ties = Ties(
         held=-limit * carry(1 / supply_scale),
-        sites={
-            row: site_unit[names[name]] * carry(tying[row] / scale[row])
-            for row, name in TYING.items()
-            if row < len(scale)
-        },
+        sites={row: site_unit[names[name]] * carry(tying[row] / scale[row]) for row, name in TYING.items()},
         waits=(limit > 0).any(-1).any(0).repeat(len(limit)),
+        rise=-highest / grid_scale if problem.shape.has_demand_charge else None,
     )
-    begin = [gpu_time, zero, to_floor, is_first * stored, first(problem.first_peak), zero]
+    begin = [gpu_time, zero, to_floor, is_first * stored, torch.minimum(same(problem.first_peak), highest)]
     right_sites = torch.stack(begin[: len(scale)]) / scale
     right = [coming / supply_scale, torch.zeros_like(unit).transpose(0, 1), right_sites]
     lost_unit = 2.0 * at_hand

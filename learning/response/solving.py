@@ -22,6 +22,8 @@ Numbers = NDArray[Any]
 
 #: Products of shares and multipliers at an iterate made of given multipliers.
 MIDDLE = 0.03
+#: Steps after which single precision has broken down.
+ROUGH_STEPS = 28
 
 
 def solve(p: Program, tolerance: float = TOLERANCE) -> Solution:
@@ -57,8 +59,8 @@ def solve_compiled(rows: Rows, tolerance: float, begun: Tensor | None = None) ->
         return np.zeros(of * count * LANES, kind)
 
     width, many, height = len(p.cost), n * k * o, len(p.right)
-    inner = n * k + z.inner * n
-    tying = (z.waiting + z.kinds - z.inner) * n
+    inner = n * k + (z.inner + z.capped) * n
+    tying = (z.waiting + z.kinds - z.inner - z.capped) * n
     size = inner + tying
     now, change, kept = (
         Iterate(*(lanes(x) for x in (width, width, width, width, many, many, height))) for _ in range(3)
@@ -80,6 +82,9 @@ def solve_compiled(rows: Rows, tolerance: float, begun: Tensor | None = None) ->
         carried=lanes(tying),
         found=lanes(height),
         vector=lanes(size, 1),
+        border=lanes(z.capped * n * height),
+        corner=lanes(z.capped * n * n, 1),
+        again=lanes(z.capped * height),
     )
     ridge = RIDGE if ties is None else DAY_RIDGE[p.cost.dtype]
     box, options, multipliers = (np.empty((x, wide), kind) for x in (width, many, height))
@@ -98,7 +103,13 @@ def solve_compiled(rows: Rows, tolerance: float, begun: Tensor | None = None) ->
         (box, options, multipliers),
         (cost, bound, residual),
         tolerance,
-        (MOST_STEPS, GOOD, ridge, START, 0.0 if begun is None else MIDDLE),
+        (
+            MOST_STEPS if kind == np.float64 else ROUGH_STEPS,
+            GOOD,
+            ridge,
+            START,
+            0.0 if begun is None else MIDDLE,
+        ),
     )
     value, proven = (rows.total(p.constant - p.money * torch.from_numpy(x)) for x in (cost, bound))
     return Solution(
@@ -138,6 +149,7 @@ def _tables(rows: Rows, entries: Tensor, begun: Tensor | None) -> Tables:
         p.empty,
         p.lost[:0] if ties is None else ties.held,
         torch.cat(tied_site) if tied_site else p.right[:0],
+        p.right[:0] if ties is None or ties.rise is None else ties.rise,
         p.right[:0] if begun is None else begun,
     )
     return Tables(*(flat(part) for part in parts))
@@ -170,7 +182,10 @@ def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
     first = (waiting - inner) * n
     links = [(q, q) for q in range(waiting * n)]
     links += [(first + r * n + j, first + s * n + j) for r, s in between for j in range(n)]
-    return Sizes(n, k, o, len(p.held), p.site.shape[1], len(p.site), inner, rows.blocks, waiting), Pattern(
+    capped = ties is not None and ties.rise is not None
+    rise = p.names["rise"].start if capped else -1
+    kinds = (len(p.site), inner, int(capped))
+    return Sizes(n, k, o, len(p.held), p.site.shape[1], *kinds, rows.blocks, waiting, rise), Pattern(
         place,
         entries[:, 0].copy(),
         entries[:, 1].copy(),

@@ -1,8 +1,9 @@
 """The matrix of a whole horizon: slots side by side, tied by what they leave to the next one.
 
-What a slot leaves (waiting jobs, stored energy, warmth, the highest import) enters two slots, so the normal
-matrix is block tridiagonal. Everything within slots is eliminated for all of them at once; only the rows that
-tie slots together are then factored one after the other, as in a Riccati recursion.
+What a slot leaves (waiting jobs, stored energy, warmth) enters two slots, so the normal matrix is block
+tridiagonal. Everything within slots is eliminated for all of them at once; only the rows that tie slots
+together are then factored one after the other, as in a Riccati recursion. The highest import of a site enters
+all slots: a column that borders that matrix.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from torch import Tensor
 from .program import HEAT, Program
 from .rows import Rows, site_blocks, taken
 
-#: Site rows behind those of a slot: content of the battery; with demand charges, highest import so far and
-#: what may be imported without raising it.
-STORE, RISE, CAP = 3, 4, 5
+#: Site rows behind those of a slot: content of the battery; with demand charges, what may be imported without
+#: raising the highest import.
+STORE, CAP = 3, 4
 #: The column that ties a site row to the next slot's.
-TYING = {HEAT: "warm", STORE: "stored", RISE: "peak"}
+TYING = {HEAT: "warm", STORE: "stored"}
+#: How often a solution with a border is refined: where imports are at their highest, little but that holds
+#: the power row, so that the matrix without the border is nearly singular.
+REFINED = 2
 #: What is added to the scaled diagonal.
 DAY_RIDGE = {torch.float64: 1e-13, torch.float32: 1e-7}
 
@@ -27,11 +31,13 @@ DAY_RIDGE = {torch.float64: 1e-13, torch.float32: 1e-7}
 @dataclass(frozen=True)
 class Ties:
     """What a slot leaves, as entries in the rows of the next one (0 behind the last slot): ``held`` (n,K,TB)
-    in supply; ``sites`` (·,n,TB) by kind of site row. ``waits`` (n·K,): whether such jobs may wait."""
+    in supply; ``sites`` (·,n,TB) by kind of site row. ``waits`` (n·K,): whether such jobs may wait. ``rise``
+    (n,TB), with demand charges: the entries of the first slot's column of that name in all slots."""
 
     held: Tensor
     sites: dict[int, Tensor]
     waits: Tensor
+    rise: Tensor | None = None
 
 
 class DayRows(Rows):
@@ -49,7 +55,8 @@ class DayRows(Rows):
     def taken(self, index: Tensor) -> DayRows:
         """Those of the chosen columns: all slots of the chosen instances."""
         sites = {kind: entry[..., index] for kind, entry in self.ties.sites.items()}
-        ties = Ties(self.ties.held[..., index], sites, self.ties.waits)
+        rise = None if self.ties.rise is None else self.ties.rise[..., index]
+        ties = Ties(self.ties.held[..., index], sites, self.ties.waits, rise)
         return DayRows(taken(self.p, index), ties, self.supply_unit[..., index], self.blocks)
 
     def total(self, values: Tensor) -> Tensor:
@@ -68,6 +75,8 @@ class DayRows(Rows):
         held[0] += self.ties.held * self.next(supply)
         for kind, entry in self.ties.sites.items():
             own[self.p.names[TYING[kind]]] += entry * self.next(sites[kind])
+        if self.ties.rise is not None:
+            self.rise(own).add_(self.over(self.ties.rise * sites[CAP]))
         return box, options
 
     def used(self, box: Tensor, options: Tensor) -> Tensor:
@@ -78,7 +87,17 @@ class DayRows(Rows):
         supply += self.before(self.ties.held * held[0])
         for kind, entry in self.ties.sites.items():
             sites[kind] += self.before((entry * own[self.p.names[TYING[kind]]]).sum(0))
+        if self.ties.rise is not None:
+            sites[CAP] += self.ties.rise * self.rise(own).repeat(1, self.blocks)
         return rows
+
+    def rise(self, sites: Tensor) -> Tensor:
+        """(n,N) the part of site columns (·,n,TB) that borders all slots."""
+        return sites[self.p.names["rise"]][0, :, : self.batch]
+
+    def over(self, values: Tensor) -> Tensor:
+        """(n,N) sums over all slots of (n,TB)."""
+        return values.view(len(values), self.blocks, -1).sum(1)
 
     def next(self, values: Tensor) -> Tensor:
         """(...,TB) what the next slot has."""
@@ -94,7 +113,7 @@ class DayNormal:
 
     def __init__(self, rows: DayRows, box: Tensor, options: Tensor):
         p, n, k, ties = rows.p, rows.sites, rows.classes, rows.ties
-        self.rows = rows
+        self.rows, self.box, self.options = rows, box, options
         transfers, held, lost, sites, _ = rows.boxes(box)
         empty_supply, empty_balance, empty_sites, _ = rows.split(p.empty)
         jk, size = n * k, p.right.shape[0]
@@ -141,7 +160,7 @@ class DayNormal:
         # rows that tie slots together come last
         is_tie = torch.zeros(size, dtype=torch.bool)
         is_tie[:jk] = ties.waits
-        is_tie[2 * jk + HEAT * n :] = True
+        is_tie[2 * jk + HEAT * n : 2 * jk + (STORE + 1) * n] = True
         self.ties, self.inner = is_tie.nonzero()[:, 0], (~is_tie & kept).nonzero()[:, 0]
         order, cut = torch.cat([self.inner, self.ties]), len(self.inner)
         whole = matrix[order[:, None], order].permute(2, 0, 1).contiguous()
@@ -155,7 +174,7 @@ class DayNormal:
         between[:waiting, :waiting].diagonal(dim1=0, dim2=1).copy_(
             (p.held[0] * tied).reshape(jk, columns)[ties.waits].t()
         )
-        kinds = range(HEAT, len(p.site))
+        kinds = range(HEAT, STORE + 1)
         part = between[waiting:, waiting:].view(len(kinds), n, len(kinds), n, columns)
         for at, kind in enumerate(kinds):
             for after in ties.sites:
@@ -177,9 +196,40 @@ class DayNormal:
             factor.diagonal(dim1=1, dim2=2).clamp_(min=torch.finfo(factor.dtype).tiny)
             inverses.append(torch.cholesky_inverse(factor))
         self.inverses = inverses
+        self.border: list[Tensor] = []
+        if ties.rise is not None:
+            for site, entry in enumerate(ties.rise):
+                right = box.new_zeros(size, columns)
+                right[2 * jk + CAP * n + site] = entry
+                self.border.append(self._solve(right))
+            corner = torch.stack([self._risen(one) for one in self.border], 2)  # (N,n,n)
+            self.corner = corner + torch.diag_embed(1.0 / rows.rise(sites).t())
+
+    def _risen(self, rows: Tensor) -> Tensor:
+        """(N,n) products of rows (rows,TB) with the columns of the border."""
+        assert self.rows.ties.rise is not None
+        return self.rows.over(self.rows.ties.rise * self.rows.split(rows)[2][CAP]).t()
 
     def solve(self, right: Tensor) -> Tensor:
         """y of A D Aᵀ y = right, (rows,TB)."""
+        found = self._bordered(right)
+        if self.border:
+            for _ in range(REFINED):
+                box, options = self.rows.priced(found)
+                used = self.rows.used(self.box * box, self.options * options)
+                found = found + self._bordered(right - used - self.rows.p.empty * found)
+        return found
+
+    def _bordered(self, right: Tensor) -> Tensor:
+        found = self._solve(right)
+        if self.border:
+            risen = torch.linalg.solve_ex(self.corner, self._risen(found))[0]
+            for one, amount in zip(self.border, risen.t(), strict=True):
+                found = found - one * amount.repeat(self.rows.blocks)
+        return found
+
+    def _solve(self, right: Tensor) -> Tensor:
+        """The same without the border."""
         blocks, batch = self.rows.blocks, self.rows.batch
         rows = right * self.scale
         for here, there, entry in self.alone:

@@ -13,7 +13,8 @@ from .lanes import LANES, compiled, get, load, put, save
 
 class Sizes(NamedTuple):
     """How many: sites, classes, options, segments of waiting jobs, site columns, kinds of site rows, kinds
-    that stay within a block, blocks, classes that wait."""
+    that stay within a block at the beginning and at the end, blocks, classes that wait. ``rise``: the site
+    column of the first block that enters the last kind of rows of all blocks, or -1."""
 
     sites: int
     classes: int
@@ -22,8 +23,10 @@ class Sizes(NamedTuple):
     columns: int
     kinds: int
     inner: int
+    capped: int
     blocks: int
     waiting: int
+    rise: int
 
 
 class Pattern(NamedTuple):
@@ -64,6 +67,7 @@ class Tables(NamedTuple):
     empty: Any
     tied_held: Any
     tied_site: Any
+    rise: Any
     begun: Any
 
 
@@ -81,7 +85,8 @@ class Iterate(NamedTuple):
 
 class Work(NamedTuple):
     """What a step needs besides: what rows miss, right sides, inverse slacks, diagonal and pull of the boxes,
-    one block's columns, the factored matrix (:mod:`.normal`), and the multipliers found."""
+    one block's columns, the factored matrix (:mod:`.normal`), the multipliers found, and what borders the
+    matrix (:mod:`.border`)."""
 
     missing: Any
     right: Any
@@ -99,6 +104,9 @@ class Work(NamedTuple):
     carried: Any
     found: Any
     vector: Any
+    border: Any
+    corner: Any
+    again: Any
 
 
 @compiled
@@ -113,8 +121,8 @@ def counts(z: Sizes) -> Any:
         site + z.columns * z.sites,
         queues * z.options,
         2 * queues + z.kinds * z.sites,
-        queues + z.inner * z.sites,
-        (z.waiting + z.kinds - z.inner) * z.sites,
+        queues + (z.inner + z.capped) * z.sites,
+        (z.waiting + z.kinds - z.inner - z.capped) * z.sites,
         held,
         lost,
         site,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from .border import border, complete, refine
 from .lanes import LANES, add, compiled, get, least, most, put, root, sound, spread, take, where_more
 from .layout import Iterate, Pattern, Sizes, Tables, Work, copy, counts, gather, scatter
 from .normal import assemble, backward, factor, forward
@@ -187,7 +188,10 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
         factor(z, p, t, w)
         forward(z, p, a, t, w)
     for t in range(z.blocks - 1, -1, -1):
-        backward(z, p, a, t, w)
+        backward(z, p, a, t, w, w_found, t * rows)
+    if z.capped:
+        border(z, p, a, w)
+        complete(z, a, w, w_found)
     # predictor: straight to the optimum
     smallest, largest, first, second = zero, zero, zero, zero
     for t in range(z.blocks):
@@ -236,7 +240,10 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
             add(w_right, m, get(w_missing, m))
         forward(z, p, a, t, w)
     for t in range(z.blocks - 1, -1, -1):
-        backward(z, p, a, t, w)
+        backward(z, p, a, t, w, w_found, t * rows)
+    if z.capped:
+        complete(z, a, w, w_found)
+        refine(z, p, single, a, now, w, to, gap, 1 if now_box.itemsize == 4 else 3)
     smallest, lowest = zero, zero
     for t in range(z.blocks):
         priced(z, p, single, a, t, w_found, part)
@@ -385,6 +392,7 @@ def _method(sources: str) -> Any:
             gather(whole.empty, a.empty, z.blocks, first)
             gather(whole.tied_held, a.tied_held, z.blocks, first)
             gather(whole.tied_site, a.tied_site, z.blocks, first)
+            gather(whole.rise, a.rise, z.blocks, first)
             if middle > 0:
                 gather(whole.begun, a.begun, z.blocks, first)
                 _resume(z, p, single, a, now, w, middle)

@@ -16,7 +16,9 @@ def _place(z: Sizes, kind: int, j: int) -> int:
     """The row of the reordered matrix that is the site row of this kind."""
     if kind < z.inner:
         return (z.classes + kind) * z.sites + j
-    return (z.classes + z.inner + z.waiting + kind - z.inner) * z.sites + j
+    if kind >= z.kinds - z.capped:
+        return (z.classes + z.inner) * z.sites + j
+    return (z.classes + z.capped + z.waiting + kind) * z.sites + j
 
 
 @compiled
@@ -360,8 +362,8 @@ def forward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
 
 
 @compiled
-def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
-    """The second half: blocks in reverse, into ``w.found``."""
+def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work, out: Any, y: int) -> None:
+    """The second half: blocks in reverse, into ``out`` from row y on."""
     a_balance = a.balance
     a_supply = a.supply
     p_links = p.links
@@ -369,7 +371,6 @@ def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
     w_between = w.between
     w_carried = w.carried
     w_factor = w.factor
-    w_found = w.found
     w_half = w.half
     w_inverse = w.inverse
     w_right = w.right
@@ -379,7 +380,7 @@ def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
     w_weight = w.weight
     n, k = z.sites, z.classes
     queues, width, _, rows, inner, tying, _, _, _ = counts(z)
-    size, y, f = inner + tying, t * rows, t * (inner + tying) * inner
+    size, f = inner + tying, t * (inner + tying) * inner
     v, zero = w_vector, spread(w_vector, w_vector.dtype.type(0))
     if tying:
         if t + 1 < z.blocks:
@@ -410,19 +411,19 @@ def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
     for m in range(size):
         put(v, m, sound(get(v, m) * get(w_scale, t * size + m)))
     for m in range(queues):
-        put(w_found, y + queues + m, get(v, m))
+        put(out, y + queues + m, get(v, m))
     for m in range(z.kinds):
         for j in range(n):
-            put(w_found, y + 2 * queues + m * n + j, get(v, _place(z, m, j)))
+            put(out, y + 2 * queues + m * n + j, get(v, _place(z, m, j)))
     for i in range(n):
         for c in range(k):
             q = i * k + c
             row = t * queues + q
             if p_place[c] < 0:
-                total = get(w_right, y + q)
+                total = get(w_right, t * rows + q)
                 for j in range(n):
                     entry = get(a_balance, row * n + j) * get(a_supply, row * n + j)
                     total = total - entry * get(w_weight, t * width + q * n + j) * get(v, c * n + j)
-                put(w_found, y + q, sound(total / get(w_supplied, row)))
+                put(out, y + q, sound(total / get(w_supplied, row)))
             else:
-                put(w_found, y + q, get(v, inner + p_place[c] * n + i))
+                put(out, y + q, get(v, inner + p_place[c] * n + i))

@@ -21,6 +21,7 @@ def used(
     a_lost = a.lost
     a_opened = a.opened
     a_power_entry = a.power_entry
+    a_rise = a.rise
     a_site = a.site
     a_supply = a.supply
     a_tied_held = a.tied_held
@@ -58,6 +59,9 @@ def used(
                 m = own + p_tie_row[e] * n + j
                 entry = get(a_tied_site, ((t - 1) * len(p_tie_row) + e) * n + j)
                 add(out, m, entry * get(box, x - width + site + p_tie_column[e] * n + j))
+    if z.capped:
+        for j in range(n):
+            add(out, y + rows - n + j, get(a_rise, t * n + j) * get(box, site + z.rise * n + j))
     for j in range(n):
         watts, busy = zero, zero
         for c in range(k):
@@ -93,6 +97,7 @@ def priced(z: Sizes, p: Pattern, single: Any, a: Tables, t: int, rows: Any, out:
     a_lost = a.lost
     a_opened = a.opened
     a_power_entry = a.power_entry
+    a_rise = a.rise
     a_site = a.site
     a_supply = a.supply
     a_tied_held = a.tied_held
@@ -136,6 +141,11 @@ def priced(z: Sizes, p: Pattern, single: Any, a: Tables, t: int, rows: Any, out:
                 m = site + p_tie_column[e] * n + j
                 entry = get(a_tied_site, (t * len(p_tie_row) + e) * n + j)
                 add(out, m, entry * get(rows, own + height + p_tie_row[e] * n + j))
+    if z.capped and t == 0:
+        for later in range(z.blocks):
+            for j in range(n):
+                entry = get(a_rise, later * n + j) * get(rows, (later + 1) * height - n + j)
+                add(out, site + z.rise * n + j, entry)
     for j in range(n):
         watts = get(a_power_entry, t * 2 * n + j) * get(rows, own + n + j)
         watts = watts + get(a_power_entry, (t * 2 + 1) * n + j) * get(rows, own + 2 * n + j)
