@@ -39,6 +39,7 @@ from stepwatt.learning.training import build_agent, train_agent
 
 from .__main__ import NETWORK, PRICED, RESULTS, ROOT, SEEDS, TRAIN_SEED, VALIDATION_SEED, about, network
 from .cases import TRAINED_ON, Case, cases
+from .finetuning_tables import ROLLING, STARTS, UNCHANGED, Method, cell_file
 
 KEPT = RESULTS / "finetuning"
 QUICK = ROOT / "runs" / "finetuning-quick"
@@ -51,46 +52,6 @@ Floats = NDArray[np.float64]
 Cell = dict[str, Any]
 #: Observations (S,B,O) to actions (S,B,A) of S runs.
 Runs = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Method:
-    """An algorithm, what it is paid, and how long it runs; ``settings`` by what it starts from."""
-
-    algo: str
-    reward: str = "dense"
-    shaper: str = "none"
-    longer: int = 1
-    """Factor on its length."""
-
-    @property
-    def name(self) -> str:
-        """As the report has it."""
-        parts = [self.algo]
-        if self.algo != "es":
-            parts += [self.reward] + [self.shaper] * (self.shaper != "none")
-        return " ".join(parts + [f"{self.longer} times longer"] * (self.longer > 1))
-
-
-ES = Method("es")
-PPO_SHAPED = Method("ppo", "dense", "solver-potential")
-METHODS = (
-    ES,
-    Method("ppo"),
-    PPO_SHAPED,
-    *(Method("ppo", "sparse", s) for s in ("none", "solver-potential", "diffusion-potential", "jemas")),
-    Method("sac"),
-    Method("sac", "dense", "solver-potential"),
-    *(Method("sac", "sparse", s) for s in ("none", "solver-potential", "diffusion-potential")),
-    Method("td3", "dense", "solver-potential"),
-)
-LONGER = (replace(ES, longer=3), replace(PPO_SHAPED, longer=3))
-#: What is fine-tuned, and how.
-STARTS: Mapping[str, tuple[Method, ...]] = {
-    "priced network": METHODS,
-    "foresight": METHODS,
-    "priced network, every training day": (ES, PPO_SHAPED, *LONGER),
-}
 
 
 class EveryDay(Case):
@@ -315,10 +276,8 @@ def reinforced(ground: Ground, start: str, method: Method) -> Trained:
 def evolved(ground: Ground, start: str, method: Method) -> Trained:
     """By evolution strategies, seed by seed; of a network the same linear corrections as of foresight."""
     begun, begins, task = time.process_time(), ground.start(start), task_of(start)
-    bold = {} if begins is None else {"sigma": 0.015, "rate": 0.004}
-    settings = EvolutionSettings(
-        generations=2 if ground.quick else 32 * method.longer, days=8, validate_every=8, **bold
-    )
+    usual = EvolutionSettings(generations=2 if ground.quick else 32 * method.longer, days=8, validate_every=8)
+    settings = usual if begins is None else replace(usual, sigma=0.015, rate=0.004)
     kept: list[Runs] = []
     looks = []
     seeds = SEEDS[:1] if ground.quick else SEEDS
@@ -406,23 +365,18 @@ def measure(ground: Ground, start: str, method: Method) -> Cell:
     }
 
 
-def cell_file(start: str, method: str, folder: Path = KEPT) -> Path:
-    """Where a cell is kept."""
-    return folder / f"{start}, {method}.json".replace(" ", "-")
-
-
 def run(quick: bool, only: str, folder: Path) -> None:
     """Measure what has not been measured."""
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     ground = Ground(quick)
-    plans: dict[tuple[str, str], Callable[[], Cell]] = {("rolling", "day-ahead"): lambda: rolling(ground)}
+    plans: dict[tuple[str, str], Callable[[], Cell]] = {ROLLING: lambda: rolling(ground)}
     for start, methods in STARTS.items():
-        plans[start, "unchanged"] = lambda start=start: unchanged(ground, start)  # type: ignore[misc]
+        plans[start, UNCHANGED] = lambda start=start: unchanged(ground, start)  # type: ignore[misc]
         for method in methods:
             plans[start, method.name] = lambda s=start, m=method: measure(ground, s, m)  # type: ignore[misc]
     for (start, name), make in plans.items():
-        target = cell_file(start, name, folder)
+        target = cell_file(folder, start, name)
         if only not in f"{start}, {name}" or target.exists():
             continue
         found = make() | {"days": [ground.validation[n].name for n in ground.judging], "about": about()}
