@@ -119,7 +119,7 @@ def keep(folder: Path, start: str, method: str, gap: list[list[float]], **more: 
 def test_cells_are_told_best_first_against_start_and_rolling(tmp_path: Path) -> None:
     assert finetuned(tmp_path) == []
     keep(tmp_path, *ROLLING, [[0.1, 0.1, 0.1]])
-    keep(tmp_path, "foresight", UNCHANGED, [[0.3, 0.3, 0.3]], exploring={"0.01": 0.7}, paid=0.98)
+    keep(tmp_path, "foresight", UNCHANGED, [[0.3, 0.3, 0.3]], exploring={"0.01": 0.7}, paid=0.98, failed=0.1)
     keep(tmp_path, "foresight", "ppo sparse", [[0.5, 0.5, 0.5]] * 2)
     keep(tmp_path, "foresight", "ppo sparse solver-potential", [[0.2, 0.2, 0.2]] * 2, last=[[0.4] * 3] * 2)
     keep(tmp_path, "foresight", "es", [[0.25, 0.25, 0.25]] * 2, last=[])
@@ -132,6 +132,6 @@ def test_cells_are_told_best_first_against_start_and_rolling(tmp_path: Path) -> 
     assert last == "0.400"
     assert rows[0].endswith("| 2 | 1.50 |")
     assert rows[1].split(" | ")[5] == "–"
-    [shaping] = [line for line in lines if line.startswith("| foresight | ppo | solver-potential")]
-    assert shaping.split(" | ")[3:] == ["-0.100 (-0.100 … -0.100)", "-0.300 (-0.300 … -0.300) |"]
+    [shaping] = [line for line in lines if line.startswith("| foresight | ppo sparse solver-")]
+    assert shaping.split(" | ")[2:] == ["-0.100 (-0.100 … -0.100)", "-0.300 (-0.300 … -0.300) |"]
     assert any("0.700 % at 0.01" in line for line in lines)

@@ -292,17 +292,20 @@ def evolved(ground: Ground, start: str, method: Method) -> Trained:
 
 @torch.no_grad()
 def judged(pool: Pool, task: TaskSettings, act: Runs) -> dict[str, Floats]:
-    """(N,) utility, share of jobs missed and of slots that meet their goal, of one run."""
+    """(N,) utility, share of jobs missed and of slots that meet their goal, and the most jobs that were lost
+    or cut back at one site in one slot, of one run."""
     world = World(pool, torch_engine(torch.float64), task)
-    lost = arrived = paid = torch.zeros(len(pool), dtype=torch.float64)
+    lost = arrived = paid = failed = torch.zeros(len(pool), dtype=torch.float64)
     while not world.over:
         arrived = arrived + pool.problem.arrivals[world.t].sum((-1, -2))
         _, success, outcome = world.step(act(world.observation()[None])[0])
         lost, paid = lost + outcome.lost.sum((-1, -2)), paid + success.double()
+        failed = torch.maximum(failed, (outcome.lost.sum(-1) + outcome.cut_jobs).amax(-1))
     return {
         "utility": world.earned.numpy(),
         "miss": (lost / arrived.clamp(min=1e-9)).numpy(),
         "paid": (paid / pool.problem.shape.n_slots).numpy(),
+        "failed": failed.numpy(),
     }
 
 
@@ -331,6 +334,7 @@ def unchanged(ground: Ground, start: str) -> Cell:
         "gap": [ground.gap(found["utility"]).tolist()],
         "miss": float(found["miss"].max()),
         "paid": float(found["paid"].mean()),
+        "failed": float(found["failed"].max()),
         "exploring": {
             str(std): float(ground.gap(judged(pool, task, exploring(act, std))["utility"]).mean())
             for std in EXPLORATION
