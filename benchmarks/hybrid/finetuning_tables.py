@@ -196,7 +196,8 @@ TAIL = """What measures best is evolution, and only where something is left to c
   potentials and `jemas`. Jobs are hardly ever missed here; a slot goes unpaid where a site that runs next to
   nothing has a crumb of a job cut back, and then looks like the loss of all it earned.
 * SAC and TD3 stay where they are, since they are held there. Not held, they leave for good.
-* Imitating the prices of all training days instead of every third adds more than fine-tuning does.
+* Imitating the prices of all training days instead of every third adds more than fine-tuning does. What
+  fine-tuning adds to that is within the intervals.
 
 Tried and not kept (no command keeps it): SAC and TD3 with weaker or no hold (after 20,000 steps 1.5 to 7
 times the gap); PPO with 0.003 to 0.1 of noise and other traces, and unshaped with γ of 0.95 and 1; evolution
