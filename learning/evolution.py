@@ -1,4 +1,5 @@
-"""Evolution strategies on corrections of foreseen prices: a few numbers for all sites, tried on whole days.
+"""Evolution strategies on corrections of prices, foreseen or a network's: a few numbers for all sites, tried
+on whole days.
 
 The correction is linear in what the policy sees, the same for every site, so it also serves other regions.
 Antithetic perturbations are judged by utility on the same training days (common random numbers), and Adam
@@ -8,11 +9,12 @@ best on validation days.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .agents.policy import Policy
 from .codecs.priced import PricedCodec
@@ -43,18 +45,40 @@ class EvolutionSettings(Options):
 
 @dataclass(frozen=True)
 class Evolved:
-    """The policy (no hidden layer, S = 1) and utility per validation day (USD) at each look."""
+    """The corrections (no hidden layer, S = 1) and utility per validation day (USD) at each look."""
 
     policy: Policy
     looks: list[tuple[int, float]]
 
 
+class Corrected(nn.Module):
+    """What a policy of one run says, with corrections of S runs that see it, too: after all else, where
+    foresight would stand."""
+
+    def __init__(self, start: Policy, correction: Policy):
+        super().__init__()
+        self.start, self.correction = start, correction
+
+    @property
+    def runs(self) -> int:
+        """S."""
+        return self.correction.runs
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """(S,B,O) → (S,B,A); of a single run also (B,O) → (B,A)."""
+        said = self.start(obs.flatten(0, -2)).unflatten(0, obs.shape[:-1])
+        corrected: Tensor = said + self.correction(torch.cat([obs, said], -1))
+        return corrected.clamp(-1, 1)
+
+
 def correction_basis(world: World) -> Tensor:
-    """(P,O+1,A) what each number adds to the weights (last row: the bias) of a linear correction."""
+    """(P,O+1,A) what each number adds to the weights (last row: the bias) of a linear correction, which sees
+    the observation and the prices that it corrects."""
     shape, codec, task = world.drawn.problem.shape, world.codec, world.task
-    if not isinstance(codec, PricedCodec) or not task.foresight:
-        raise ValueError("corrections are for the priced codec with foresight")
-    j, k, obs, act = shape.sites, shape.classes, world.obs_size, world.act_size
+    if not isinstance(codec, PricedCodec):
+        raise ValueError("corrections are for the priced codec")
+    j, k, act = shape.sites, shape.classes, world.act_size
+    obs = world.obs_size + act * (not task.foresight)
     bias, said = obs, obs - act
     outlook = int(world.drawn.outlook.shape[-1])
     # the layout of observation.py
@@ -109,7 +133,7 @@ def linear_policy(basis: Tensor, numbers: Tensor) -> Policy:
 
 
 @torch.no_grad()
-def utility(pool: Pool, task: TaskSettings, policy: Policy) -> Tensor:
+def utility(pool: Pool, task: TaskSettings, policy: Policy | Corrected) -> Tensor:
     """(S,N) USD that the policies of S runs earn on the pool's instances."""
     engine, runs, days = torch_engine(torch.float64), policy.runs, len(pool)
     world = World(pool.take(torch.arange(days).repeat(runs), engine), engine, task)
@@ -127,17 +151,31 @@ def evolve(
     settings: EvolutionSettings,
     seed: int,
     progress: Callable[[int, float], None] | None = None,
+    start: Policy | None = None,
 ) -> Evolved:
-    """Search corrections on training days; both pools in double precision and with foresight."""
+    """Search corrections on training days, of foresight or of the policy ``start`` (S = 1;
+    :class:`Corrected` plays what is found); both pools in double precision.
+
+    Raises:
+        ValueError: another codec than ``priced``, or not one thing to correct.
+    """
+    if task.foresight == (start is not None):
+        raise ValueError("corrections are of foresight, or of a policy without it")
     engine, rng = torch_engine(torch.float64), torch.Generator().manual_seed(seed)
     basis = correction_basis(World(validation, engine, task))
+    fixed = None if start is None else copy.deepcopy(start).double().requires_grad_(False)
+
+    def earned_by(numbers: Tensor, pool: Pool) -> Tensor:
+        correction = linear_policy(basis, numbers)
+        return utility(pool, task, correction if fixed is None else Corrected(fixed, correction))
+
     numbers = torch.zeros(len(basis), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([numbers], settings.rate, betas=(0.8, 0.95))
     looks: list[tuple[int, float]] = []
     best, kept = -torch.inf, numbers.detach().clone()
     for generation in range(settings.generations + 1):
         if generation % settings.validate_every == 0 or generation == settings.generations:
-            score = float(utility(validation, task, linear_policy(basis, numbers.detach()[None])).mean())
+            score = float(earned_by(numbers.detach()[None], validation).mean())
             looks.append((generation, score))
             if progress is not None:
                 progress(generation, score)
@@ -149,7 +187,7 @@ def evolve(
         tried = numbers.detach() + settings.sigma * torch.cat([noise, -noise])
         drawn = torch.randint(len(train), (settings.days,), generator=rng)
         days = train.take(drawn, engine)
-        earned = utility(days, task, linear_policy(basis, tried)) / days.problem.money_scale
+        earned = earned_by(tried, days) / days.problem.money_scale
         up, down = earned.mean(1).chunk(2)
         difference = (up - down) / (up - down).square().mean().sqrt().clamp(min=1e-12)
         numbers.grad = -(difference[:, None] * noise).mean(0)

@@ -247,6 +247,58 @@ def test_demonstrations_pull_the_policy_while_it_trains(algo: str) -> None:
     assert float((actions + 0.5).abs().mean()) < 0.1
 
 
+@pytest.mark.parametrize("algo", AGENTS)
+def test_a_held_policy_stays_while_values_are_learned_and_moves_afterwards(algo: str) -> None:
+    words = ["envs_per_run=8", "env_steps=256", "warmup_steps=64", "agent.hidden=[16]", "batch_size=32"]
+    words += ["updates_per_step=0.2", "seeds=[0,1]"] + ["agent.rollout_slots=8"] * (algo == "ppo")
+    obs = (2 * torch.rand(50, 2) - 1).expand(2, -1, -1)
+    moved, learned = {}, {}
+    for delay in (100_000, 10):
+        settings = read_settings(None, [f"algo={algo}", *words, f"agent.actor_delay={delay}"])
+        env = Bandit(settings.seeds, 8)
+        agent = build_agent(settings, env)
+        values = agent.value if algo == "ppo" else agent.critics
+        before = agent.act(obs, deterministic=True), next(values.parameters()).detach().clone()
+        train_agent(env, settings, agent=agent)
+        moved[delay] = not torch.equal(agent.act(obs, deterministic=True), before[0])
+        learned[delay] = not torch.equal(next(values.parameters()), before[1])
+    assert moved == {100_000: False, 10: True}
+    assert learned == {100_000: True, 10: True}
+
+
+@pytest.mark.parametrize("algo", AGENTS)
+def test_an_agent_can_begin_at_a_policy_and_explores_around_it_as_its_settings_say(algo: str) -> None:
+    start = Policy(OBS, ACT, (16, 8), generators([5]), last_gain=0.5)
+    kind = AGENTS[algo]
+    spread = {"exploration": 0.01} if algo in ("td3", "ddpg") else {"initial_std": 0.01}
+    agent = kind.build(kind.settings(hidden=(16, 8), **spread), OBS, ACT, (0, 1), "cpu")
+    agent.policy().begin_at(start)
+    obs = torch.randn(2000, OBS)
+    said = agent.act(obs.expand(2, -1, -1), deterministic=True)
+    torch.testing.assert_close(said, start(obs).expand(2, -1, -1))
+    assert float(said.abs().max()) > 0.05
+    explored = agent.act(obs.expand(2, -1, -1)) - said
+    assert 0.008 < float(explored.std()) < 0.011
+
+
+def test_a_network_of_other_width_is_no_start() -> None:
+    with pytest.raises(RuntimeError):
+        Policy(OBS, ACT, (16,), generators([0])).begin_at(Policy(OBS, ACT, (8,), generators([1])))
+
+
+def test_ppo_stays_finite_where_a_cloned_policy_is_at_the_edge_of_the_box() -> None:
+    kind = AGENTS["ppo"]
+    agent = kind.build(kind.settings(hidden=(16,), initial_std=0.01, minibatches=1), OBS, ACT, (0,), "cpu")
+    with torch.no_grad():
+        agent.actor.net.layers[-1].bias[..., 0] = 15.0
+    batch = batch_of(1, 64)
+    batch = replace(batch, act=agent.act(batch.obs))
+    agent.update(Rollout(batch, torch.zeros(1, 8, 8, dtype=torch.bool), 0.9))
+    said = agent.act(batch.obs, deterministic=True)
+    assert torch.isfinite(said).all()
+    assert float(said[..., 0].min()) > 0.9999
+
+
 def test_demonstrations_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(ValueError, match="demonstrations"):
         Demonstrations(torch.zeros(4, 2), torch.zeros(3, 2))

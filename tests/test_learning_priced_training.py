@@ -9,9 +9,11 @@ import torch
 
 from stepwatt.data import scenario
 from stepwatt.formulation import Instance
+from stepwatt.learning.agents.policy import Policy
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import TaskSettings, World, make_pool
 from stepwatt.learning.evolution import (
+    Corrected,
     EvolutionSettings,
     correction_basis,
     evolve,
@@ -20,6 +22,7 @@ from stepwatt.learning.evolution import (
 )
 from stepwatt.learning.foresight import foresee
 from stepwatt.learning.imitating import imitate, joined
+from stepwatt.learning.networks import generators
 from stepwatt.learning.plans import read_plan, run_plan
 from stepwatt.learning.policies import load_policy
 
@@ -104,3 +107,43 @@ def test_corrections_are_found_alike_from_one_seed_and_begin_with_none(days: lis
     basis = correction_basis(World(pool, ENGINE, task))
     nothing = linear_policy(basis, torch.zeros(1, len(basis), dtype=torch.float64))
     assert first.looks[0][1] == pytest.approx(float(utility(pool, task, nothing).mean()))
+
+
+def test_a_network_can_be_corrected_beginning_with_what_it_says(days: list[Instance]) -> None:
+    pool = make_pool(days, "day-ahead", ENGINE)
+    world = World(pool, ENGINE, TASK)
+    start = Policy(world.obs_size, world.act_size, (8,), generators([0]), last_gain=1.0)
+    fixed = [one.clone() for one in start.parameters()]
+    settings = EvolutionSettings(generations=1, directions=1, days=1, validate_every=1)
+    found = evolve(pool, pool, TASK, settings, seed=3, start=start)
+    assert found.looks[0][1] == pytest.approx(float(utility(pool, TASK, start.double()).mean()))
+    assert found.looks[1][1] != found.looks[0][1]
+    kept = Corrected(start, found.policy.double())
+    best = max(score for _, score in found.looks)
+    assert float(utility(pool, TASK, kept).mean()) == pytest.approx(best, rel=1e-6)
+    torch.testing.assert_close([one.float() for one in start.parameters()], fixed)
+
+
+def test_corrections_are_of_the_prices_that_a_network_says(days: list[Instance]) -> None:
+    world = World(make_pool(days, "day-ahead", ENGINE), ENGINE, TASK)
+    start = Policy(world.obs_size, world.act_size, (8,), generators([0])).double()
+    basis = correction_basis(world)
+    obs = world.observation()
+    for number, part in enumerate(basis):
+        one = torch.zeros(1, len(basis), dtype=torch.float64)
+        one[0, number] = 0.01
+        seen = torch.cat([obs, start(obs), torch.ones(len(obs), 1, dtype=torch.float64)], -1)
+        expected = start(obs) + torch.tanh(0.01 * seen @ part)
+        corrected = Corrected(start, linear_policy(basis, one))
+        torch.testing.assert_close(corrected(obs), expected.clamp(-1, 1))
+        torch.testing.assert_close(corrected(obs[None])[0], corrected(obs))
+
+
+@pytest.mark.parametrize("foresight", [False, True])
+def test_evolution_corrects_one_thing(days: list[Instance], foresight: bool) -> None:
+    task = TaskSettings(codec="priced", reward="dense", foresight=foresight)
+    pool = make_pool(days, "day-ahead", ENGINE, foresight=foresight)
+    world = World(pool, ENGINE, task)
+    start = Policy(world.obs_size, world.act_size, (8,), generators([0])) if foresight else None
+    with pytest.raises(ValueError, match="foresight, or of a policy"):
+        evolve(pool, pool, task, EvolutionSettings(generations=0), seed=0, start=start)

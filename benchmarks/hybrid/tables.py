@@ -12,6 +12,7 @@ from stepwatt.learning.policies import load_policy
 from stepwatt.learning.statistics import difference_interval, mean_interval
 
 from .cases import cases
+from .finetuning_tables import finetuned
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "hybrid.md"
 
@@ -211,6 +212,7 @@ def write_docs(folder: Path) -> None:
         *confirmed(folder),
         *causes(folder),
         *on_validation_days(folder),
+        *finetuned(folder / "finetuning"),
         "Command: `python -m benchmarks.hybrid`, then `--docs`. "
         f"Date {where['date']}; {where['machine']}, torch {where['torch']}, one thread of a machine with two "
         "cores that other studies shared: times are CPU seconds. Seeds: forecasts of tests 9000 + number of "

@@ -58,6 +58,18 @@ class Policy(nn.Module):
         mean, log_std = self.net(obs).chunk(2, -1)
         return mean, log_std.clamp(*LOG_STD_RANGE)
 
+    @torch.no_grad()
+    def begin_at(self, start: Policy) -> None:
+        """Take over the mean of a policy of as many hidden units, of one run or of as many; a standard
+        deviation is said to be what it was to begin with, everywhere."""
+        for mine, theirs in zip(self.net.layers, start.net.layers, strict=True):
+            for name, values in mine.named_parameters():
+                taken = theirs.get_parameter(name)
+                size = taken.shape[-1]
+                values[..., :size] = taken
+                if name == "weight":
+                    values[..., size:] = 0.0
+
     def forward(self, obs: Tensor) -> Tensor:
         """(S,B,O) → (S,B,A); of a single run also (B,O) → (B,A)."""
         if obs.dim() == 2:

@@ -19,6 +19,8 @@ from .states import restore, state_of
 
 # actions are kept off ±1 by this much, so that what the policy drew before tanh can be recovered from them
 EDGE = 1e-6
+# as far as that lies out before tanh: beyond it a mean would be of another density than what was drawn
+REACH = math.atanh(1 - EDGE)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class PPOSettings(Options):
     """Standard deviation of the first actions, before tanh."""
     last_gain: float = option(0.01, low=0)
     """Size of the policy's last layer in the beginning; small starts at the action 0."""
+    actor_delay: int = option(0, low=0)
+    """Updates of the value before the policy moves: a policy that is good already should not follow a value
+    that knows nothing yet."""
     cloning_weight: float = option(0.0, low=0)
     """Weight of the distance to demonstrations in the policy's loss."""
     cloning_updates: int = option(10_000, low=1)
@@ -111,10 +116,13 @@ class PPO:
     @torch.no_grad()
     def act(self, obs: Tensor, deterministic: bool = False) -> Tensor:
         """(S,N,O) → (S,N,A) in (-1,1), drawn from the policy or its mean."""
-        raw = self.actor.mean(obs)
+        raw = self._mean(obs)
         if not deterministic:
             raw = raw + self.spread["log_std"].exp() * normal(raw.shape[1:], self.rngs)
         return torch.tanh(raw).clamp(EDGE - 1, 1 - EDGE)
+
+    def _mean(self, obs: Tensor) -> Tensor:
+        return self.actor.mean(obs).clamp(-REACH, REACH)
 
     def update(
         self, rollout: Rollout, demonstrations: tuple[Tensor, Tensor] | None = None
@@ -132,7 +140,7 @@ class PPO:
             advantage = advantages(rollout, value.view(shape), next_value.view(shape), settings.trace)
             advantage = advantage.reshape(value.shape)
             raw = torch.atanh(batch.act)
-            old_log_prob = gaussian_log_prob(raw, self.actor.mean(batch.obs), log_std)
+            old_log_prob = gaussian_log_prob(raw, self._mean(batch.obs), log_std)
         aim = advantage + value
         rounds = settings.epochs * settings.minibatches
         guides = _shares(demonstrations, rounds)
@@ -142,7 +150,7 @@ class PPO:
             obs, gain = batch.obs[runs, picks], advantage[runs, picks]
             if gain.shape[1] > 1:
                 gain = (gain - gain.mean(1, keepdim=True)) / (gain.std(1, keepdim=True) + 1e-8)
-            log_prob = gaussian_log_prob(raw[runs, picks], self.actor.mean(obs), log_std)
+            log_prob = gaussian_log_prob(raw[runs, picks], self._mean(obs), log_std)
             of_actor = clipped_loss(log_prob, old_log_prob[runs, picks], gain, settings.clip)
             found = {"actor_loss": of_actor.detach()}
             if settings.entropy_weight > 0:
@@ -152,7 +160,8 @@ class PPO:
                 of_cloning = cloning_loss(self.actor, *guides[number])
                 found["cloning_loss"] = of_cloning.detach()
                 of_actor = of_actor + weight * of_cloning
-            descend(self.actor_optimizer, of_actor, settings.longest_gradient)
+            if self.updates >= settings.actor_delay:
+                descend(self.actor_optimizer, of_actor, settings.longest_gradient)
             of_value = 0.5 * (self.value(obs).squeeze(-1) - aim[runs, picks]).square().mean(-1)
             descend(self.value_optimizer, of_value, settings.longest_gradient)
             found["value_loss"] = of_value.detach()

@@ -42,6 +42,9 @@ class SACSettings(Options):
     """Size of the policy's last layer in the beginning; small starts at the action 0."""
     target_rate: float = option(0.005, above=0, high=1)
     """Share by which the target critics follow in each update."""
+    actor_delay: int = option(0, low=0)
+    """Updates of the critics before the policy moves: a policy that is good already should not follow critics
+    that know nothing yet."""
     cloning_weight: float = option(0.0, low=0)
     """Weight of the distance to demonstrations in the policy's loss."""
     cloning_updates: int = option(10_000, low=1)
@@ -134,10 +137,10 @@ class SAC:
             of_cloning = cloning_loss(self.actor, *demonstrations)
             metrics["cloning_loss"] = of_cloning.detach()
             of_actor = of_actor + weight * of_cloning
-        descend(self.actor_optimizer, of_actor)
-
-        of_temperature = temperature_loss(self.log_temperature, log_prob.detach(), self.target_entropy)
-        descend(self.temperature_optimizer, of_temperature)
+        if self.updates >= self.settings.actor_delay:
+            descend(self.actor_optimizer, of_actor)
+            of_temperature = temperature_loss(self.log_temperature, log_prob.detach(), self.target_entropy)
+            descend(self.temperature_optimizer, of_temperature)
         follow(self.target_critics, self.critics, self.settings.target_rate)
         self.updates += 1
         return metrics

@@ -33,6 +33,9 @@ class TD3Settings(Options):
     """Standard deviation of the noise added to actions while collecting."""
     critics: int = option(2, low=1, high=2)
     """Action values per run; of two, targets use the smaller."""
+    actor_delay: int = option(0, low=0)
+    """Updates of the critics before the policy moves: a policy that is good already should not follow critics
+    that know nothing yet."""
     policy_delay: int = option(2, low=1)
     """Critic updates per update of the policy."""
     target_noise: float = option(0.2, low=0)
@@ -112,7 +115,8 @@ class TD3:
                 of_cloning = cloning_loss(self.actor, *demonstrations)
                 metrics["cloning_loss"] = of_cloning.detach()
                 of_actor = of_actor + weight * of_cloning
-            descend(self.actor_optimizer, of_actor)
+            if self.updates > settings.actor_delay:
+                descend(self.actor_optimizer, of_actor)
             follow(self.target_critics, self.critics, settings.target_rate)
             follow(self.target_actor, self.actor, settings.target_rate)
         return metrics
