@@ -45,7 +45,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 GENERATIONS, QUICK_GENERATIONS = 16, 2
 #: Days side by side where the latency of a batch is measured; the large batch for some methods only.
 BATCH, LARGE_BATCH = 64, 1024
-LARGE = ("foresight", "renewed 4 h", "renewed 2 h", "renewed 1 h", "priced", "priced network")
+LARGE = ("foresight", "renewed 4 h", "renewed 3 h", "renewed 2 h", "renewed 1 h", "priced", "priced network")
 TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 100, 5_000, 9_000
 #: Seeds of the training.
 SEEDS = (0, 1, 2)

@@ -30,7 +30,14 @@ GENERATOR = {
 }
 
 PLANNERS = ("oracle", "all-off", "greedy", "rolling persistence", "rolling day-ahead")
-FORESIGHT = ("foresight persistence", "foresight", "renewed 4 h", "renewed 2 h", "renewed 1 h")
+FORESIGHT = (
+    "foresight persistence",
+    "foresight",
+    "renewed 4 h",
+    "renewed 3 h",
+    "renewed 2 h",
+    "renewed 1 h",
+)
 EVERYTHING = (
     *PLANNERS,
     "rolling perfect",

@@ -160,14 +160,14 @@ def on_validation_days(folder: Path) -> list[str]:
     return [*lines, "", f"Command: `python -m benchmarks.hybrid.validation`, {date}, same machine.", ""]
 
 
-def confirmed(folder: Path) -> list[str]:
+def confirmed(folder: Path, name: str = "confirmation") -> list[str]:
     """Test days that the study has not looked at."""
-    kept = folder / "confirmation.json"
+    kept = folder / f"{name}.json"
     if not kept.exists():
         return []
     found = json.loads(kept.read_text(encoding="utf-8"))
     lines = [
-        "## Confirmation: test days that this study had not looked at",
+        HEADINGS[name],
         "",
         "Policies, days, measure and verdict were committed before it was run.",
         "",
@@ -187,7 +187,8 @@ def confirmed(folder: Path) -> list[str]:
         )
     about = found["about"]
     where = f"{about['date']}, commit {about['git'][:7]}, same machine"
-    return [*lines, "", f"Command: `python -m benchmarks.hybrid.confirmation`, {where}.", ""]
+    also = "" if name == "confirmation" else ", the command as it was then"
+    return [*lines, "", f"Command: `python -m benchmarks.hybrid.confirmation`, {where}{also}.", ""]
 
 
 def write_docs(folder: Path) -> None:
@@ -210,6 +211,7 @@ def write_docs(folder: Path) -> None:
         lines += table(days, case.methods, folder)
     lines += [
         *confirmed(folder),
+        *confirmed(folder, "confirmation-first"),
         *causes(folder),
         *on_validation_days(folder),
         *finetuned(folder / "finetuning"),
@@ -222,6 +224,11 @@ def write_docs(folder: Path) -> None:
     ]
     DOCS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
+
+HEADINGS = {
+    "confirmation": "## Confirmation: test days that this study had not looked at",
+    "confirmation-first": "## The first confirmation: other days, and plans as they were before",
+}
 
 INTRODUCTION = """# Prices against plans
 

@@ -21,9 +21,15 @@ from .causes import gaps
 
 KEPT = RESULTS / "validation.json"
 #: Every so many validation days of the home region, by set.
-EVERY = {"unseen months": 1, "demand charge": 2, "generator": 2, "five-minute slots": 5}
+EVERY = {
+    "unseen months": 1,
+    "larger batteries": 1,
+    "demand charge": 2,
+    "generator": 2,
+    "five-minute slots": 5,
+}
 #: Hours after which the rest of the day is planned again; 0 plans once.
-RENEWED = {"foresight": 0.0, "renewed 4 h": 4.0, "renewed 2 h": 2.0, "renewed 1 h": 1.0}
+RENEWED = {"foresight": 0.0, "renewed 4 h": 4.0, "renewed 3 h": 3.0, "renewed 2 h": 2.0, "renewed 1 h": 1.0}
 
 
 def measure(case: Case, every: int) -> dict[str, object]:
