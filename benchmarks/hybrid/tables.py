@@ -264,9 +264,9 @@ does not say so. `renewed` has it, and learns from errors besides, which rolling
 forecast of the coming hours as it was. Re-planning every two hours is enough, and cheap in a batch, since its
 steps are compiled ([learning.md](learning.md#prices-instead-of-decisions)).
 
-Where the confirmation says no, the middle half of the days is behind by what stands there; the mean may still
-be ahead, since rolling loses much on few days. With demand charges plans need double precision and more
-steps, which costs `renewed` the factor of 50 there.
+Where a confirmation says no, the middle half of the days is behind by what stands there; the mean may still
+be ahead, since rolling loses much on few days. With demand charges the highest imports border the matrix of a
+plan, and it takes more steps, which costs `renewed` much of its factor there.
 
 With generators the bound is that of the linear relaxation, which commits them in parts, and so are the
 certificates of slots, which are wide there; foresight commits generators for the whole day by a dynamic
