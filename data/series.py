@@ -114,7 +114,7 @@ def _check_hours(series: pd.DataFrame, zone: str) -> None:
     times = series.loc[zone].index
     if times[0] != times[0].floor("h"):
         raise InputError(field=f"timestamp_utc of {zone}", value=str(times[0]), expected="full hours")
-    steps = np.flatnonzero(np.diff(times) != HOUR)
+    steps = np.flatnonzero(times[1:] - times[:-1] != HOUR)
     if steps.size:
         value = f"{times[steps[0]]} then {times[steps[0] + 1]}"
         raise InputError(
