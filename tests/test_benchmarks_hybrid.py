@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from benchmarks.hybrid import causes, confirmation, validation
-from benchmarks.hybrid.__main__ import RESULTS
-from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR, cases
+from benchmarks.hybrid.cases import DEMAND_CHARGE, ELSEWHERE, GENERATOR, TRAINED_ON, WORLD, cases
 from benchmarks.hybrid.tables import cell_file, confirmed, on_validation_days, table
 from stepwatt.learning.families import Family
 
@@ -84,15 +84,32 @@ def test_sets_of_validation_days_are_those_of_the_study() -> None:
     assert not plain[0].arrays().demand_charge.any()
 
 
-def test_confirmation_takes_no_day_that_the_study_has_looked_at() -> None:
+def test_confirmation_takes_no_day_that_was_looked_at_before() -> None:
     charged = cases(quick=False)["demand charge"]
     seen = {inst.name for inst in charged.days("demand charge").instances}
-    left = confirmation.unseen("demand charge", charged)
+    earlier = json.loads(confirmation.kept("first").read_text(encoding="utf-8"))
+    left = confirmation.other_days("demand charge", charged)
     names = [inst.name for inst in left.instances]
     assert len(names) == len(set(names)) == len(left.histories) > 100
-    earlier = json.loads((RESULTS / "confirmation-first.json").read_text(encoding="utf-8"))
     assert not (seen | set(earlier["sets"]["demand charge"]["days"])) & set(names)
     assert (left.instances[0].arrays().demand_charge == DEMAND_CHARGE).all()
+
+
+@pytest.mark.skipif(not WORLD.exists(), reason="needs the world's series")
+def test_further_regions_have_what_their_set_changes() -> None:
+    charged = cases(quick=False)["demand charge"]
+    left = confirmation.other_regions("demand charge", charged)
+    names = {inst.name for inst in left.instances}
+    assert len(names) == len(left.instances) == len(left.histories) > 100
+    assert all(any(zone in name for zone in ("US-MIDA-PJM", "AU-VIC")) for name in names)
+    assert (left.instances[-1].arrays().demand_charge == DEMAND_CHARGE).all()
+
+
+def test_further_regions_share_no_zone_with_those_of_the_study() -> None:
+    zones = [
+        zone for region in (*TRAINED_ON, *ELSEWHERE, *confirmation.FURTHER) for zone in region.split(",")
+    ]
+    assert len(zones) == len(set(zones)) == 18
 
 
 def test_policies_are_trained_on_what_their_set_changes() -> None:
@@ -105,7 +122,7 @@ def test_policies_are_trained_on_what_their_set_changes() -> None:
 
 
 def test_confirmation_is_told_with_its_verdict(tmp_path: Path) -> None:
-    assert confirmed(tmp_path) == []
+    assert confirmed(tmp_path, "second") == []
     row = {
         "policy": "renewed 2 h",
         "gap": [0.1, 0.3],
@@ -118,8 +135,8 @@ def test_confirmation_is_told_with_its_verdict(tmp_path: Path) -> None:
         for name, low in (("better", -0.3), ("alike", -0.1), ("worse", 0.05))
     }
     told = {"sets": sets, "about": {"date": "2026-11-25", "git": "0123456789"}}
-    (tmp_path / "confirmation.json").write_text(json.dumps(told), encoding="utf-8")
-    lines = [line for line in confirmed(tmp_path) if "renewed 2 h" in line]
+    (tmp_path / "confirmation-second.json").write_text(json.dumps(told), encoding="utf-8")
+    lines = [line for line in confirmed(tmp_path, "second") if "renewed 2 h" in line]
     assert [line.split(" | ")[-1] for line in lines] == ["better |", "yes |", "no |"]
-    assert any("commit 0123456," in line for line in confirmed(tmp_path))
+    assert any("commit 0123456," in line for line in confirmed(tmp_path, "second"))
     assert "| 0.200 | 0.200 | 0.300 | -0.200 (-0.300 … -0.100) | 100.25 | 0.000 |" in lines[0]

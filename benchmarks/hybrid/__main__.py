@@ -13,7 +13,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,43 +122,73 @@ def cloned(case: Case, quick: bool) -> Policy:
 Act = Callable[[Tensor], Tensor]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Days that were played side by side."""
+
+    utility: list[float]
+    miss: list[float]
+    certificate: float | None
+    seconds: float
+    """CPU seconds per decision, a day's plans spread over its slots."""
+    answer: float
+    """The same without the plan that is made before the day."""
+
+
 @torch.no_grad()
+def played_at_once(days: Days, task: TaskSettings, act: Act, size: int) -> Batch:
+    """So many of these days side by side, in turn."""
+    engine = torch_engine(torch.float64)
+    chosen = [n % len(days.instances) for n in range(size)]
+    instances, past = ([part[n] for n in chosen] for part in (days.instances, days.histories))
+    # the forecasts themselves are not counted, they cost every planner the same; foresight is
+    pool = make_pool(instances, task.information, engine, histories=past, seed=TEST_SEED)
+    expected = None
+    if task.foresight:
+        told = expectations(instances, task.information, histories=past, seed=TEST_SEED)
+        expected = expected_of(told)
+    begun = time.process_time()
+    if expected is not None:
+        beliefs = Beliefs(expected, persistence_of(task.information))
+        pool = replace(pool, foresight=foreseen(pool.problem, expected), beliefs=beliefs)
+    planned = time.process_time()
+    world = World(pool, engine, task)
+    lost = arrived = torch.zeros(len(pool), dtype=torch.float64)
+    while not world.over:
+        arrived = arrived + pool.problem.arrivals[world.t].sum((-1, -2))
+        _, _, outcome = world.step(act(world.observation()))
+        lost = lost + outcome.lost.sum((-1, -2))
+    ended, decisions = time.process_time(), size * pool.problem.shape.n_slots
+    return Batch(
+        world.earned.tolist(),
+        (lost / arrived.clamp(min=1e-9)).tolist(),
+        getattr(world.codec, "largest_gap", None),
+        (ended - begun) / decisions,
+        (ended - planned) / decisions,
+    )
+
+
 def played(
     days: Days, task: TaskSettings, act: Act, *, timed: bool = True, large: bool = False
 ) -> dict[str, Any]:
     """Utility and miss rate per day, certificate, and CPU seconds per decision: all days at once, and one."""
-    engine = torch_engine(torch.float64)
-    found: dict[str, Any] = {}
-    count = len(days.instances)
-    for size in (0, BATCH, *[LARGE_BATCH] * large, 1) if timed else (0,):
-        chosen = [n % count for n in range(size or count)]
-        instances, past = ([part[n] for n in chosen] for part in (days.instances, days.histories))
-        # the forecasts themselves are not counted, they cost every planner the same; foresight is
-        pool = make_pool(instances, task.information, engine, histories=past, seed=TEST_SEED)
-        expected = None
-        if task.foresight:
-            told = expectations(instances, task.information, histories=past, seed=TEST_SEED)
-            expected = expected_of(told)
-        begun = time.process_time()
-        if expected is not None:
-            beliefs = Beliefs(expected, persistence_of(task.information))
-            pool = replace(pool, foresight=foreseen(pool.problem, expected), beliefs=beliefs)
-        planned = time.process_time()
-        world = World(pool, engine, task)
-        lost = arrived = torch.zeros(len(pool), dtype=torch.float64)
-        while not world.over:
-            arrived = arrived + pool.problem.arrivals[world.t].sum((-1, -2))
-            _, _, outcome = world.step(act(world.observation()))
-            lost = lost + outcome.lost.sum((-1, -2))
-        decisions = len(pool) * pool.problem.shape.n_slots
-        if size == 0:
-            found["utility"] = world.earned.tolist()
-            found["miss"] = (lost / arrived.clamp(min=1e-9)).tolist()
-            found["certificate"] = getattr(world.codec, "largest_gap", None)
-        else:
-            found[f"seconds_{size}"] = (time.process_time() - begun) / decisions
-            found[f"answer_{size}"] = (time.process_time() - planned) / decisions
+    every = played_at_once(days, task, act, len(days.instances))
+    found = {name: getattr(every, name) for name in ("utility", "miss", "certificate")}
+    for size in (BATCH, *[LARGE_BATCH] * large, 1) if timed else ():
+        batch = played_at_once(days, task, act, size)
+        found |= {f"seconds_{size}": batch.seconds, f"answer_{size}": batch.answer}
     return found
+
+
+def renewed(days: Days, hours: float) -> TaskSettings:
+    """Foresight that is planned again every so many hours."""
+    return replace(PRICED, renewal=round(hours / days.instances[0].slot_hours))
+
+
+def uncorrected(days: Days) -> Act:
+    """Prices as they are foreseen."""
+    size = PricedCodec(shape_of(days.instances[0].arrays())).size
+    return lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype)
 
 
 def solved(days: Days, method: str) -> dict[str, Any]:
@@ -193,13 +223,10 @@ def measure(days: Days, method: str, case: Case, quick: bool) -> dict[str, Any]:
         return played(days, NETWORK, lambda seen: policy(seen.float()).double(), large=large)
     if kind == "renewed":
         hours = float(forecast.split()[0])
-        task = replace(PRICED, renewal=round(hours / days.instances[0].slot_hours))
-        size = PricedCodec(shape_of(days.instances[0].arrays())).size
-        return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype), large=large)
+        return played(days, renewed(days, hours), uncorrected(days), large=large)
     task = replace(PRICED, information=forecast or "day-ahead")
     if kind == "foresight":
-        size = PricedCodec(shape_of(days.instances[0].arrays())).size
-        return played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype), large=large)
+        return played(days, task, uncorrected(days), large=large)
     if kind == "priced":
         found: list[dict[str, Any]] = []
         for policy_of_seed in trained(case, quick):

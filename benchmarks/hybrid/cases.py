@@ -104,6 +104,13 @@ def _with_generator(site: dict[str, Any]) -> None:
     site["generator"] = dict(GENERATOR)
 
 
+def world(regions: tuple[str, ...]) -> dict[str, Any]:
+    """Parameters of families over the world's series, of these regions only."""
+    series = pd.read_csv(WORLD)
+    zones = {zone for region in regions for zone in region.split(",")}
+    return {"series": series[series["region"].isin(zones)]}
+
+
 def cases(quick: bool) -> dict[str, Case]:
     """By name. Without the world's series there are no unseen regions."""
 
@@ -112,10 +119,8 @@ def cases(quick: bool) -> dict[str, Case]:
 
     found = {"unseen months": Case(at_home(10), EVERYTHING)}
     if WORLD.exists():
-        series = pd.read_csv(WORLD)
-        zones = {zone for region in ELSEWHERE for zone in region.split(",")}
-        wanted = {"series": series[series["region"].isin(zones)]}
-        family = Family(regions=ELSEWHERE, year=2023, every=60 if quick else 30, parameters=wanted)
+        every = 60 if quick else 30
+        family = Family(regions=ELSEWHERE, year=2023, every=every, parameters=world(ELSEWHERE))
         found["unseen regions"] = Case(family, EVERYTHING)
     larger = {"battery_power": 0.8, "battery_hours": 8.0}
     return found | {

@@ -1,70 +1,92 @@
-"""The command ``python -m benchmarks.hybrid.confirmation``: renewed foresight against rolling on test days
-that the study has not looked at.
+"""The command ``python -m benchmarks.hybrid.confirmation second|third``: renewed foresight against rolling on
+test days that nothing before has looked at.
 
-Policies, days, measure and verdict were fixed, and committed, before it was run: foresight renewed every two
-hours, every three with demand charges and every hour in five-minute slots; all test days of the second home
-region, of which the study takes none (every fourth of them in five-minute slots), and of unseen regions every
-tenth day that no set takes and that an earlier confirmation did not take; by set, the difference of
-interquartile means of the gap to rolling with the same day-ahead forecasts, paired by day. Confirmed is "no
-worse than rolling" where the interval reaches 0 or lies below, and the other targets where they are met.
+Policies, days, measure and verdict of a round were fixed, and committed, before it was run. By set, the
+difference of interquartile means of the gap to rolling with the same day-ahead forecasts, paired by day.
+Confirmed is "no worse than rolling" where the interval reaches 0 or lies below, and the other targets where
+they are met. The first round's code is in the history; its days were the other test days of the home region
+and of unseen regions.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from stepwatt.learning.codecs import PricedCodec
 from stepwatt.learning.families import Family
-from stepwatt.learning.problem import shape_of
 from stepwatt.learning.statistics import difference_interval
 
-from .__main__ import PRICED, RESULTS, about, played, solved
-from .cases import TRAINED_ON, Case, Days, cases
+from .__main__ import RESULTS, about, played, renewed, solved, uncorrected
+from .cases import TRAINED_ON, Case, Days, cases, world
 
-KEPT = RESULTS / "confirmation.json"
 #: The home region that no set of the study takes test days from.
 REGION = TRAINED_ON[1:]
 #: Of unseen regions: positions of test days that the study takes are multiples of this; of those that are
-#: left, from which one on, and every so many.
+#: left, from which one on.
 TAKEN, FIRST = 30, 5
-#: Every so many test days, by set.
-EVERY = {"unseen regions": 10, "five-minute slots": 4}
-#: Hours after which foresight is renewed.
-HOURS = {"demand charge": 3.0, "five-minute slots": 1.0}
+#: Zones of the world's series that no set of the study, and neither earlier round, takes.
+FURTHER = ("US-MIDA-PJM,US-NY-NYIS,CA-ON", "AU-VIC,SG,IN-WE")
 
 
-def unseen(name: str, case: Case) -> Days:
-    """The days of a set that the study does not take."""
-    every = EVERY.get(name, 1)
+@dataclass(frozen=True)
+class Round:
+    """Which days, and after how many hours foresight is renewed."""
+
+    unseen: Callable[[str, Case], Days]
+    hours: float
+    but: Mapping[str, float]
+    """Hours by set, where they differ."""
+    without: tuple[str, ...] = ()
+    """Sets that have no days here."""
+
+
+def other_days(name: str, case: Case) -> Days:
+    """All test days of the second home region (every fourth of them in five-minute slots); of unseen regions
+    every tenth day that no set takes and that the first round did not take."""
     if name == "unseen regions":
         family: Family = replace(case.family, every=1)
         count = len(family.days("test"))
-        left = [n for n in range(count) if n % TAKEN][FIRST::every]
+        left = [n for n in range(count) if n % TAKEN][FIRST::10]
         places = [region * count + n for region in range(len(family.regions)) for n in left]
     else:
-        family = replace(case.family, regions=REGION, every=every)
+        family = replace(case.family, regions=REGION, every=4 if name == "five-minute slots" else 1)
         places = list(range(len(family.days("test"))))
     whole = family.instances("test"), family.histories("test")
     return Days(name, *(case.changed([part[n] for n in places]) for part in whole))
 
 
-def measure(name: str, case: Case) -> dict[str, object]:
+def other_regions(name: str, case: Case) -> Days:
+    """Every second test day of further regions, every eighth in five-minute slots."""
+    every = 8 if name == "five-minute slots" else 2
+    parameters = {**case.family.parameters, **world(FURTHER)}
+    family = replace(case.family, regions=FURTHER, year=2023, every=every, parameters=parameters)
+    return replace(case, family=family).days(name)
+
+
+ROUNDS = {
+    "second": Round(other_days, 2.0, {"demand charge": 3.0, "five-minute slots": 1.0}),
+    "third": Round(other_regions, 3.0, {"five-minute slots": 1.0}, without=("unseen months",)),
+}
+
+
+def kept(name: str) -> Path:
+    """Where the figures of a round are."""
+    return RESULTS / f"confirmation-{name}.json"
+
+
+def measure(days: Days, hours: float) -> dict[str, object]:
     """Gaps % and misses of rolling and of the policy, day by day, and the difference."""
     begun = time.process_time()
-    days = unseen(name, case)
-    first = days.instances[0]
-    hours = HOURS.get(name, 2.0)
-    size = PricedCodec(shape_of(first.arrays())).size
-    task = replace(PRICED, renewal=round(hours / first.slot_hours))
     bound = np.array(solved(days, "oracle")["utility"])
     off, rolling = (np.array(solved(days, method)["utility"]) for method in ("all-off", "rolling day-ahead"))
-    found = played(days, task, lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype), timed=False)
+    found = played(days, renewed(days, hours), uncorrected(days), timed=False)
 
     def gap(utility: object) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return np.asarray(100 * (bound - np.asarray(utility)) / np.abs(bound))
@@ -82,14 +104,19 @@ def measure(name: str, case: Case) -> dict[str, object]:
     }
 
 
-def main(kept: Path = KEPT) -> None:
+def main() -> None:
     """Measure, once, and keep the figures for the report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hybrid.confirmation", description=__doc__)
+    parser.add_argument("round", choices=tuple(ROUNDS))
+    chosen = parser.parse_args().round
     torch.set_num_threads(1)
-    rows: dict[str, object] = {}
+    plan, rows = ROUNDS[chosen], {}
     for name, case in cases(quick=False).items():
-        rows[name] = measure(name, case)
-        print(name, "done", flush=True)
-        kept.write_text(json.dumps({"sets": rows, "about": about()}, indent=1) + "\n", encoding="utf-8")
+        if name not in plan.without:
+            rows[name] = measure(plan.unseen(name, case), plan.but.get(name, plan.hours))
+            print(name, "done", flush=True)
+            told = json.dumps({"sets": rows, "about": about()}, indent=1) + "\n"
+            kept(chosen).write_text(told, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -160,35 +160,33 @@ def on_validation_days(folder: Path) -> list[str]:
     return [*lines, "", f"Command: `python -m benchmarks.hybrid.validation`, {date}, same machine.", ""]
 
 
-def confirmed(folder: Path, name: str = "confirmation") -> list[str]:
-    """Test days that the study has not looked at."""
-    kept = folder / f"{name}.json"
+def confirmed(folder: Path, name: str) -> list[str]:
+    """A round on test days that nothing before has looked at."""
+    kept = folder / f"confirmation-{name}.json"
     if not kept.exists():
         return []
     found = json.loads(kept.read_text(encoding="utf-8"))
-    lines = [
-        HEADINGS[name],
-        "",
-        "Policies, days, measure and verdict were committed before it was run.",
-        "",
+    lines = [f"### {name.capitalize()} round: {ROUNDS[name]}", ""]
+    lines += [
         "| | days | policy | gap median % | gap mean % | rolling, mean % | against rolling, points (95 %) "
         "| captured, of what rolling captures % | largest miss % | no worse |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, row in found["sets"].items():
+    for days, row in found["sets"].items():
         gap, rolling, off = (np.array(row[key]) for key in ("gap", "rolling", "all-off"))
         estimate, low, high = row["difference"]
         share = 100 * np.mean(1 - gap / off) / np.mean(1 - rolling / off)
         verdict = "better" if high < 0 else "yes" if low <= 0 else "no"
         lines.append(
-            f"| {name} | {len(gap)} | {row['policy']} | {np.median(gap):.3f} | {gap.mean():.3f} "
+            f"| {days} | {len(gap)} | {row['policy']} | {np.median(gap):.3f} | {gap.mean():.3f} "
             f"| {rolling.mean():.3f} | {estimate:+.3f} ({low:+.3f} … {high:+.3f}) | {share:.2f} "
             f"| {100 * row['miss']:.3f} | {verdict} |"
         )
     about = found["about"]
     where = f"{about['date']}, commit {about['git'][:7]}, same machine"
-    also = "" if name == "confirmation" else ", the command as it was then"
-    return [*lines, "", f"Command: `python -m benchmarks.hybrid.confirmation`, {where}{also}.", ""]
+    command = "python -m benchmarks.hybrid.confirmation"
+    command = f"`{command}` as it was then" if name == "first" else f"`{command} {name}`"
+    return [*lines, "", f"Command: {command}, {where}.", ""]
 
 
 def write_docs(folder: Path) -> None:
@@ -210,8 +208,9 @@ def write_docs(folder: Path) -> None:
     for days, case in cases(quick=False).items():
         lines += table(days, case.methods, folder)
     lines += [
-        *confirmed(folder),
-        *confirmed(folder, "confirmation-first"),
+        *CONFIRMATION.splitlines(),
+        "",
+        *(line for name in ROUNDS for line in confirmed(folder, name)),
         *causes(folder),
         *on_validation_days(folder),
         *finetuned(folder / "finetuning"),
@@ -225,10 +224,17 @@ def write_docs(folder: Path) -> None:
     DOCS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-HEADINGS = {
-    "confirmation": "## Confirmation: test days that this study had not looked at",
-    "confirmation-first": "## The first confirmation: other days, and plans as they were before",
+#: What is new in each.
+ROUNDS = {
+    "third": "other regions of the world, one policy for half-hour slots",
+    "second": "the other home region's test days",
+    "first": "other days of the first home region, and plans as they were before",
 }
+
+CONFIRMATION = """## Confirmation: test days that nothing before had looked at
+
+Policies, days, measure and verdict of each round were committed before it was run; the newest stands
+first."""
 
 INTRODUCTION = """# Prices against plans
 
