@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.hybrid import causes, confirmation, validation
+from benchmarks.hybrid import causes, confirmation, latency, validation
 from benchmarks.hybrid.cases import DEMAND_CHARGE, ELSEWHERE, GENERATOR, TRAINED_ON, WORLD, cases
-from benchmarks.hybrid.tables import cell_file, confirmed, on_validation_days, table
+from benchmarks.hybrid.tables import cell_file, confirmed, latencies, on_validation_days, table
 from stepwatt.learning.families import Family
 
 
@@ -65,6 +65,20 @@ def test_what_is_planned_again_with_nothing_new_stays_as_it_was() -> None:
     again = causes.planned_again(days, bound, ("waiting", "queue"), every=1)
     np.testing.assert_allclose(never, once, rtol=1e-12)
     assert bool((np.abs(again - once) > 1e-9).any())
+
+
+def test_latency_is_told_by_the_medians_of_quotients(tmp_path: Path) -> None:
+    assert latencies(tmp_path) == []
+    row = {"rolling": [1e-2, 2e-2, 1e-2], "renewed 2 h": [2e-4, 2e-4, 4e-4]}
+    told = {"sets": {"some days": row}, "about": {"date": "2026-11-28"}}
+    (tmp_path / "latency.json").write_text(json.dumps(told), encoding="utf-8")
+    assert "| some days | renewed 2 h | 0.200 | 10.00 | 50.0 | 25.0 … 100.0 |" in latencies(tmp_path)
+
+
+def test_latency_times_rolling_and_every_policy_in_every_round() -> None:
+    found = latency.measure("some days", cases(quick=True)["unseen months"], rounds=2, size=3)
+    assert found.keys() == {"rolling", "renewed 2 h", "renewed 3 h"}
+    assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found.values())
 
 
 def test_validation_days_are_told_set_by_set(tmp_path: Path) -> None:

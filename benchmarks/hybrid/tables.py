@@ -160,6 +160,35 @@ def on_validation_days(folder: Path) -> list[str]:
     return [*lines, "", f"Command: `python -m benchmarks.hybrid.validation`, {date}, same machine.", ""]
 
 
+def latencies(folder: Path) -> list[str]:
+    """How many times less a decision costs than rolling's."""
+    kept = folder / "latency.json"
+    if not kept.exists():
+        return []
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    rounds = len(next(iter(found["sets"].values()))["rolling"])
+    lines = [
+        "## Latency beside rolling",
+        "",
+        f"CPU time per decision in a batch of 1,024 and of day-ahead rolling, {rounds} rounds one after the "
+        "other on the same core: medians, and the range of the rounds' quotients.",
+        "",
+        "| | policy | ms | rolling, ms | times below rolling | range |",
+        "|---|---|---|---|---|---|",
+    ]
+    for days, row in found["sets"].items():
+        rolling = np.array(row["rolling"])
+        for policy, seconds in row.items():
+            if policy != "rolling":
+                times = rolling / np.array(seconds)
+                lines.append(
+                    f"| {days} | {policy} | {1e3 * np.median(seconds):.3f} | {1e3 * np.median(rolling):.2f} "
+                    f"| {np.median(times):.1f} | {times.min():.1f} … {times.max():.1f} |"
+                )
+    date = found["about"]["date"]
+    return [*lines, "", f"Command: `python -m benchmarks.hybrid.latency`, {date}, same machine.", ""]
+
+
 def confirmed(folder: Path, name: str) -> list[str]:
     """A round on test days that nothing before has looked at."""
     kept = folder / f"confirmation-{name}.json"
@@ -208,6 +237,7 @@ def write_docs(folder: Path) -> None:
     for days, case in cases(quick=False).items():
         lines += table(days, case.methods, folder)
     lines += [
+        *latencies(folder),
         *CONFIRMATION.splitlines(),
         "",
         *(line for name in ROUNDS for line in confirmed(folder, name)),
