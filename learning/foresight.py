@@ -23,7 +23,7 @@ from stepwatt.solvers.windows import SERIES
 
 from .codecs.priced import PricedCodec, local_ends, queue_values
 from .engines import Engine, torch_engine
-from .planning import Expected, expected_of, planning_problem
+from .planning import Expected, expected_of, in_blocks, planning_problem
 from .plant import PlantState, first_state
 from .problem import Problem, stack
 from .response import SlotPrices
@@ -226,7 +226,7 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
 
     series: dict[str, Any] = {name: means(name) for name in SERIES}
     series["arrivals"] = series["arrivals"] * size
-    waiting = a.state.backlog.sum(axis=2, keepdims=True)
+    waiting = in_blocks(torch.from_numpy(a.state.backlog), size).numpy()
     return replace(
         a,
         n_slots=a.n_slots // size,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from stepwatt.formulation import InstanceArrays
 
@@ -96,7 +97,7 @@ def planning_problem(problem: Problem, coming: Expected, state: PlantState, size
     arrivals = means("arrivals") * size
     backlog, deadline = coming.backlog, coming.deadline
     if size > 1:
-        backlog = backlog.sum(-1, keepdim=True)
+        backlog = in_blocks(backlog, size)
         deadline = (deadline / size).round().long()
     renewable, cop, outside = means("renewable"), means("cop"), means("outside")
     fixed: dict[str, Any] = {name: tensor(getattr(problem, name)) for name in _FIXED}
@@ -118,6 +119,11 @@ def planning_problem(problem: Problem, coming: Expected, state: PlantState, size
         **begun,
     )
     return replace(whole, ceiling=_ceiling(whole))
+
+
+def in_blocks(backlog: Tensor, size: int) -> Tensor:
+    """(...,D) jobs by age, newest first, as (...,⌈D/size⌉) jobs by age in blocks of ``size`` slots."""
+    return pad(backlog, (0, -backlog.shape[-1] % size)).unflatten(-1, (-1, size)).sum(-1)
 
 
 #: What plans read besides, and which of it grows with the length of a slot.

@@ -98,6 +98,19 @@ def test_the_problem_of_planning_is_that_of_a_shorter_and_coarser_instance(
     assert float(made.first_waiting.sum()) > 0 or t == 0
 
 
+@pytest.mark.parametrize("t", [0, 6, 21])
+def test_in_blocks_no_job_may_wait_longer_than_in_slots(t: int) -> None:
+    """A queue as long as it may be, of which the oldest must run soon, is told block by block."""
+    day = sw.scenario("jemas", start="2018-06-05", n_slots=48, slot_minutes=5, integral_jobs=False)
+    problem = stack([day.arrays()], ENGINE)
+    state = first_state(problem)
+    if t:
+        state = replace(state, waiting=problem.recent[t - 1][..., 0])
+    coming = Beliefs(expected_of([day.arrays()]), 0.0).coming(problem, t, state)
+    blocks = planning_problem(problem, coming, state, 3)
+    torch.testing.assert_close(blocks.recent[..., 0], problem.recent[t + 2 :: 3, ..., 0])
+
+
 def thought(day: sw.Instance, arrivals: float, renewable: float) -> Expected:
     a = day.arrays()
     return expected_of([replace(a, arrivals=arrivals * a.arrivals, renewable_mw=a.renewable_mw + renewable)])
