@@ -123,33 +123,71 @@ def stored(need: Floats, cost: Floats, price: Floats, site: Floats, hours: float
 @_compiled
 def warmed(it: Floats, price: Floats, cop: Floats, outside: Floats, ceiling: Floats, site: Floats,
            hours: float, value: Floats) -> None:  # fmt: skip
-    """Fill ``value`` (T+1,N,J,W) with what is still to be paid for cooling (negative) from each slot on by
-    warmth, from its last slice.
+    """Fill ``value`` (T+1,N,J,W) with what is still to be paid for cooling (negative) from each slot on, by
+    evenly spaced warmth.
 
-    ``it`` (T,N,J) MW, ``price`` USD/MWh of power, ``ceiling`` °C after the slot; ``site`` (7,N,J): least and
-    largest warmth, °C per MW over a slot, leak MW/°C, most cooling, whether there is a room, USD that a slot
-    pays at most where it cannot be kept cool.
+    ``it`` (T,N,J) MW, ``price`` USD/MWh of power, ``ceiling`` °C after the slot; ``site`` (9,N,J): least and
+    largest warmth, °C per MW over a slot, leak MW/°C, most cooling, whether there is a room, USD per °C that
+    is left above a warmth, that warmth, USD per °C above the ceiling.
+
+    What is owed is convex and piecewise linear in warmth, and so is what it is worth that a slot cools: a
+    segment of its own, among those of what it leaves.
     """
     slots, batch, sites, levels = value.shape[0] - 1, value.shape[1], value.shape[2], value.shape[3]
+    slopes, lengths = np.empty((2, 3 * slots + 4)), np.empty((2, 3 * slots + 4))
     for b in range(batch):
         for j in range(sites):
-            low, high, rate = site[0, b, j], site[1, b, j], max(site[2, b, j], 1e-12)
-            leak, chill, room, penalty = site[3, b, j], site[4, b, j], site[5, b, j], site[6, b, j]
-            step = (high - low) / (levels - 1)
+            low, span, rate = site[0, b, j], site[1, b, j] - site[0, b, j], site[2, b, j]
+            leak, chill, reference, penalty = site[3, b, j], site[4, b, j], site[7, b, j], site[8, b, j]
+            if site[5, b, j] <= 0 or span <= 0 or rate <= 0:
+                value[:, b, j] = 0.0
+                continue
+            step, free = span / (levels - 1), min(max(reference - low, 0.0), span)
+            # segments from the least warmth on, and what that is worth
+            slopes[0, 0], lengths[0, 0] = 0.0, free
+            slopes[0, 1], lengths[0, 1] = -site[6, b, j], span - free
+            count, first = 2, -site[6, b, j] * max(low - reference, 0.0)
+            value[slots, b, j, 0] = first
+            _sampled(slopes[0], lengths[0], count, step, value[slots, b, j])
+            # long slots forget how warm they began
+            keep = max(1 - rate * leak, 0.0)
             for t in range(slots - 1, -1, -1):
-                later, now = value[t + 1, b, j], value[t, b, j]
-                efficiency, paid = max(cop[t, b, j], 1e-6), hours * price[t, b, j]
-                most, warmest = chill + 1e-9, (ceiling[t, b, j] + 1e-9 - low) / max(step, 1e-30)
-                for w in range(levels):
-                    if room <= 0:
-                        now[w] = 0.0
-                        continue
-                    heat = it[t, b, j] - leak * (low + step * w - outside[t, b, j])
-                    first, each = (heat + step / rate * w) / efficiency, step / rate / efficiency
-                    best = -np.inf
-                    for v in range(levels):
-                        needed = first - each * v
-                        closed = (needed > most) | (v > warmest)
-                        worth = later[v] - paid * max(needed, 0.0) - (penalty if closed else 0.0)
-                        best = max(best, worth)
-                    now[w] = best
+                # per degree; power that one is paid to take is free
+                efficiency = rate * max(cop[t, b, j], 1e-6)
+                paid, most = hours * max(price[t, b, j], 0.0) / efficiency, efficiency * chill
+                # where the coldest and the warmest room come to without cooling, above the least warmth
+                start = (keep - 1) * low + rate * (it[t, b, j] + leak * outside[t, b, j])
+                old, new = (slots - t - 1) % 2, (slots - t) % 2
+                left, room, now = max(ceiling[t, b, j] - low, 0.0), span, 0
+                skipped, n, cools = max(start, 0.0), 0, True
+                if keep <= 0:
+                    room = 0.0
+                elif start < 0:
+                    length = min(-start / keep, room)
+                    slopes[new, now], lengths[new, now] = 0.0, length
+                    room -= length
+                    now += 1
+                while skipped > 0 or room > 1e-12 * span:
+                    if n < count and left > 0 and (not cools or slopes[old, n] >= -paid):
+                        slope, length = slopes[old, n], min(lengths[old, n], left)
+                        left -= length
+                        n += 1
+                    elif cools:
+                        slope, length, cools = -paid, most, False
+                    else:
+                        slope, length = -penalty, np.inf
+                    cut = min(skipped, length)
+                    first += slope * cut
+                    skipped -= cut
+                    length = length - cut
+                    if length > 0 and room > 1e-12 * span:
+                        length = min(length / keep, room)
+                        slopes[new, now], lengths[new, now] = slope * keep, length
+                        room -= length
+                        now += 1
+                if now == 0:
+                    slopes[new, 0], lengths[new, 0] = 0.0, span
+                    now = 1
+                count = now
+                value[t, b, j, 0] = first
+                _sampled(slopes[new], lengths[new], count, step, value[t, b, j])

@@ -90,21 +90,18 @@ def warmth_values(problem: Problem, it: Tensor, price: Tensor) -> Tensor:
     """(T+1,N,J,W) USD that is still to be paid for cooling (negative) from the beginning of each slot on, by
     warmth, at IT powers (T,N,J) MW and prices of power (T,N,J) USD/MWh."""
     p = problem
-    share = torch.linspace(0, 1, WARMTH_LEVELS, dtype=torch.float64)
-    warm = p.min_c[..., None] + (p.max_c - p.min_c)[..., None] * share
-    table = torch.empty(p.shape.n_slots + 1, *warm.shape, dtype=torch.float64)
-    left = (warm - p.temperature_reference[..., None]).clamp(min=0)
-    table[-1] = -p.terminal_heat_price[..., None] * left * p.thermal[..., None]
     # a forecast that cannot be kept cool pays dearly, so that it is avoided where it can be
-    penalty = (10 * p.money_scale)[:, None].expand_as(p.leak)
-    site = (p.min_c, p.max_c, p.heat_rate, p.leak, p.cooling_max, p.thermal, penalty)
+    penalty = 200 * p.money_scale[:, None] / (p.max_c - p.min_c).clamp(min=1e-6)
+    owed = p.terminal_heat_price * p.thermal
+    site = (p.min_c, p.max_c, p.heat_rate, p.leak, p.cooling_max, p.thermal, owed)
+    table = torch.empty(p.shape.n_slots + 1, *p.leak.shape, WARMTH_LEVELS, dtype=torch.float64)
     warmed(
         _array(it),
         _array(price),
         _array(p.cop),
         _array(p.outside),
         _array(p.ceiling),
-        _array(torch.stack(site)),
+        _array(torch.stack((*site, p.temperature_reference, penalty))),
         p.shape.slot_hours,
         table.numpy(),
     )

@@ -168,33 +168,72 @@ def test_a_site_without_a_battery_pays_its_bill() -> None:
         assert float(found[0, 0, site, 0]) == pytest.approx(-p.shape.slot_hours * sum(paid), abs=1e-9)
 
 
-def test_warmth_costs_what_the_cheapest_way_to_stay_below_the_ceiling_does() -> None:
+def owed(p: Problem, it: torch.Tensor, price: torch.Tensor, site: int, first: int, begun: float) -> float:
+    """USD to be paid for cooling a room from a slot on, by a linear program."""
+
+    def of(name: str) -> float:
+        return float(getattr(p, name)[0, site])
+
+    hours, slots, rate = p.shape.slot_hours, SLOTS - first, of("heat_rate")
+    penalty = 200 * float(p.money_scale[0]) / (of("max_c") - of("min_c"))
+    # MW, °C after each slot, °C above the ceiling; °C above the reference at the end
+    cooling, warm, above = np.split(np.arange(3 * slots), 3)
+    paid = hours * np.maximum(price[first:, 0, site].numpy(), 0.0)
+    cost = [*paid, *np.zeros(slots), *np.full(slots, penalty), of("terminal_heat_price")]
+    rows, most = [], []
+    for t in range(slots):
+        # a room that is too cold warms for nothing, so the balance may be missed that way
+        row = np.zeros(3 * slots + 1)
+        keep, heat = 1 - rate * of("leak"), float(it[first + t, 0, site])
+        heat += of("leak") * float(p.outside[first + t, 0, site])
+        row[[cooling[t], warm[t], above[t]]] = -rate * float(p.cop[first + t, 0, site]), -1.0, -1.0
+        if t:
+            row[warm[t - 1]] = keep
+        rows.append(row)
+        most.append(-rate * heat - (0.0 if t else keep * begun))
+    row = np.zeros(3 * slots + 1)
+    row[warm[-1]], row[-1] = 1.0, -1.0
+    rows.append(row)
+    most.append(of("temperature_reference"))
+    limits = [(of("min_c"), float(c)) for c in p.ceiling[first:, 0, site]]
+    bounds = [*[(0.0, of("cooling_max"))] * slots, *limits, *[(0.0, None)] * (slots + 1)]
+    found = linprog(cost, rows, most, bounds=bounds)
+    assert found.success
+    return float(found.fun)
+
+
+@pytest.mark.parametrize("load", [0.05, 0.2, 0.6])
+@pytest.mark.parametrize("cheapest", [-30.0, 20.0])
+@pytest.mark.parametrize("outside", [-40.0, 0.0, 10.0])
+def test_warmth_costs_what_the_cheapest_way_to_stay_below_the_ceiling_does(
+    load: float, cheapest: float, outside: float
+) -> None:
+    """Also where it cannot: at loads that no cooling keeps up with, every °C above the ceiling costs."""
     p = problem()
-    it = torch.linspace(0.05, 0.2, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
-    price = torch.linspace(20.0, 90.0, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
-    found, hours = warmth_values(p, it, price), p.shape.slot_hours
-    for site in range(3):
-        low, high, rate, leak, chill = (
-            float(getattr(p, name)[0, site])
-            for name in ("min_c", "max_c", "heat_rate", "leak", "cooling_max")
-        )
-        warm = np.linspace(low, high, WARMTH_LEVELS)
-        over = np.maximum(warm - float(p.temperature_reference[0, site]), 0)
-        value = -float(p.terminal_heat_price[0, site]) * over
-        for t in reversed(range(SLOTS)):
-            now = []
-            for begun in warm:
-                loss = leak * (begun - float(p.outside[t, 0, site]))
-                worth = []
-                for ended, later in zip(warm, value, strict=True):
-                    needed = (float(it[t, 0, site]) - loss - (ended - begun) / rate) / float(
-                        p.cop[t, 0, site]
-                    )
-                    hot = needed > chill + 1e-9 or ended > float(p.ceiling[t, 0, site]) + 1e-9
-                    paid = (
-                        hours * float(price[t, 0, site]) * max(needed, 0) + 10 * float(p.money_scale[0]) * hot
-                    )
-                    worth.append(later - paid)
-                now.append(max(worth))
-            value = np.array(now)
-            np.testing.assert_allclose(found[t, 0, site].numpy(), value, rtol=0, atol=1e-9)
+    p = replace(p, outside=p.outside + outside)
+    it = load * torch.linspace(0.3, 1.0, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
+    price = torch.linspace(cheapest, 90.0, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
+    found = warmth_values(p, it, price)
+    for site, first in product(range(3), (0, 3, SLOTS - 1)):
+        warm = np.linspace(float(p.min_c[0, site]), float(p.max_c[0, site]), WARMTH_LEVELS)
+        for level in (0, 1, 7, WARMTH_LEVELS - 1):
+            value = -owed(p, it, price, site, first, float(warm[level]))
+            assert float(found[first, 0, site, level]) == pytest.approx(value, rel=1e-7, abs=1e-8)
+    over = (warm - float(p.temperature_reference[0, 2])).clip(min=0)
+    np.testing.assert_allclose(found[-1, 0, 2].numpy(), -float(p.terminal_heat_price[0, 2]) * over)
+
+
+def test_where_there_is_no_room_nothing_is_owed() -> None:
+    p = problem()
+    p = replace(p, thermal=0.0 * p.thermal)
+    it = torch.full((SLOTS, 1, 3), 0.2, dtype=torch.float64)
+    assert not bool(warmth_values(p, it, 50 + it).any())
+
+
+def test_a_room_that_forgets_within_a_slot_owes_the_same_however_warm_it_begins() -> None:
+    p = problem()
+    p = replace(p, leak=2 / p.heat_rate)
+    it = torch.full((SLOTS, 1, 3), 0.2, dtype=torch.float64)
+    found = warmth_values(p, it, 50 + it)[:-1]
+    assert float(found.min()) < 0
+    assert bool((found == found[..., :1]).all())
