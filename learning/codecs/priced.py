@@ -30,7 +30,7 @@ ENERGY_SCALE = 150.0
 LEAST_COOLNESS = 50.0
 #: What waiting jobs are worth beside their value, of the best revenue, and where that changes beside the
 #: queue, of the jobs that may wait.
-QUEUE_BENDS, QUEUE_STEPS = (0.03, 0.01, -0.01, -0.03), (-0.3, 0.0, 0.3)
+QUEUE_BENDS, QUEUE_STEPS = (0.015, 0.005, -0.005, -0.015), (-0.3, 0.0, 0.3)
 #: Import to expect at action 1, as a multiple of the largest IT power.
 PEAK_SCALE = 2.0
 
