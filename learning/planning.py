@@ -123,7 +123,9 @@ def planning_problem(problem: Problem, coming: Expected, state: PlantState, size
 
 def in_blocks(backlog: Tensor, size: int) -> Tensor:
     """(...,D) jobs by age, newest first, as (...,⌈D/size⌉) jobs by age in blocks of ``size`` slots."""
-    return pad(backlog, (0, -backlog.shape[-1] % size)).unflatten(-1, (-1, size)).sum(-1)
+    whole = pad(backlog, (0, -backlog.shape[-1] % size))
+    found: Tensor = whole.view(*whole.shape[:-1], -1, size).sum(-1)
+    return found
 
 
 #: What plans read besides, and which of it grows with the length of a slot.

@@ -110,13 +110,25 @@ def test_confirmation_takes_no_day_that_was_looked_at_before() -> None:
 
 
 @pytest.mark.skipif(not WORLD.exists(), reason="needs the world's series")
+def test_the_third_round_is_of_every_second_day_region_by_region() -> None:
+    kept = json.loads(confirmation.kept("third").read_text(encoding="utf-8"))["sets"]
+    case = cases(quick=False)["unseen regions"]
+    found = [inst.name for inst in confirmation.other_regions("unseen regions", case).instances]
+    assert found == kept["unseen regions"]["days"]
+
+
+@pytest.mark.skipif(not WORLD.exists(), reason="needs the world's series")
 def test_further_regions_have_what_their_set_changes() -> None:
     charged = cases(quick=False)["demand charge"]
-    left = confirmation.other_regions("demand charge", charged)
-    names = {inst.name for inst in left.instances}
-    assert len(names) == len(left.instances) == len(left.histories) > 100
-    assert all(any(zone in name for zone in ("US-MIDA-PJM", "AU-VIC")) for name in names)
-    assert (left.instances[-1].arrays().demand_charge == DEMAND_CHARGE).all()
+    seen: set[str] = set()
+    for days in (confirmation.other_regions, confirmation.their_other_days):
+        left = days("demand charge", charged)
+        names = {inst.name for inst in left.instances}
+        assert len(names) == len(left.instances) == len(left.histories) > 100
+        assert all(any(zone in name for zone in ("US-MIDA-PJM", "AU-VIC")) for name in names)
+        assert (left.instances[-1].arrays().demand_charge == DEMAND_CHARGE).all()
+        assert not seen & names
+        seen |= names
 
 
 def test_further_regions_share_no_zone_with_those_of_the_study() -> None:

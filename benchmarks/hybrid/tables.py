@@ -256,6 +256,7 @@ def write_docs(folder: Path) -> None:
 
 #: What is new in each.
 ROUNDS = {
+    "fourth": "the days between, values as they are now",
     "third": "other regions of the world, one policy for half-hour slots",
     "second": "the other home region's test days",
     "first": "other days of the first home region, and plans as they were before",

@@ -26,7 +26,7 @@ EVERY = {
     "larger batteries": 1,
     "demand charge": 2,
     "generator": 2,
-    "five-minute slots": 5,
+    "five-minute slots": 2,
 }
 #: Hours after which the rest of the day is planned again; 0 plans once.
 RENEWED = {"foresight": 0.0, "renewed 4 h": 4.0, "renewed 3 h": 3.0, "renewed 2 h": 2.0, "renewed 1 h": 1.0}
