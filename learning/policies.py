@@ -80,6 +80,15 @@ class TrainedPolicy:
                     expected=f"{self.family[name]}, as in the training of the policy",
                 )
 
+    def task_of(self, instance: Instance) -> TaskSettings:
+        """How slots of any instance of its family are decided."""
+        return self.task
+
+    def fingerprint(self) -> bytes:
+        """What tells it from other policies."""
+        state = sorted(self.network.run_state(0).items())
+        return b"".join(name.encode() + values.numpy().tobytes() for name, values in state)
+
     def save(self, path: str | Path) -> Path:
         """Write the policy: arrays and JSON in a NumPy archive, nothing that could run when it is read."""
         target = Path(path)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stepwatt.formulation import evaluate as evaluate
     from stepwatt.formulation import load as load
     from stepwatt.formulation import load_schedule as load_schedule
+    from stepwatt.learned import foresight as foresight
     from stepwatt.learned import load_policy as load_policy
     from stepwatt.learned import train as train
     from stepwatt.page import report as report
@@ -60,6 +61,7 @@ _HOME = {
     "distribute": "solvers",
     "evaluate": "formulation",
     "explain": "solvers",
+    "foresight": "learned",
     "load": "formulation",
     "load_policy": "learned",
     "load_schedule": "formulation",
@@ -87,6 +89,7 @@ __all__ = [
     "data",
     "evaluate",
     "explain",
+    "foresight",
     "formulation",
     "learning",
     "load",

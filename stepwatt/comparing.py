@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 
 from .comparison import Case, Comparison, Entry, case_of
-from .learned import ObservationPolicy, sees_observations
-from .methods import PROVES_BOUND
+from .learned import ObservationPolicy, foresight, sees_observations
+from .methods import FORESIGHT, PROVES_BOUND
 from .policies import check_policies, check_portable, is_scheduler, method_of, of_instance, runs_of
 
 if TYPE_CHECKING:
@@ -193,6 +193,11 @@ def _entry(task: _Task, run: _Run, told: Progress) -> tuple[Entry, Any]:
     inst, policy = task.instance, run.policy
     if isinstance(policy, str):
         effort = replace(task.effort, seed=task.effort.seed + run.seed)
+        name, _, forecast = policy.partition(":")
+        if name == FORESIGHT:
+            begun = time.perf_counter()
+            planned = foresight(forecast or "day-ahead", seed=effort.seed).schedule(inst, effort.history)
+            return _from_schedule(inst, run, policy, planned, time.perf_counter() - begun), None
         return _from_result(run.name, policy, _solved(inst, policy, effort, told))
     if isinstance(policy, Schedule):
         return _from_schedule(inst, run, "schedule", policy, 0.0), None

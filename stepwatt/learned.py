@@ -1,4 +1,4 @@
-"""``train`` and ``load_policy``: learned policies behind the public API (torch is loaded only here)."""
+"""Learned policies, and foresight, behind the public API (torch is loaded only here)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stepwatt.formulation import InputError, Instance, Schedule
 from .policies import Seeds
 
 if TYPE_CHECKING:
+    from stepwatt.learning.foreseeing import ForesightPolicy
     from stepwatt.learning.policies import TrainedPolicy
 
 
@@ -72,6 +73,29 @@ def train(
     folder = None if out is None else Path(out)
     made = run_plan(plan, folder, resume=resume, progress=progress)
     return made[0] if len(made) == 1 else Seeds(made)
+
+
+def foresight(
+    forecast: str = "day-ahead", *, renewal_hours: float | None = None, seed: int = 0
+) -> ForesightPolicy:
+    """A policy that needs no training: prices from a plan of the forecast day, slots answered by themselves.
+
+    ``compare`` takes it, and :class:`.streaming.Run` where slots come one by one.
+
+    Args:
+        forecast: day-ahead, persistence or perfect, as for ``rolling``.
+        renewal_hours: after how many the rest of the horizon is planned again, seen errors lasting; 0 for
+            never. Not given: 3, and 1 in slots shorter than a quarter of an hour (docs/hybrid.md).
+        seed: draws the errors of day-ahead forecasts.
+
+    Raises:
+        InputError: no such forecast, hours below 0, or torch is not installed.
+    """
+    try:
+        from stepwatt.learning.foreseeing import ForesightPolicy
+    except ModuleNotFoundError as missing:
+        raise _needs_torch(missing) from None
+    return ForesightPolicy(forecast, renewal_hours, seed)
 
 
 def load_policy(path: str | Path) -> TrainedPolicy:

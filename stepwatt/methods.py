@@ -16,6 +16,8 @@ KIND_LABELS: dict[Kind, str] = {
     "yours": "given schedule",
 }
 
+#: A planner that is no method of ``solve``: it needs the learning toolkit.
+FORESIGHT = "foresight"
 #: Methods whose bound holds for the instance itself. The others may prove one for a restricted problem only.
 PROVES_BOUND = ("oracle", "pyomo", "conic", "lp", "distributed")
 
@@ -56,6 +58,12 @@ _NOTES = {
     ),
     "random": Method("planner", "random choices within the rules"),
 }
+_RENEWED = "renewed every few hours; exact within each slot"
+_FORESEEN = {
+    "day-ahead": Method("planner", f"prices from a plan of the day-ahead forecast, {_RENEWED}"),
+    "persistence": Method("planner", f"prices from a plan of yesterday's profile, {_RENEWED}"),
+    "perfect": Method("ablation", f"prices from a plan of the day as it will be, {_RENEWED}"),
+}
 _FORECASTS = {
     "persistence": Method("planner", "plans ahead on yesterday's profile, again and again"),
     "day-ahead": Method("planner", "plans ahead on day-ahead prices and forecasts with their usual errors"),
@@ -71,4 +79,6 @@ def method_note(method: str) -> Method:
         return _FORECASTS.get(
             forecast or "persistence", Method("planner", f"plans ahead on the {forecast} forecast")
         )
+    if name == FORESIGHT:
+        return _FORESEEN[forecast or "day-ahead"]
     return _NOTES.get(method, Method("yours", "a schedule or policy of your own"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from stepwatt.formulation import InputError, Instance, Schedule
 
-from .methods import PROVES_BOUND
+from .methods import FORESIGHT, PROVES_BOUND
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
@@ -79,15 +79,21 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
     """
     from stepwatt.solvers import METHODS
 
+    from .learned import foresight
+
     if not policies:
         raise InputError(field="policies", value=[], expected="at least one")
     for _, _, field, policy in runs_of(policies):
         if not isinstance(policy, str):
             continue
-        if policy.partition(":")[0] not in METHODS:
-            raise InputError(field=field, value=policy, expected="one of " + ", ".join(METHODS))
-        if ":" in policy and not policy.startswith("rolling:"):
-            raise InputError(field=field, value=policy, expected="a forecast only after rolling:")
+        name, colon, forecast = policy.partition(":")
+        if name not in (*METHODS, FORESIGHT):
+            raise InputError(field=field, value=policy, expected="one of " + ", ".join((*METHODS, FORESIGHT)))
+        if colon and name not in ("rolling", FORESIGHT):
+            expected = f"a forecast only after rolling: or {FORESIGHT}:"
+            raise InputError(field=field, value=policy, expected=expected)
+        if name == FORESIGHT:
+            foresight(forecast or "day-ahead")
     if bound is not None and bound not in PROVES_BOUND:
         raise InputError(field="bound", value=bound, expected="one of " + ", ".join(PROVES_BOUND))
     if reference is not None and reference not in policies:

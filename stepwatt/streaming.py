@@ -2,15 +2,18 @@
 
 The instance file holds what is fixed, and for every slot what is expected; a line tells what a slot has
 brought. The policy sees the instance as it is known by then: what was told for the slots up to now, what the
-file expects for the later ones.
+file expects for the later ones. Where it foresees prices, they are planned and planned again as
+:class:`~stepwatt.learning.environment.World` does, the file being the forecast.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +23,16 @@ from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.records import write_json
 
 if TYPE_CHECKING:
+    from stepwatt.learning.codecs import Codec
+    from stepwatt.learning.engines import Engine
+    from stepwatt.learning.environment import Pool
+    from stepwatt.learning.foreseeing import ForesightPolicy
+    from stepwatt.learning.foresight import Foresight
+    from stepwatt.learning.plant import PlantState
     from stepwatt.learning.policies import TrainedPolicy
+    from stepwatt.learning.renewal import Beliefs
 
-SCHEMA = "stepwatt.run/1"
+SCHEMA = "stepwatt.run/2"
 
 #: What a line may tell of a slot: field → where it lies in the instance file, per site.
 _SITE_SERIES: dict[str, tuple[str, ...]] = {
@@ -44,16 +54,29 @@ class Run:
         InputError: a policy of another family, or a state file of another policy or instance.
     """
 
-    def __init__(self, policy: TrainedPolicy, instance: Instance, state_file: Path | None = None):
+    def __init__(
+        self,
+        policy: TrainedPolicy | ForesightPolicy,
+        instance: Instance,
+        state_file: Path | None = None,
+    ):
         policy.check(instance)
         self.policy, self.state_file = policy, state_file
-        self.known: dict[str, Any] = instance.to_dict()
+        self._file, self.known = instance.to_dict(), instance.to_dict()
         self.identity = _identity(policy, instance)
-        self.slot = 0
         self.utility = 0.0
         self.state: dict[str, Any] | None = None
+        self._told: list[dict[str, Any]] = []
+        #: when foresight was planned again, and from which state: all that it takes to do it once more
+        self._renewals: list[tuple[int, dict[str, Any]]] = []
+        self._ahead: tuple[Foresight, Beliefs, int] | None = None
         if state_file is not None and state_file.exists():
             self._restore(state_file)
+
+    @property
+    def slot(self) -> int:
+        """The next slot."""
+        return len(self._told)
 
     def decide(self, told: dict[str, Any]) -> dict[str, Any]:
         """The decision for the next slot, given what it has brought (a parsed line); keeps the state.
@@ -64,9 +87,9 @@ class Run:
         import torch
 
         from stepwatt.learning.engines import torch_engine
-        from stepwatt.learning.environment import World, make_pool
+        from stepwatt.learning.environment import World
         from stepwatt.learning.export import schedules
-        from stepwatt.learning.plant import PlantState, advance
+        from stepwatt.learning.plant import advance
 
         begun = time.perf_counter()
         t = self.slot
@@ -74,31 +97,33 @@ class Run:
             raise InputError(field="slot", value=told.get("slot"), expected=f"{t}, the next one")
         if t >= self.known["n_slots"]:
             raise InputError(field="slot", value=t, expected=f"a slot before {self.known['n_slots']}")
-        self._note(told, t)
+        _note(self.known, told, t)
         instance = Instance.from_dict(self.known)
-        a = instance.arrays()
-        engine = torch_engine(torch.float64)
-        # what the file expects of later slots is the forecast itself
-        task = self.policy.task
-        ahead = "none" if task.information == "none" else "perfect"
-        pool = make_pool([instance], ahead, engine, foresight=task.foresight)
-        world = World(pool, engine, task, integral=a.integral_jobs)
-        world.t = t
-        if self.state is not None:
-            world.state = PlantState(**{name: torch.tensor(self.state[name]).double() for name in _STATE})
-        problem = world.drawn.problem
+        a, engine = instance.arrays(), torch_engine(torch.float64)
         asked = time.perf_counter()
+        pool, planned = self._pool(told, engine)
+        world = World(pool, engine, self.policy.task_of(instance), integral=a.integral_jobs)
+        world.t, world.planned = t, planned
+        if self.state is not None:
+            world.state = _state(self.state)
+        before, problem = world.state, world.drawn.problem
         with torch.no_grad():
-            action = self.policy(world.observation())
-            request = world.request(action)
+            request = world.request(self.policy(world.observation()))
         decided = time.perf_counter()
-        after, outcome = advance(engine, problem, t, world.state, request, integral=world.integral)
+        after, outcome = advance(engine, problem, t, before, request, integral=world.integral)
         schedule = schedules([a], problem, [request], [outcome])[0]
-        self.state = {name: getattr(after, name).tolist() for name in _STATE}
-        self.slot, self.utility = t + 1, self.utility + float(outcome.utility[0])
+        if world.planned != planned:
+            self._renewals.append((world.planned, _plain(before)))
+        drawn = world.drawn
+        if drawn.foresight is not None and drawn.beliefs is not None:
+            self._ahead = drawn.foresight, drawn.beliefs, world.planned
+        self._told.append(told)
+        self.state = _plain(after)
+        self.utility += float(outcome.utility[0])
         decision = {
             "slot": t,
             **_named(a, schedule),
+            **_certified(a, world.codec),
             "lost": float(outcome.lost.sum()),
             "utility": float(outcome.utility[0]),
             "utility_so_far": self.utility,
@@ -108,29 +133,41 @@ class Run:
         decision["total_ms"] = 1e3 * (time.perf_counter() - begun)
         return decision
 
-    def _note(self, told: dict[str, Any], t: int) -> None:
-        """Write what a slot has brought into the instance."""
-        for field, values in told.items():
-            if field == "slot":
-                continue
-            if field != "arrivals" and field not in _SITE_SERIES:
-                known = ", ".join(["slot", "arrivals", *_SITE_SERIES])
-                raise InputError(field=field, value=values, expected=f"one of {known}")
-            if not isinstance(values, dict):
-                raise InputError(field=field, value=values, expected="an object by site")
-            for site, value in values.items():
-                if site not in self.known["sites"]:
-                    raise InputError(field=f"{field}.{site}", value=value, expected="a site of the instance")
-                if field == "arrivals":
-                    self._note_arrivals(site, value, t)
-                else:
-                    _put(self.known["sites"][site], _SITE_SERIES[field], value, t, f"{field}.{site}")
+    def _pool(self, told: dict[str, Any], engine: Engine) -> tuple[Pool, int]:
+        """What is known, and foreseen, in the slot of which that was told; and the slot of the last plan."""
+        from stepwatt.learning.environment import make_pool
 
-    def _note_arrivals(self, site: str, value: Any, t: int) -> None:
-        if not isinstance(value, dict):
-            raise InputError(field=f"arrivals.{site}", value=value, expected="an object by class")
-        for name, count in value.items():
-            _put(self.known["arrivals"][site], (name,), count, t, f"arrivals.{site}.{name}")
+        instance = Instance.from_dict(self.known)
+        task = self.policy.task_of(instance)
+        # what the file expects of later slots is the forecast itself
+        pool = make_pool([instance], "none" if task.information == "none" else "perfect", engine)
+        if not task.foresight:
+            return pool, 0
+        if self._ahead is None:
+            self._ahead = self._foresee([*self._told, told], engine)
+        foresight, beliefs, planned = self._ahead
+        return replace(pool, foresight=foresight, beliefs=beliefs), planned
+
+    def _foresee(self, lines: list[dict[str, Any]], engine: Engine) -> tuple[Foresight, Beliefs, int]:
+        """The plans so far, made once more: nothing of them is kept but when, and from which state."""
+        from stepwatt.learning.foresight import foreseen
+        from stepwatt.learning.planning import expected_of
+        from stepwatt.learning.problem import stack
+        from stepwatt.learning.renewal import Beliefs, persistence_of
+
+        known, planned = copy.deepcopy(self._file), 0
+        _note(known, lines[0], 0)
+        first = Instance.from_dict(known)
+        information = self.policy.task_of(first).information
+        beliefs = Beliefs(expected_of([first.arrays()]), persistence_of(information))
+        ahead = foreseen(stack([first.arrays()], engine), beliefs.expected).on(engine)
+        for slot, state in self._renewals:
+            for t in range(planned + 1, slot + 1):
+                _note(known, lines[t], t)
+            problem = stack([Instance.from_dict(known).arrays()], engine)
+            ahead = beliefs.renewed(problem, ahead, slot, _state(state), engine)
+            planned = slot
+        return ahead, beliefs, planned
 
     def _keep(self) -> None:
         if self.state_file is None:
@@ -138,10 +175,10 @@ class Run:
         record = {
             "schema": SCHEMA,
             "identity": self.identity,
-            "slot": self.slot,
             "utility": self.utility,
             "state": self.state,
-            "known": self.known,
+            "told": self._told,
+            "renewals": self._renewals,
         }
         write_json(self.state_file, record)
 
@@ -162,8 +199,11 @@ class Run:
                 expected="the state of this policy on this instance (or no file)",
                 file=str(path),
             )
-        self.slot, self.utility = record["slot"], record["utility"]
-        self.state, self.known = record["state"], record["known"]
+        self.utility, self.state = record["utility"], record["state"]
+        self._told = record["told"]
+        self._renewals = [(slot, state) for slot, state in record["renewals"]]
+        for t, told in enumerate(self._told):
+            _note(self.known, told, t)
 
 
 def run_stream(run: Run, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -190,6 +230,32 @@ def run_stream(run: Run, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
                 raise defect.inside(f"line {number}") from None
 
 
+def _note(known: dict[str, Any], told: dict[str, Any], t: int) -> None:
+    """Write what a slot has brought into the instance."""
+    for field, values in told.items():
+        if field == "slot":
+            continue
+        if field != "arrivals" and field not in _SITE_SERIES:
+            names = ", ".join(["slot", "arrivals", *_SITE_SERIES])
+            raise InputError(field=field, value=values, expected=f"one of {names}")
+        if not isinstance(values, dict):
+            raise InputError(field=field, value=values, expected="an object by site")
+        for site, value in values.items():
+            if site not in known["sites"]:
+                raise InputError(field=f"{field}.{site}", value=value, expected="a site of the instance")
+            if field == "arrivals":
+                _note_arrivals(known, site, value, t)
+            else:
+                _put(known["sites"][site], _SITE_SERIES[field], value, t, f"{field}.{site}")
+
+
+def _note_arrivals(known: dict[str, Any], site: str, value: Any, t: int) -> None:
+    if not isinstance(value, dict):
+        raise InputError(field=f"arrivals.{site}", value=value, expected="an object by class")
+    for name, count in value.items():
+        _put(known["arrivals"][site], (name,), count, t, f"arrivals.{site}.{name}")
+
+
 def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, field: str) -> None:
     inner: Any = record
     for key in path:
@@ -199,11 +265,42 @@ def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, fiel
     inner[t] = value
 
 
-def _identity(policy: TrainedPolicy, instance: Instance) -> str:
+def _identity(policy: TrainedPolicy | ForesightPolicy, instance: Instance) -> str:
     digest = hashlib.sha256(json.dumps(instance.to_dict(), sort_keys=True).encode())
-    for name, values in sorted(policy.network.run_state(0).items()):
-        digest.update(name.encode() + values.numpy().tobytes())
+    digest.update(policy.fingerprint())
     return digest.hexdigest()[:16]
+
+
+def _plain(state: PlantState) -> dict[str, Any]:
+    return {name: getattr(state, name).tolist() for name in _STATE}
+
+
+def _state(plain: dict[str, Any]) -> PlantState:
+    import torch
+
+    from stepwatt.learning.plant import PlantState
+
+    return PlantState(**{name: torch.tensor(plain[name]).double() for name in _STATE})
+
+
+def _certified(a: Any, codec: Codec) -> dict[str, Any]:
+    """Of policies that say prices: what the decision, and what it leaves, is worth at them, and what no
+    decision is worth more than; and the slot's own prices."""
+    plan = getattr(codec, "last", None)
+    if plan is None:
+        return {}
+
+    def by_site(values: Any) -> dict[str, float]:
+        return dict(zip(a.sites, values[0].tolist(), strict=True))
+
+    return {
+        "certificate": {
+            "worth": float(plan.objective[0]),
+            "bound": float(plan.bound[0]),
+            "gap": float(plan.gap[0]),
+        },
+        "prices": {"power": by_site(plan.power), "gpu_time": by_site(plan.gpu_time)},
+    }
 
 
 def _named(a: Any, schedule: Any) -> dict[str, Any]:

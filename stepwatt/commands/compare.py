@@ -23,7 +23,8 @@ def compare(
         typer.Option(
             "--policy",
             metavar="POLICY",
-            help="A method, rolling:FORECAST, or NAME=FILE for a schedule of your own "
+            help="A method, rolling:FORECAST, foresight:FORECAST (prices from a plan, untrained), "
+            "or NAME=FILE for a schedule of your own "
             "or a trained policy (its file or folder); repeatable. "
             f"Default: {', '.join(_DEFAULT)}.",
         ),

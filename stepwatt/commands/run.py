@@ -1,4 +1,4 @@
-"""``stepwatt run``: a trained policy decides slot by slot."""
+"""``stepwatt run``: a policy decides slot by slot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from .options import InstanceFile
 
 
 def run(
-    policy: Annotated[Path, typer.Argument(help="Policy file, or the folder of a training.")],
+    policy: Annotated[
+        str,
+        typer.Argument(
+            help="Policy file, the folder of a training, or foresight: prices from a plan, untrained."
+        ),
+    ],
     instance: InstanceFile,
     state: Annotated[
         Path | None, typer.Option(help="Keeps the state after every slot; goes on from it if it exists.")
@@ -34,10 +39,12 @@ def run(
     """
     from stepwatt.formulation import InputError, load
 
-    from ..learned import load_policy
+    from ..learned import foresight, load_policy
+    from ..methods import FORESIGHT
     from ..streaming import Run, run_stream
 
-    session = Run(load_policy(policy), load(instance), state)
+    chosen = foresight() if policy == FORESIGHT else load_policy(policy)
+    session = Run(chosen, load(instance), state)
     if slots is None:
         _write(run_stream(session, sys.stdin))
         return
