@@ -264,8 +264,10 @@ ROUNDS = {
 
 CONFIRMATION = """## Confirmation: test days that nothing before had looked at
 
-Policies, days, measure and verdict of each round were committed before it was run; the newest stands
-first."""
+Policies, days, measure and verdict of each round were committed before it was run; the newest stands first.
+Rounds before the fourth ran on the code of their commits: plans in blocks (five-minute slots) took jobs that
+waited for new ones whenever they were renewed, values of warmth came from a table, those of waiting jobs fell
+twice as much along the queue. That was changed on validation days."""
 
 INTRODUCTION = """# Prices against plans
 
