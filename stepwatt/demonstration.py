@@ -1,4 +1,4 @@
-"""The main job in one go: a real day in three countries, its optimum, bounds, baselines, a learned policy."""
+"""The main job in one go: a real day in three countries, its optimum, bounds, baselines, learned policies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stepwatt.formulation import Instance
 
 from .comparing import compare
 from .comparison import Comparison
-from .learned import train
+from .learned import foresight, train
 
 ZONES = ("DE", "FR", "DK")
 DAY = date(2018, 6, 12)
@@ -65,5 +65,10 @@ def demonstration(
     past = scenario("jemas", start=before.isoformat(), zones=ZONES, n_slots=slots)
     policies: dict[str, Any] = dict(POLICIES)
     if find_spec("torch") is not None:
+        # what its first use on a machine compiles is not to count as time of planning
+        foresight().schedule(scenario("jemas", start=DAY.isoformat(), zones=ZONES, n_slots=6))
+        policies |= {
+            f"foresight, {forecast}": f"foresight:{forecast}" for forecast in ("day-ahead", "persistence")
+        }
         policies["learned"] = train(settings=SHORT_TRAINING, warm_start="clone", reward="dense")
     return inst, compare(inst, policies, history=past, gap=1e-4, time_limit=TIME_LIMIT, progress=progress)
