@@ -300,8 +300,9 @@ below each table; a day's plan is part of a decision's time, spread over the day
 What rolling has and foresight has not is the newest plan of the jobs that wait (see what is lost): where
 arrivals deviate anywhere, jobs should run at other times everywhere, and one value per queue, planned once,
 does not say so. `renewed` has it, and learns from errors besides, which rolling does not: it takes the
-forecast of the coming hours as it was. Re-planning every two hours is enough, and cheap in a batch, since its
-steps are compiled ([learning.md](learning.md#prices-instead-of-decisions)).
+forecast of the coming hours as it was. Re-planning every two or three hours is enough, and cheap in a batch,
+since its steps are compiled ([learning.md](learning.md#prices-instead-of-decisions)). Values of waiting jobs
+are as soft as serves `renewed`; planned once, or said by a network, somewhat stiffer ones were better.
 
 Where a confirmation says no, the middle half of the days is behind by what stands there; the mean may still
 be ahead, since rolling loses much on few days. With demand charges the highest imports border the matrix of a
