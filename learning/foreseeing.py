@@ -13,15 +13,15 @@ from stepwatt.formulation import InputError, Instance, Schedule
 from .environment import TaskSettings
 from .evaluation import plan
 
-#: Hours after which the rest of the horizon is planned again, and in slots shorter than so many hours, as
-#: measured in benchmarks/hybrid.
+#: Hours after which the rest of the horizon is planned again, and in slots shorter than so many hours: those
+#: at which the study met all its targets (docs/hybrid.md). More often gains a little and costs time.
 RENEWAL_HOURS, RENEWAL_HOURS_IF_SHORT, SHORT_SLOTS = 3.0, 1.0, 0.25
 
 
 @dataclass(frozen=True)
 class ForesightPolicy:
-    """Prices from a plan of the forecast horizon, planned again every ``renewal_hours`` (None: as measured
-    best; 0: never), each slot answered by its exact best response.
+    """Prices from a plan of the forecast horizon, planned again every ``renewal_hours`` (0: never; None:
+    :data:`RENEWAL_HOURS`), each slot answered by its exact best response.
 
     ``information`` is day-ahead, persistence or perfect; ``seed`` draws the errors of day-ahead forecasts.
 

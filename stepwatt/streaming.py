@@ -25,7 +25,7 @@ from stepwatt.formulation.records import write_json
 if TYPE_CHECKING:
     from stepwatt.learning.codecs import Codec
     from stepwatt.learning.engines import Engine
-    from stepwatt.learning.environment import Pool
+    from stepwatt.learning.environment import Pool, TaskSettings
     from stepwatt.learning.foreseeing import ForesightPolicy
     from stepwatt.learning.foresight import Foresight
     from stepwatt.learning.plant import PlantState
@@ -101,8 +101,9 @@ class Run:
         instance = Instance.from_dict(self.known)
         a, engine = instance.arrays(), torch_engine(torch.float64)
         asked = time.perf_counter()
-        pool, planned = self._pool(told, engine)
-        world = World(pool, engine, self.policy.task_of(instance), integral=a.integral_jobs)
+        task = self.policy.task_of(instance)
+        pool, planned = self._pool(instance, task, told, engine)
+        world = World(pool, engine, task, integral=a.integral_jobs)
         world.t, world.planned = t, planned
         if self.state is not None:
             world.state = _state(self.state)
@@ -133,12 +134,12 @@ class Run:
         decision["total_ms"] = 1e3 * (time.perf_counter() - begun)
         return decision
 
-    def _pool(self, told: dict[str, Any], engine: Engine) -> tuple[Pool, int]:
+    def _pool(
+        self, instance: Instance, task: TaskSettings, told: dict[str, Any], engine: Engine
+    ) -> tuple[Pool, int]:
         """What is known, and foreseen, in the slot of which that was told; and the slot of the last plan."""
         from stepwatt.learning.environment import make_pool
 
-        instance = Instance.from_dict(self.known)
-        task = self.policy.task_of(instance)
         # what the file expects of later slots is the forecast itself
         pool = make_pool([instance], "none" if task.information == "none" else "perfect", engine)
         if not task.foresight:

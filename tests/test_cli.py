@@ -130,6 +130,7 @@ def test_demo_writes_report_instance_and_comparison(tmp_path: Path, capsys: Outp
     shown = json.loads(capsys.readouterr().out)
     policies = {row["policy"]: row for row in shown["table"]}
     assert {"oracle", "lp", "conic", "greedy", "rolling, persistence", "all-off", "random"} <= set(policies)
+    assert {"foresight, day-ahead", "foresight, persistence", "learned"} <= set(policies)
     assert all(row["flag"] == "" for row in shown["table"] if row["kind"] != "bound")
     assert sorted(path.name for path in out.parent.iterdir()) == [
         "comparison.json",

@@ -41,7 +41,7 @@ def as_forecast(day: sw.Instance, seed: int) -> sw.Instance:
 
 
 @pytest.mark.parametrize(("minutes", "renewal"), [(60, 3), (30, 6), (5, 12)])
-def test_it_plays_uncorrected_prices_planned_again_as_measured_best(minutes: int, renewal: int) -> None:
+def test_it_plays_uncorrected_prices_planned_again_every_few_hours(minutes: int, renewal: int) -> None:
     day = sw.scenario("jemas", start="2018-06-12", n_slots=15, slot_minutes=minutes, integral_jobs=False)
     task = TaskSettings(codec="priced", reward="dense", foresight=True, renewal=renewal)
     assert sw.foresight().task_of(day) == task
@@ -143,15 +143,7 @@ def test_on_the_command_line(day: sw.Instance, tmp_path: Path, capsys: pytest.Ca
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["slot"] for line in lines] == [0, 1]
     assert all(line["certificate"]["gap"] < 1e-5 for line in lines)
-    words = [
-        "compare",
-        str(tmp_path / "day.json"),
-        "--policy",
-        "foresight:perfect",
-        "--bound",
-        "lp",
-        "--json",
-    ]
+    words = ["compare", str(tmp_path / "day.json"), "--policy", "foresight:perfect", "--bound", "lp"]
     assert run([*words, "--json"]) == 0
     table = json.loads(capsys.readouterr().out)["results"]
     assert table[0]["method"] == "foresight:perfect"

@@ -23,17 +23,16 @@ from torch import Tensor
 import stepwatt as sw
 from stepwatt.learning.agents.policy import Policy
 from stepwatt.learning.cloning import Demonstrations, clone
-from stepwatt.learning.codecs import PricedCodec
 from stepwatt.learning.demonstrating import demonstrate
 from stepwatt.learning.engines import torch_engine
 from stepwatt.learning.environment import TaskSettings, World, make_pool
 from stepwatt.learning.evolution import EvolutionSettings, evolve
+from stepwatt.learning.foreseeing import ForesightPolicy
 from stepwatt.learning.foresight import expectations, foresee, foreseen
 from stepwatt.learning.imitating import imitate, joined
 from stepwatt.learning.networks import generators
 from stepwatt.learning.planning import expected_of
 from stepwatt.learning.policies import TrainedPolicy, load_policy, policy_of
-from stepwatt.learning.problem import shape_of
 from stepwatt.learning.renewal import Beliefs, persistence_of
 
 from .cases import TRAINED_ON, Case, Days, cases
@@ -182,13 +181,7 @@ def played(
 
 def renewed(days: Days, hours: float) -> TaskSettings:
     """Foresight that is planned again every so many hours."""
-    return replace(PRICED, renewal=round(hours / days.instances[0].slot_hours))
-
-
-def uncorrected(days: Days) -> Act:
-    """Prices as they are foreseen."""
-    size = PricedCodec(shape_of(days.instances[0].arrays())).size
-    return lambda seen: torch.zeros(len(seen), size, dtype=seen.dtype)
+    return ForesightPolicy(renewal_hours=hours).task_of(days.instances[0])
 
 
 def solved(days: Days, method: str) -> dict[str, Any]:
@@ -223,10 +216,10 @@ def measure(days: Days, method: str, case: Case, quick: bool) -> dict[str, Any]:
         return played(days, NETWORK, lambda seen: policy(seen.float()).double(), large=large)
     if kind == "renewed":
         hours = float(forecast.split()[0])
-        return played(days, renewed(days, hours), uncorrected(days), large=large)
+        return played(days, renewed(days, hours), ForesightPolicy(), large=large)
     task = replace(PRICED, information=forecast or "day-ahead")
     if kind == "foresight":
-        return played(days, task, uncorrected(days), large=large)
+        return played(days, task, ForesightPolicy(), large=large)
     if kind == "priced":
         found: list[dict[str, Any]] = []
         for policy_of_seed in trained(case, quick):

@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from stepwatt.learning.families import Family
+from stepwatt.learning.foreseeing import ForesightPolicy
 from stepwatt.learning.statistics import difference_interval
 
-from .__main__ import RESULTS, about, played, renewed, solved, uncorrected
+from .__main__ import RESULTS, about, played, renewed, solved
 from .cases import TRAINED_ON, Case, Days, cases, world
 
 #: The home region that no set of the study takes test days from.
@@ -106,7 +107,7 @@ def measure(days: Days, hours: float) -> dict[str, object]:
     begun = time.process_time()
     bound = np.array(solved(days, "oracle")["utility"])
     off, rolling = (np.array(solved(days, method)["utility"]) for method in ("all-off", "rolling day-ahead"))
-    found = played(days, renewed(days, hours), uncorrected(days), timed=False)
+    found = played(days, renewed(days, hours), ForesightPolicy(), timed=False)
 
     def gap(utility: object) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return np.asarray(100 * (bound - np.asarray(utility)) / np.abs(bound))

@@ -199,8 +199,8 @@ TAIL = """What measures best is evolution, and only where something is left to c
 * Imitating the prices of all training days instead of every third adds more than fine-tuning does. What
   fine-tuning adds to that is within the intervals.
 
-Tried and not kept (no command keeps it): SAC and TD3 with weaker or no hold (after 20,000 steps 1.5 to 7
-times the gap); PPO with 0.003 to 0.1 of noise and other traces, and unshaped with γ of 0.95 and 1; evolution
+Tried and not kept (no command keeps it): SAC and TD3 with weaker or no hold (far worse);
+PPO with 0.003 to 0.1 of noise and other traces, and unshaped with γ of 0.95 and 1; evolution
 of all weights, of the last layer, and of the outputs' biases, each of which gained less on the choosing days
 than linear corrections; longer imitation of all days (worse), and three draws of their forecasts (little).
 The judging days were in sight while settings were tried; no test day was."""

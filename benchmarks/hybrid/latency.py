@@ -11,7 +11,9 @@ from pathlib import Path
 
 import torch
 
-from .__main__ import LARGE_BATCH, RESULTS, about, played_at_once, renewed, solved, uncorrected
+from stepwatt.learning.foreseeing import ForesightPolicy
+
+from .__main__ import LARGE_BATCH, RESULTS, about, played_at_once, renewed, solved
 from .cases import Case, cases
 
 KEPT = RESULTS / "latency.json"
@@ -29,7 +31,7 @@ def measure(name: str, case: Case, rounds: int = ROUNDS, size: int = LARGE_BATCH
     for _ in range(rounds):
         found["rolling"].append(solved(days, "rolling day-ahead")["seconds_1"])
         for policy, task in policies.items():
-            found[policy].append(played_at_once(days, task, uncorrected(days), size).seconds)
+            found[policy].append(played_at_once(days, task, ForesightPolicy(), size).seconds)
     return found
 
 

@@ -214,7 +214,8 @@ def confirmed(folder: Path, name: str) -> list[str]:
     about = found["about"]
     where = f"{about['date']}, commit {about['git'][:7]}, same machine"
     command = "python -m benchmarks.hybrid.confirmation"
-    command = f"`{command}` as it was then" if name == "first" else f"`{command} {name}`"
+    now = name == next(iter(ROUNDS))
+    command = f"`{command} {name}`" if now else f"`{command}` as it was then"
     return [*lines, "", f"Command: {command}, {where}.", ""]
 
 
@@ -302,7 +303,8 @@ arrivals deviate anywhere, jobs should run at other times everywhere, and one va
 does not say so. `renewed` has it, and learns from errors besides, which rolling does not: it takes the
 forecast of the coming hours as it was. Re-planning every two or three hours is enough, and cheap in a batch,
 since its steps are compiled ([learning.md](learning.md#prices-instead-of-decisions)). Values of waiting jobs
-are as soft as serves `renewed`; planned once, or said by a network, somewhat stiffer ones were better.
+are as soft as serves `renewed`; planned once, or said by a network, somewhat stiffer ones were better (in
+trials that no command keeps).
 
 Where a confirmation says no, the middle half of the days is behind by what stands there; the mean may still
 be ahead, since rolling loses much on few days. With demand charges the highest imports border the matrix of a
