@@ -1,9 +1,11 @@
 """Data: hourly series, the catalogue of models and tariffs, and the scenarios made of them."""
 
 from .catalogue import Catalogue, Quantity, catalogue_table, load_catalogue
+from .embedded import load_europe_2018
+from .importers.own_csv import read_series
 from .local_time import TIME_ZONES, local_day
-from .scenarios import SCENARIOS, scenario
-from .series import as_series, covered, load_europe_2018, read_series, window, zone_list
+from .scenarios.registry import SCENARIOS, scenario
+from .series import as_series, covered, window, zone_list
 
 __all__ = [
     "SCENARIOS",

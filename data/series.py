@@ -16,11 +16,6 @@ Every stamp is the start of an hour in UTC, so daylight saving never makes an ho
 
 from __future__ import annotations
 
-import zlib
-from functools import cache
-from importlib import resources
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -35,43 +30,6 @@ RANGES = {
     "temp_c": (-90.0, 70.0),
 }
 HOUR = pd.Timedelta(hours=1)
-EUROPE_2018 = "europe_hourly_2018.csv.gz"
-EUROPE_2018_USD_PER_EUR = 1.181
-"""Exchange rate (mean of 2018) with which the embedded EUR/MWh prices were converted to USD/MWh."""
-
-
-@cache
-def _europe_2018() -> pd.DataFrame:
-    with resources.as_file(resources.files(__package__) / EUROPE_2018) as path:
-        return read_series(path)
-
-
-def load_europe_2018() -> pd.DataFrame:
-    """The embedded series: AT, CZ, DE, DK, FR, NL, measured, the calendar year 2018 of central Europe.
-
-    Covers 2017-12-31T23:00Z to 2018-12-31T22:00Z (8760 hours). Prices: Bundesnetzagentur | SMARD.de;
-    generation, from which carbon and capacity factors follow: ENTSO-E Transparency Platform; both CC BY 4.0.
-    The file is read once; each call returns its own copy.
-    """
-    return _europe_2018().copy()
-
-
-def read_series(path: str | Path) -> pd.DataFrame:
-    """A series from a CSV (gzip allowed) with ``timestamp_utc``, ``region`` and the columns listed above.
-
-    Further columns are ignored. Raises ``InputError`` (one line, naming file and field) for anything else.
-    """
-    try:
-        flat = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"region": str})
-    except (OSError, ValueError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        raise InputError(
-            file=str(path), field="(whole file)", value=reason, expected="a readable CSV"
-        ) from error
-    try:
-        return as_series(flat)
-    except InputError as error:
-        raise error.in_file(str(path)) from error
 
 
 def as_series(flat: pd.DataFrame) -> pd.DataFrame:

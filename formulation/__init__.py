@@ -3,12 +3,12 @@
 This package knows nothing of solvers, learning or data sources.
 """
 
-from .arrays import InstanceArrays, State, instance_arrays
 from .errors import InputError
-from .evaluate import TOLERANCE, Evaluation, evaluate
-from .instance import Instance, load
-from .options import Options, enumerate_options
-from .schedule import SITE_FLOWS, Schedule, load_schedule
+from .instance.arrays import InstanceArrays, State
+from .instance.instance import Instance, instance_arrays, load
+from .instance.options import Options, enumerate_options
+from .schedule.evaluate import TOLERANCE, Evaluation, evaluate
+from .schedule.schedule import SITE_FLOWS, Schedule, load_schedule
 
 __all__ = [
     "SITE_FLOWS",

@@ -1,15 +1,15 @@
 """Oracle, bounds, rolling horizon and rules: from an instance to a judged schedule."""
 
-from .accounts import Accounts, accounts
 from .batch import BatchError, solve_each, solve_many
-from .distributed import Distribution, distribute
-from .explain import explain
-from .explanation import Explanation
-from .highs import SolverError
+from .distributed.accounts import Accounts, accounts
+from .distributed.coordination import Distribution, distribute
+from .highs.session import SolverError
+from .infeasibility.explain import explain
+from .infeasibility.explanation import Explanation
+from .interface.dual_prices import Prices
+from .interface.result import Result, Seconds, Status, relative_gap
+from .interface.settings import Progress, Settings
 from .methods import METHODS, solve
-from .prices import Prices
-from .result import Result, Seconds, Status, relative_gap
-from .settings import Progress, Settings
 
 __all__ = [
     "METHODS",

@@ -15,9 +15,9 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 from stepwatt.formulation import InputError, Instance
 
+from .interface.result import Result
+from .interface.settings import Progress, Settings, silent
 from .methods import METHODS, solve
-from .result import Result
-from .settings import Progress, Settings, silent
 
 #: What a worker sends back: the fields of a result but for the instance, which stays where it was.
 _Answer = tuple[int, "dict[str, Any] | BatchError"]

@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 from stepwatt.formulation import InputError, Instance
 
-from .ablations import ABLATIONS, ablation
-from .distributed import distributed
-from .oracle import oracle
-from .relaxation import lp
-from .result import Result
-from .rolling import rolling
-from .rules import greedy, random
-from .settings import Progress, Settings, silent
+from .common.relaxation import lp
+from .distributed.coordination import distributed
+from .interface.result import Result
+from .interface.settings import Progress, Settings, silent
+from .optimum.ablations import ABLATIONS, ablation
+from .optimum.oracle import oracle
+from .planners.rolling import rolling
+from .planners.rules import greedy, random
 
 Method = Callable[[Instance, Settings], Result]
 
 
 def _conic(inst: Instance, settings: Settings) -> Result:
-    from .conic import conic
+    from .optimum.conic import conic
 
     return conic(inst, settings)
 
 
 def _pyomo(inst: Instance, settings: Settings) -> Result:
-    from .pyomo_route import pyomo
+    from .optimum.pyomo_route import pyomo
 
     return pyomo(inst, settings)
 

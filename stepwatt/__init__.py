@@ -13,13 +13,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .moved import install
+
 if TYPE_CHECKING:
     from stepwatt import data as data
     from stepwatt import formulation as formulation
     from stepwatt import learning as learning
     from stepwatt import solvers as solvers
-    from stepwatt.comparing import compare as compare
-    from stepwatt.comparison import Comparison as Comparison
+    from stepwatt.comparing.accepted import Seeds as Seeds
+    from stepwatt.comparing.comparison import Comparison as Comparison
+    from stepwatt.comparing.running import compare as compare
     from stepwatt.data import SCENARIOS as SCENARIOS
     from stepwatt.data import scenario as scenario
     from stepwatt.formulation import Evaluation as Evaluation
@@ -32,8 +35,7 @@ if TYPE_CHECKING:
     from stepwatt.learned import foresight as foresight
     from stepwatt.learned import load_policy as load_policy
     from stepwatt.learned import train as train
-    from stepwatt.page import report as report
-    from stepwatt.policies import Seeds as Seeds
+    from stepwatt.reports.page import report as report
     from stepwatt.solvers import METHODS as METHODS
     from stepwatt.solvers import Explanation as Explanation
     from stepwatt.solvers import Result as Result
@@ -45,8 +47,10 @@ if TYPE_CHECKING:
 
     __version__: str
 
+install()
+
 _HOME = {
-    "Comparison": "comparison",
+    "Comparison": "comparing.comparison",
     "Evaluation": "formulation",
     "Explanation": "solvers",
     "InputError": "formulation",
@@ -55,9 +59,9 @@ _HOME = {
     "Result": "solvers",
     "SCENARIOS": "data",
     "Schedule": "formulation",
-    "Seeds": "policies",
+    "Seeds": "comparing.accepted",
     "accounts": "solvers",
-    "compare": "comparing",
+    "compare": "comparing.running",
     "distribute": "solvers",
     "evaluate": "formulation",
     "explain": "solvers",
@@ -65,7 +69,7 @@ _HOME = {
     "load": "formulation",
     "load_policy": "learned",
     "load_schedule": "formulation",
-    "report": "page",
+    "report": "reports.page",
     "scenario": "data",
     "solve": "solvers",
     "solve_many": "solvers",

@@ -9,8 +9,8 @@ from typing import Any
 
 from stepwatt.formulation import Instance
 
-from .comparing import compare
-from .comparison import Comparison
+from .comparing.comparison import Comparison
+from .comparing.running import compare
 from .learned import foresight, train
 
 ZONES = ("DE", "FR", "DK")

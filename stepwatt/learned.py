@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError, Instance, Schedule
 
-from .policies import Seeds
+from .comparing.accepted import Seeds
 
 if TYPE_CHECKING:
-    from stepwatt.learning.foreseeing import ForesightPolicy
-    from stepwatt.learning.policies import TrainedPolicy
+    from stepwatt.learning.policies.trained import TrainedPolicy
+    from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
         InputError: settings that do not exist or do not fit together.
     """
     try:
-        from stepwatt.learning.plans import read_plan, run_plan
+        from stepwatt.learning.training.run import read_plan, run_plan
     except ModuleNotFoundError as missing:
         raise _needs_torch(missing) from None
     seeds = None if seed is None else [seed] if isinstance(seed, int) else list(seed)
@@ -92,7 +92,7 @@ def foresight(
         InputError: no such forecast, hours below 0, or torch is not installed.
     """
     try:
-        from stepwatt.learning.foreseeing import ForesightPolicy
+        from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
     except ModuleNotFoundError as missing:
         raise _needs_torch(missing) from None
     return ForesightPolicy(forecast, renewal_hours, seed)
@@ -105,7 +105,7 @@ def load_policy(path: str | Path) -> TrainedPolicy:
         InputError: no policy there, or not one of this format.
     """
     try:
-        from stepwatt.learning.policies import load_policy as load
+        from stepwatt.learning.policies.trained import load_policy as load
     except ModuleNotFoundError as missing:
         raise _needs_torch(missing) from None
     return load(path)
@@ -128,7 +128,7 @@ class ObservationPolicy:
 
     def __init__(self, act: Callable[[Any], Any], task: Any = None):
         try:
-            from stepwatt.learning.environment import TaskSettings
+            from stepwatt.learning.environment.world import TaskSettings
         except ModuleNotFoundError as missing:
             raise _needs_torch(missing) from None
         self.act, self.task = act, TaskSettings() if task is None else task
@@ -137,7 +137,7 @@ class ObservationPolicy:
         """The schedule that comes of asking it slot by slot; ``history`` is the day before."""
         import numpy as np
 
-        from stepwatt.learning.evaluation import plan
+        from stepwatt.learning.environment.play import plan
 
         def ask(observations: Any) -> Any:
             said = np.asarray(self.act(observations[0]), dtype=float)

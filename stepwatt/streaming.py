@@ -3,7 +3,7 @@
 The instance file holds what is fixed, and for every slot what is expected; a line tells what a slot has
 brought. The policy sees the instance as it is known by then: what was told for the slots up to now, what the
 file expects for the later ones. Where it foresees prices, they are planned and planned again as
-:class:`~stepwatt.learning.environment.World` does, the file being the forecast.
+:class:`~stepwatt.learning.environment.world.World` does, the file being the forecast.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.records import write_json
 
 if TYPE_CHECKING:
+    from stepwatt.formulation.plant.engine import Engine
+    from stepwatt.formulation.plant.state import PlantState
     from stepwatt.learning.codecs import Codec
-    from stepwatt.learning.engines import Engine
-    from stepwatt.learning.environment import Pool, TaskSettings
-    from stepwatt.learning.foreseeing import ForesightPolicy
-    from stepwatt.learning.foresight import Foresight
-    from stepwatt.learning.plant import PlantState
-    from stepwatt.learning.policies import TrainedPolicy
-    from stepwatt.learning.renewal import Beliefs
+    from stepwatt.learning.environment.world import Pool, TaskSettings
+    from stepwatt.learning.policies.trained import TrainedPolicy
+    from stepwatt.solvers.planners.foresight.foresight import Foresight
+    from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
+    from stepwatt.solvers.planners.foresight.renewal import Beliefs
 
 SCHEMA = "stepwatt.run/2"
 
@@ -86,10 +86,10 @@ class Run:
         """
         import torch
 
-        from stepwatt.learning.engines import torch_engine
-        from stepwatt.learning.environment import World
-        from stepwatt.learning.export import schedules
-        from stepwatt.learning.plant import advance
+        from stepwatt.formulation.plant.engine import torch_engine
+        from stepwatt.formulation.plant.schedules import schedules
+        from stepwatt.formulation.plant.step import advance
+        from stepwatt.learning.environment.world import World
 
         begun = time.perf_counter()
         t = self.slot
@@ -138,7 +138,7 @@ class Run:
         self, instance: Instance, task: TaskSettings, told: dict[str, Any], engine: Engine
     ) -> tuple[Pool, int]:
         """What is known, and foreseen, in the slot of which that was told; and the slot of the last plan."""
-        from stepwatt.learning.environment import make_pool
+        from stepwatt.learning.environment.world import make_pool
 
         # what the file expects of later slots is the forecast itself
         pool = make_pool([instance], "none" if task.information == "none" else "perfect", engine)
@@ -151,10 +151,10 @@ class Run:
 
     def _foresee(self, lines: list[dict[str, Any]], engine: Engine) -> tuple[Foresight, Beliefs, int]:
         """The plans so far, made once more: nothing of them is kept but when, and from which state."""
-        from stepwatt.learning.foresight import foreseen
-        from stepwatt.learning.planning import expected_of
-        from stepwatt.learning.problem import stack
-        from stepwatt.learning.renewal import Beliefs, persistence_of
+        from stepwatt.formulation.plant.stacking import stack
+        from stepwatt.solvers.planners.foresight.expected import expected_of
+        from stepwatt.solvers.planners.foresight.foresight import foreseen
+        from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
 
         known, planned = copy.deepcopy(self._file), 0
         _note(known, lines[0], 0)
@@ -279,7 +279,7 @@ def _plain(state: PlantState) -> dict[str, Any]:
 def _state(plain: dict[str, Any]) -> PlantState:
     import torch
 
-    from stepwatt.learning.plant import PlantState
+    from stepwatt.formulation.plant.state import PlantState
 
     return PlantState(**{name: torch.tensor(plain[name]).double() for name in _STATE})
 

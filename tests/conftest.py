@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from places import EXAMPLES
 
 from stepwatt.formulation import Instance, load
-
-EXAMPLES = Path(__file__).parent / "examples"
 
 settings.register_profile(
     "ci",

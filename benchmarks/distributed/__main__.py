@@ -23,7 +23,7 @@ import stepwatt as sw
 from stepwatt.formulation import Instance, load
 from stepwatt.solvers import Settings, accounts, distribute
 
-from ..solvers.section import table
+from ..solvers.reporting.section import table
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stepwatt.formulation import Instance
-from stepwatt.learning.families import Family
+from stepwatt.learning.training.families import Family
 
 WORLD = Path(__file__).resolve().parents[3] / "shared" / "data" / "world_hourly_2023.csv.gz"
 

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import stepwatt as sw
-from stepwatt.learning import foresight
+from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.learning.codecs import priced
-from stepwatt.learning.engines import torch_engine
-from stepwatt.learning.environment import TaskSettings, World, make_pool
-from stepwatt.learning.families import Family
-from stepwatt.learning.problem import Problem
+from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.training.families import Family
+from stepwatt.solvers.planners.foresight import foresight
 
-from .__main__ import RESULTS, VALIDATION_SEED, about
 from .cases import TRAINED_ON
+from .common import RESULTS, VALIDATION_SEED, about
 
 Floats = NDArray[np.float64]
 

@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stepwatt.learning.families import Family
-from stepwatt.learning.foreseeing import ForesightPolicy
-from stepwatt.learning.statistics import difference_interval
+from stepwatt.learning.training.families import Family
+from stepwatt.scores.intervals import difference_interval
+from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 
-from .__main__ import RESULTS, about, played, renewed, solved
 from .cases import TRAINED_ON, Case, Days, cases, world
+from .common import RESULTS, about
+from .playing import played, renewed, solved
 
 #: The home region that no set of the study takes test days from.
 REGION = TRAINED_ON[1:]

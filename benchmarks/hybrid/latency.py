@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
-from stepwatt.learning.foreseeing import ForesightPolicy
+from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 
-from .__main__ import LARGE_BATCH, RESULTS, about, played_at_once, renewed, solved
 from .cases import Case, cases
+from .common import LARGE_BATCH, RESULTS, about
+from .playing import played_at_once, renewed, solved
 
 KEPT = RESULTS / "latency.json"
 ROUNDS = 5

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from stepwatt.learning.policies import load_policy
-from stepwatt.learning.statistics import difference_interval, mean_interval
+from stepwatt.learning.policies.trained import load_policy
+from stepwatt.scores.intervals import difference_interval, mean_interval
 
 from .cases import cases
-from .finetuning_tables import finetuned
+from .finetuning.tables import finetuned
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "hybrid.md"
 

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 import stepwatt as sw
 from stepwatt.formulation import evaluate
-from stepwatt.learning.engines import torch_engine
-from stepwatt.learning.environment import TaskSettings, World, make_pool
-from stepwatt.learning.families import Family
-from stepwatt.learning.trading import Speaker, networks, play, rehearse, teach
+from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.training.families import Family
+from stepwatt.solvers.trading import Speaker, networks, play, rehearse, teach
 
-from .__main__ import RESULTS, ROOT, TRAIN_SEED, VALIDATION_SEED, about
 from .cases import TRAINED_ON
+from .common import RESULTS, ROOT, TRAIN_SEED, VALIDATION_SEED, about
 
 Floats = NDArray[np.float64]
 

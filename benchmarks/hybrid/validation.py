@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 import stepwatt as sw
-from stepwatt.learning.families import Family
-from stepwatt.learning.statistics import difference_interval
+from stepwatt.learning.training.families import Family
+from stepwatt.scores.intervals import difference_interval
 
-from .__main__ import RESULTS, VALIDATION_SEED, about
 from .cases import TRAINED_ON, Case, cases
 from .causes import gaps
+from .common import RESULTS, VALIDATION_SEED, about
 
 KEPT = RESULTS / "validation.json"
 #: Every so many validation days of the home region, by set.

@@ -21,16 +21,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stepwatt.learning.agents.policy import Policy
-from stepwatt.learning.cloning import Demonstrations, clone
-from stepwatt.learning.demonstrating import demonstrations_of
-from stepwatt.learning.engines import torch_engine
-from stepwatt.learning.environment import SchedulingEnv, TaskSettings, World, make_pool
-from stepwatt.learning.learners import seeds_for
-from stepwatt.learning.refining import refine
-from stepwatt.learning.settings import TrainingSettings, settings_of
+from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.learning.environment.world import SchedulingEnv, TaskSettings, World, make_pool
+from stepwatt.learning.model_guided.cloning import Demonstrations, clone
+from stepwatt.learning.model_guided.gradient import refine
+from stepwatt.learning.model_guided.schedule_demonstrations import demonstrations_of
+from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.shapers import SHAPERS
-from stepwatt.learning.training import build_agent, train_agent
+from stepwatt.learning.training.learners import seeds_for
+from stepwatt.learning.training.loop import build_agent, train_agent
+from stepwatt.learning.training.settings import TrainingSettings, settings_of
 
 from .days import CACHE, Days, Spread, days
 

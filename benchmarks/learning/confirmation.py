@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import stepwatt as sw
 from stepwatt.formulation import Instance
-from stepwatt.learning.statistics import Interval, difference_interval
+from stepwatt.scores.intervals import Interval, difference_interval
 
 from .common import Cell, Record, begin, kept, parser, trained_policies
 from .days import Spread

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from stepwatt.learning.shapers import SHAPERS
-from stepwatt.learning.training import train_agent
+from stepwatt.learning.training.loop import train_agent
 
 from .common import REWARD_SCALE, Cell, begin, parser, provenance, run_cells, set_up, write_json
 from .days import Spread

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 import stepwatt as sw
 from stepwatt.formulation import Instance, Schedule
-from stepwatt.learning.families import Family
-from stepwatt.learning.potentials import Potential, potential_of
-from stepwatt.solvers.central import central_schedule
+from stepwatt.learning.environment.solver_potential import Potential, potential_of
+from stepwatt.learning.training.families import Family
+from stepwatt.solvers.optimum.central_schedule import central_schedule
 
 CACHE = Path(__file__).parent / ".cache"
 

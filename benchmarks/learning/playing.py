@@ -13,9 +13,9 @@ from torch import Tensor
 
 import stepwatt as sw
 from stepwatt.formulation import Instance, Schedule, evaluate
-from stepwatt.learning.agents.policy import Policy
-from stepwatt.learning.environment import TaskSettings
-from stepwatt.learning.evaluation import plan
+from stepwatt.learning.environment.play import plan
+from stepwatt.learning.environment.world import TaskSettings
+from stepwatt.learning.networks.policy import Policy
 
 from .common import Record
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.learning.statistics import (
+from stepwatt.scores.intervals import (
     Interval,
     area_under_curve,
     difference_interval,

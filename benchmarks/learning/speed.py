@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 import stepwatt as sw
-import stepwatt.learning.gym_env
+import stepwatt.learning.environment.gym_env
 from stepwatt.formulation import Instance
-from stepwatt.learning.engines import torch_engine
-from stepwatt.learning.environment import SchedulingEnv, TaskSettings, make_pool
+from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.learning.environment.world import SchedulingEnv, TaskSettings, make_pool
 
 from .common import provenance, write_json
 
@@ -55,7 +55,7 @@ def batch_speed(insts: list[Instance], size: int, rounds: int) -> dict[str, floa
 
 def single_speed(inst: Instance, rounds: int) -> dict[str, float]:
     """Microseconds of CPU time per step, and the ratio: medians of interleaved rounds."""
-    ours = gymnasium.make(stepwatt.learning.gym_env.ENVIRONMENT, instances=[inst])
+    ours = gymnasium.make(stepwatt.learning.environment.gym_env.ENVIRONMENT, instances=[inst])
     theirs = gymnasium.make("CartPole-v1")
     actions = np.random.default_rng(0).uniform(-1, 1, (10, *(ours.action_space.shape or ())))
     moves: list[Any] = list(actions.astype(np.float32))

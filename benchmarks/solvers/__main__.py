@@ -10,10 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import part_build, part_compare, part_rolling, part_scale, part_small, report
+from .parts import (
+    build as part_build,
+)
+from .parts import (
+    compare as part_compare,
+)
+from .parts import (
+    rolling as part_rolling,
+)
+from .parts import (
+    scale as part_scale,
+)
+from .parts import (
+    small as part_small,
+)
 from .profiles import PROFILES, Profile
+from .reporting import report
+from .reporting.section import Section
 from .runner import ROOT, Cell, Record, load_records, run_cells
-from .section import Section
 
 PARTS: dict[str, Any] = {
     "build": part_build,

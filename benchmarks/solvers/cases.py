@@ -31,7 +31,7 @@ class Case:
 
     def instance(self) -> Instance:
         """The instance."""
-        from stepwatt.data.scenarios import scenario
+        from stepwatt.data.scenarios.registry import scenario
 
         parameters: dict[str, Any] = {
             "start": self.start,
@@ -60,8 +60,10 @@ def _zones(series: str, sites: int) -> tuple[pd.DataFrame, list[str]]:
     import numpy as np
     import pandas as pd
 
+    from stepwatt.data.embedded import load_europe_2018
+    from stepwatt.data.importers.own_csv import read_series
     from stepwatt.data.local_time import TIME_ZONES
-    from stepwatt.data.series import load_europe_2018, read_series, zone_list
+    from stepwatt.data.series import zone_list
 
     table = read_series(WORLD) if series == "world" else load_europe_2018()
     known = zone_list(table)

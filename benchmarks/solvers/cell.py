@@ -33,8 +33,8 @@ def _import_layers(cell: dict[str, Any]) -> None:
     """Load what the layer loads on its first use, so that no clock counts imports."""
     import highspy  # noqa: F401
 
-    import stepwatt.data.scenarios
-    import stepwatt.formulation.matrices
+    import stepwatt.data.scenarios.registry
+    import stepwatt.formulation.milp.matrices
     import stepwatt.solvers  # noqa: F401
 
     layer = cell["options"].get("route") or cell["options"].get("layer")

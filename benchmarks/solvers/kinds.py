@@ -15,7 +15,7 @@ Values = dict[str, Any]
 
 def compare(case: Case, route: str, gap: float, time_limit: float) -> Values:
     """One route on one instance."""
-    from .routes import ROUTES
+    from .rivals.routes import ROUTES
 
     return ROUTES[route](case.instance(), gap, time_limit)
 
@@ -34,14 +34,14 @@ def build(case: Case, layer: str, times: int) -> Values:
 
 
 def _build_ours(a: Any) -> None:
-    from stepwatt.formulation.matrices import linear_problem
-    from stepwatt.solvers.highs import HighsSession
+    from stepwatt.formulation.milp.matrices import linear_problem
+    from stepwatt.solvers.highs.session import HighsSession
 
     HighsSession(linear_problem(a), relaxed=True)
 
 
 def _build_by_hand(a: Any) -> None:
-    from .by_hand import by_hand, hand_over
+    from .rivals.by_hand import by_hand, hand_over
 
     hand_over(by_hand(a))
 
@@ -49,7 +49,7 @@ def _build_by_hand(a: Any) -> None:
 def _build_pyomo(a: Any) -> None:
     from pyomo.contrib.solver.solvers.highs import Highs
 
-    from stepwatt.formulation.pyomo_model import pyomo_model
+    from stepwatt.formulation.milp.pyomo_model import pyomo_model
 
     from .clock import Reached, watched
 
@@ -65,7 +65,7 @@ def _build_pyomo(a: Any) -> None:
 def _build_linopy(a: Any) -> None:
     import warnings
 
-    from .linopy_model import linopy_model
+    from .rivals.linopy_model import linopy_model
 
     warnings.simplefilter("ignore")
     linopy_model(a).to_highspy()
@@ -84,7 +84,7 @@ def warm(layer: str) -> None:
     inst = Case("warm", 1).instance()
     _LAYERS[{"raw": "hand"}.get(layer, layer)](inst.arrays())
     if layer in ("raw", "ours"):
-        from .routes import ROUTES
+        from .rivals.routes import ROUTES
 
         ROUTES[layer](inst, 1e-2, 1.0)
 
@@ -93,9 +93,9 @@ def same_matrices(case: Case) -> Values:
     """How far the matrices written by hand are from the library's; nothing but rounding is allowed."""
     import numpy as np
 
-    from stepwatt.formulation.matrices import linear_problem
+    from stepwatt.formulation.milp.matrices import linear_problem
 
-    from .by_hand import by_hand
+    from .rivals.by_hand import by_hand
 
     a = case.instance().arrays()
     mine, theirs = by_hand(a), linear_problem(a)
@@ -121,7 +121,7 @@ def small(first: int, count: int, gap: float, time_limit: float) -> Values:
     from stepwatt.formulation import Instance
     from stepwatt.solvers import solve
 
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
     from strategies import FEATURES, RARE, SLOT_HOURS, random_file
 
     rows = []
@@ -155,9 +155,9 @@ def rolling(case: Case, slots: int, look_ahead_hours: float, rebuild_every: int)
     for that slot. The horizon must reach a look-ahead beyond ``slots``, so that windows move.
     """
     from stepwatt.formulation import evaluate
-    from stepwatt.solvers.forecasts import make_forecast
-    from stepwatt.solvers.rolling import RollingPlanner
-    from stepwatt.solvers.windows import fresh_state, next_state
+    from stepwatt.formulation.schedule.windows import fresh_state, next_state
+    from stepwatt.solvers.planners.forecasts import make_forecast
+    from stepwatt.solvers.planners.rolling import RollingPlanner
 
     from .clock import Run, watched
 

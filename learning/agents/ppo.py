@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks import RunMLP, generators, normal
+from ..memory.rollout import Rollout
+from ..networks.descent import descend
+from ..networks.parallel_runs import RunMLP, generators, normal
+from ..networks.policy import Policy, cloning_loss
+from ..networks.states import restore, state_of
 from ..options import Options, option
-from ..rollout import Rollout
-from .descent import descend
-from .policy import Policy, cloning_loss
-from .states import restore, state_of
 
 # actions are kept off ±1 by this much, so that what the policy drew before tanh can be recovered from them
 EDGE = 1e-6

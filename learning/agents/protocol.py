@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ..transitions import Batch
-from .policy import Policy
+from ..memory.transitions import Batch
+from ..networks.policy import Policy
 
 
 class Agent(Protocol):

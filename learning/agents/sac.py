@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks import generators, normal
+from ..memory.transitions import Batch
+from ..networks.critics import Critics, follow, squared_error
+from ..networks.descent import descend
+from ..networks.parallel_runs import generators, normal
+from ..networks.policy import Policy, cloning_loss, squash
+from ..networks.states import restore, state_of
 from ..options import Options, option
-from ..transitions import Batch
-from .critics import Critics, follow, squared_error
-from .descent import descend
-from .policy import Policy, cloning_loss, squash
-from .states import restore, state_of
 
 
 @dataclass(frozen=True)

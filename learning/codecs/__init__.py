@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..engines import Array, Engine
-from ..plant import PlantState, Request
-from ..problem import Problem, Shape
+from stepwatt.formulation.plant.engine import Array, Engine
+from stepwatt.formulation.plant.stacked import Problem, Shape
+from stepwatt.formulation.plant.state import PlantState, Request
+
 from .direct import DirectCodec
 from .priced import PricedCodec
 

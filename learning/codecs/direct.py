@@ -7,16 +7,10 @@ when an instance of the family has one.
 
 from __future__ import annotations
 
-from ..engines import Array, Engine
-from ..plant import (
-    Outcome,
-    PlantState,
-    Request,
-    battery_interval,
-    cooling_interval,
-    must_run,
-)
-from ..problem import Problem, Shape
+from stepwatt.formulation.plant.engine import Array, Engine
+from stepwatt.formulation.plant.stacked import Problem, Shape
+from stepwatt.formulation.plant.state import Outcome, PlantState, Request
+from stepwatt.formulation.plant.step import battery_interval, cooling_interval, must_run
 
 #: A full site leaves this share of its GPU time free, so that rounding makes no job too many.
 SPARE_TIME = 1e-6

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..engines import Array, Engine
-from ..plant import PlantState, Request
-from ..problem import Problem, Shape
-from ..response import Plan, SlotPrices, best_response
-from ..response.prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS, uniform_ends
+from stepwatt.formulation.plant.engine import Array, Engine
+from stepwatt.formulation.plant.stacked import Problem, Shape
+from stepwatt.formulation.plant.state import PlantState, Request
+from stepwatt.solvers.response import Plan, SlotPrices, best_response
+from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS, uniform_ends
 
 #: USD/MWh at least between action 0 (the terminal price) and the ends of the box, which reaches down to 0.
 ENERGY_SCALE = 150.0

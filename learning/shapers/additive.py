@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..transitions import Batch
+from ..memory.transitions import Batch
 from .denoiser import ScheduleName
 from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
 from .parts import Generators, Part, RunningMoments, annealed, pack, per_transition, unpack

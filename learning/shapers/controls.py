@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..networks import normal
-from ..transitions import Batch
+from ..memory.transitions import Batch
+from ..networks.parallel_runs import normal
 from .parts import Generators, pack, per_transition, unpack
 from .potential import DiffusionPotentialSettings, LearnedPotential, diffusion_potential
 from .protocol import Shaper

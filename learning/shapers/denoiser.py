@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..networks import RunLinear, RunMLP, normal, uniform
+from ..networks.parallel_runs import RunLinear, RunMLP, normal, uniform
 
 ScheduleName = Literal["vp", "cosine"]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..networks import RunMLP
+from ..networks.parallel_runs import RunMLP
 from .denoiser import Denoiser, ScheduleName, make_schedule
 from .parts import masked_loss
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..networks import generators
-from ..transitions import Batch
+from ..memory.transitions import Batch
+from ..networks.parallel_runs import generators
 
 
 class Part(Protocol):

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks import RunMLP
-from ..transitions import Batch
+from ..memory.transitions import Batch
+from ..networks.parallel_runs import RunMLP
 from .denoiser import ScheduleName
 from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
 from .parts import Generators, Part, RunningMoments, pack, per_transition, unpack

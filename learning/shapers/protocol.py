@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ..transitions import Batch
+from ..memory.transitions import Batch
 
 
 class Shaper(Protocol):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..networks import RunLinear, RunMLP, normal
+from ..networks.parallel_runs import RunLinear, RunMLP, normal
 from .denoiser import Denoiser, make_schedule
 
 _LOG_STD = (-5.0, 2.0)

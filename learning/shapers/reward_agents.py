@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks import RunMLP
-from ..transitions import Batch
+from ..memory.transitions import Batch
+from ..networks.parallel_runs import RunMLP
 from .estimators import adam
 from .parts import Generators, Part, annealed, pack, per_transition, unpack
 from .reward_actors import DiffusionActor, GaussianActor, draw_reward, mean_reward

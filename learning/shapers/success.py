@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks import normal, uniform
-from ..transitions import Batch
+from ..memory.transitions import Batch
+from ..networks.parallel_runs import normal, uniform
 from .parts import Generators, Part, pack, per_transition, unpack
 from .protocol import Shaper
 

@@ -10,8 +10,9 @@ import typer
 from .options import Gap, Json, LookAhead, Seed, TimeLimit
 
 if TYPE_CHECKING:
-    from stepwatt.comparison import Comparison
     from stepwatt.formulation import Instance
+
+    from ..comparing.comparison import Comparison
 
 _DEFAULT = ("oracle", "lp", "rolling", "greedy", "all-off")
 
@@ -58,11 +59,11 @@ def compare(
     Example: stepwatt compare instance.json --policy oracle --policy greedy --out report.html
     """
     from stepwatt.formulation import InputError, load
+    from stepwatt.formulation.files import make_room
 
-    from ..comparing import compare as run
+    from ..comparing.running import compare as run
     from ..console import print_json, print_table, tell, working
-    from ..files import make_room
-    from ..tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
+    from ..reports.tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
 
     targets = out or []
     for path in targets:
@@ -96,11 +97,11 @@ def compare(
     if as_json:
         print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
         return
-    print_table(headings(), cells(comparison), right=range(2, 2 + len(COLUMNS)))
+    print_table(headings(), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
     if comparison.several:
-        names = statistics_headings(comparison)
+        names = statistics_headings(comparison.scores)
         # intervals under their estimates, or the table is too wide for most terminals
-        rows = [[text.replace(" [", "\n[") for text in row] for row in statistics_cells(comparison)]
+        rows = [[text.replace(" [", "\n[") for text in row] for row in statistics_cells(comparison.scores)]
         print_table(names, rows, right=range(1, len(names) - 1))
     for path in targets:
         tell(f"wrote {path}")
@@ -142,8 +143,7 @@ def write(comparison: Comparison, path: Path) -> None:
 
 def _writer(path: Path) -> Any:
     from stepwatt.formulation import InputError
-
-    from ..files import write_text
+    from stepwatt.formulation.files import write_text
 
     writers: dict[str, Any] = {
         ".html": lambda comparison, path: comparison.to_html(path),

@@ -23,11 +23,12 @@ def demo(
 
     Example: stepwatt demo --out demo/report.html
     """
+    from stepwatt.formulation.files import make_room
+
     from ..console import print_facts, print_json, print_table, tell, working
     from ..demonstration import demonstration
-    from ..facts import instance_facts
-    from ..files import make_room
-    from ..tables import COLUMNS, cells, headings
+    from ..reports.facts import instance_facts
+    from ..reports.tables import COLUMNS, cells, headings
     from .compare import as_plain
 
     instance_file, comparison_file = out.with_name("instance.json"), out.with_name("comparison.json")
@@ -42,5 +43,5 @@ def demo(
         print_json(as_plain(comparison) | {"files": files})
         return
     print_facts([("instance", inst.name), *instance_facts(inst)])
-    print_table(headings(), cells(comparison), right=range(2, 2 + len(COLUMNS)))
+    print_table(headings(), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
     tell(f"wrote {', '.join(files)}\nopen {out} in a browser")

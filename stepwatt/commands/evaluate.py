@@ -25,7 +25,7 @@ def evaluate(
     from stepwatt.formulation import load, load_schedule
 
     from ..console import complain, print_facts, print_json
-    from ..tables import money
+    from ..reports.tables import money
 
     inst = load(instance)
     judged = judge(inst, load_schedule(inst, schedule))

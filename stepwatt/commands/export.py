@@ -21,9 +21,9 @@ def export(
     Example: stepwatt export instance.json --format mps --out model.mps
     """
     from stepwatt.formulation import load
+    from stepwatt.solvers.highs.model_files import export as write
 
     from ..console import print_json, tell, working
-    from ..export import export as write
 
     inst = load(instance)
     target = out or instance.with_suffix(f".{form}")

@@ -10,7 +10,7 @@ import typer
 from .options import Json
 
 if TYPE_CHECKING:
-    from stepwatt.quality_fit import Fit
+    from stepwatt.data.importers.quality_fit import Fit
 
 app = typer.Typer(
     help="Quality curves.\n\nExample: stepwatt quality fit points.csv",
@@ -46,10 +46,11 @@ def fit(
     """
     import json
 
+    from stepwatt.data.importers.quality_fit import fit_curves
+    from stepwatt.data.importers.quality_points import read_points
     from stepwatt.formulation import InputError
 
     from ..console import print_json, print_table
-    from ..quality_fit import fit_curves, read_points
 
     steps, values = read_points(points)
     if (worst is None) != (best is None):

@@ -10,7 +10,7 @@ import typer
 from .options import Json
 
 if TYPE_CHECKING:
-    from stepwatt.comparison import Comparison
+    from ..comparing.comparison import Comparison
 
 
 def report(
@@ -33,12 +33,12 @@ def report(
     Example: stepwatt report instance.json result.json --out report.html
     """
     from stepwatt.formulation import InputError
+    from stepwatt.formulation.files import make_room
     from stepwatt.formulation.records import read_json
 
-    from ..comparison import Comparison
+    from ..comparing.comparison import Comparison
     from ..console import print_json, tell
-    from ..files import make_room
-    from ..page import report as write
+    from ..reports.page import report as write
 
     make_room(out)
     data = read_json(source)
@@ -59,7 +59,7 @@ def report(
 def _of_schedules(source: Path, files: list[Path], bound: str) -> Comparison:
     from stepwatt.formulation import InputError, load, load_schedule
 
-    from ..comparing import compare
+    from ..comparing.running import compare
     from ..console import working
 
     inst = load(source)

@@ -28,9 +28,10 @@ def scenario(
 
     Example: stepwatt scenario jemas --start 2018-06-12 --zones DE,FR,DK --out instance.json
     """
+    from stepwatt.formulation.files import make_room
+
     from ..console import print_facts, print_json, tell
-    from ..facts import instance_facts
-    from ..files import make_room
+    from ..reports.facts import instance_facts
 
     constants = dict(_constant(text) for text in change or [])
     make_room(out)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from stepwatt.solvers import Result
-    from stepwatt.solvers.prices import Prices
+    from stepwatt.solvers.interface.dual_prices import Prices
 
 T = TypeVar("T")
 
@@ -50,9 +50,9 @@ def solve(
     Example: stepwatt solve instance.json --method oracle --gap 1e-3 --out result.json
     """
     from stepwatt.formulation import InputError, load
+    from stepwatt.formulation.files import make_room, write_text
 
     from ..console import INTERRUPTED, complain, print_facts, print_json, tell, working
-    from ..files import make_room, write_text
 
     inst = load(instance)
     past = load(history) if history else None
@@ -105,7 +105,7 @@ def solve(
 
 def _keeps_its_best(method: str) -> bool:
     """Whether Ctrl-C leaves the method's best schedule."""
-    from stepwatt.solvers.ablations import ABLATIONS
+    from stepwatt.solvers.optimum.ablations import ABLATIONS
 
     return method in {"oracle", "distributed", *ABLATIONS}
 
@@ -137,7 +137,7 @@ def _summary(result: Result) -> dict[str, Any]:
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
-    from ..tables import money, percent
+    from ..reports.tables import money, percent
 
     found = [("instance", result.instance.name), ("method", result.method), ("status", str(result.status))]
     judged = result.evaluation

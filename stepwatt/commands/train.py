@@ -50,9 +50,9 @@ def train(
 
     Example: stepwatt train --algo sac --shaping solver-potential --seed 0 --out runs/sac env_steps=20000
     """
+    from ..comparing.accepted import Seeds
     from ..console import print_facts, print_json, working
     from ..learned import train as run
-    from ..policies import Seeds
 
     made = working(
         "train",

@@ -1,0 +1,1 @@
+"""The same models stated with other tools."""

@@ -1,0 +1,5 @@
+"""Named scenarios."""
+
+from .registry import SCENARIOS, scenario
+
+__all__ = ["SCENARIOS", "scenario"]

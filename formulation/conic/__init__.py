@@ -1,0 +1,1 @@
+"""The conic relaxation in CVXPY: continuous steps, fluid jobs."""

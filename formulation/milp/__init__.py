@@ -1,0 +1,1 @@
+"""The mixed-integer linear model, as Pyomo states it and as matrices."""

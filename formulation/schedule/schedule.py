@@ -1,0 +1,185 @@
+"""A schedule: what runs where, how, and how each site is powered (file ``stepwatt.schedule/1``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from ..errors import InputError, listed
+from ..instance.arrays import InstanceArrays
+from ..instance.instance import Instance
+from ..records import Finite, Name, Record, as_input_error, read_json, write_json
+
+Floats = NDArray[np.float64]
+
+#: The flows of a site, all (J,T); in the file, lists over slots, absent where all zero.
+SITE_FLOWS = (
+    "gpus_on",
+    "import_mw",
+    "export_mw",
+    "renewable_mw",
+    "charge_mw",
+    "discharge_mw",
+    "generator_mw",
+    "cooling_mw",
+)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Decisions as arrays: ``transfers`` (I,J,K,T) jobs, ``runs`` (O,T) jobs, site flows (J,T) in MW.
+
+    ``runs`` follows the rows of ``InstanceArrays.options``; ``gpus_on`` counts GPUs.
+    """
+
+    transfers: Floats
+    runs: Floats
+    gpus_on: Floats
+    import_mw: Floats
+    export_mw: Floats
+    renewable_mw: Floats
+    charge_mw: Floats
+    discharge_mw: Floats
+    generator_mw: Floats
+    cooling_mw: Floats
+
+    @classmethod
+    def idle(cls, a: InstanceArrays) -> Schedule:
+        """Everything off: all jobs are lost."""
+        n, k, t = len(a.sites), len(a.classes), a.n_slots
+        flows = {name: np.zeros((n, t)) for name in SITE_FLOWS}
+        return cls(transfers=np.zeros((n, n, k, t)), runs=np.zeros((len(a.options), t)), **flows)
+
+    def to_dict(self, inst: Instance) -> dict[str, Any]:
+        """The file's content; entries of zero jobs are left out."""
+        a = inst.arrays()
+        o = a.options
+        transfers = [
+            [a.sites[i], a.sites[j], a.classes[k], int(t), _count(self.transfers[i, j, k, t])]
+            for i, j, k, t in zip(*np.nonzero(self.transfers), strict=True)
+        ]
+        runs = []
+        for row, t in zip(*np.nonzero(self.runs), strict=True):
+            j = o.site[row]
+            labels = [a.sites[j], a.classes[o.job_class[row]], a.models[o.model[row]], int(o.steps[row])]
+            runs.append([*labels, a.clocks[j][o.clock[row]], int(t), _count(self.runs[row, t])])
+        sites: dict[str, dict[str, list[float]]] = {}
+        for j, name in enumerate(a.sites):
+            flows = {flow: getattr(self, flow)[j] for flow in SITE_FLOWS}
+            sites[name] = {flow: [_count(v) for v in row] for flow, row in flows.items() if row.any()}
+        return {"schema": "stepwatt.schedule/1", "transfers": transfers, "runs": runs, "sites": sites}
+
+    @classmethod
+    def from_dict(cls, inst: Instance, data: Any) -> Schedule:
+        """A schedule for ``inst`` from the parsed file.
+
+        Raises:
+            InputError: unknown names or options, slots outside the horizon, wrong lengths or types.
+        """
+        try:
+            file = _ScheduleFile.model_validate(data)
+        except ValidationError as error:
+            raise as_input_error(error, data) from None
+        return _from_file(inst, file)
+
+    def save(self, inst: Instance, path: str | Path) -> None:
+        """Write the schedule file."""
+        write_json(path, self.to_dict(inst))
+
+    def copy(self) -> Schedule:
+        """The same schedule in fresh arrays."""
+        return Schedule(**{field.name: getattr(self, field.name).copy() for field in fields(self)})
+
+
+def load_schedule(inst: Instance, path: str | Path) -> Schedule:
+    """Read a schedule file, or the schedule inside a result file.
+
+    Raises:
+        InputError: the file is unreadable, breaks the format or does not fit the instance.
+    """
+    data = read_json(path)
+    inside = isinstance(data, dict) and data.get("schema") == "stepwatt.result/1"
+    try:
+        return Schedule.from_dict(inst, data.get("schedule") if inside else data)
+    except InputError as error:
+        found = error.inside("schedule") if inside else error
+        raise found.in_file(str(path)) from None
+
+
+def _count(value: float) -> float | int:
+    number = float(value)
+    return int(number) if number == int(number) else number
+
+
+class _ScheduleFile(Record):
+    schema_: Literal["stepwatt.schedule/1"] = Field(alias="schema")
+    transfers: list[Annotated[list[Any], Field(min_length=5, max_length=5)]]
+    runs: list[Annotated[list[Any], Field(min_length=7, max_length=7)]]
+    sites: dict[Name, dict[Name, list[Finite]]]
+
+
+def _from_file(inst: Instance, file: _ScheduleFile) -> Schedule:
+    a = inst.arrays()
+    schedule = Schedule.idle(a)
+    for row, entry in enumerate(file.transfers):
+        at = f"transfers[{row}]"
+        i, j = (_index(a.sites, entry[n], f"{at}[{n}]", "site") for n in (0, 1))
+        k = _index(a.classes, entry[2], f"{at}[2]", "class")
+        t = _slot(entry[3], a.n_slots, f"{at}[3]")
+        if schedule.transfers[i, j, k, t]:
+            raise InputError(field=at, value=entry, expected="one entry per origin, site, class and slot")
+        schedule.transfers[i, j, k, t] = _jobs(entry[4], f"{at}[4]")
+    o = a.options
+    keys = zip(o.site, o.job_class, o.model, o.steps, o.clock, strict=True)
+    rows = {tuple(int(n) for n in key): row for row, key in enumerate(keys)}
+    for row, entry in enumerate(file.runs):
+        at = f"runs[{row}]"
+        j = _index(a.sites, entry[0], f"{at}[0]", "site")
+        k = _index(a.classes, entry[1], f"{at}[1]", "class")
+        m = _index(a.models, entry[2], f"{at}[2]", "model")
+        f = _index(a.clocks[j], entry[4], f"{at}[4]", "clock")
+        t = _slot(entry[5], a.n_slots, f"{at}[5]")
+        option = rows.get((j, k, m, entry[3], f)) if type(entry[3]) is int else None
+        if option is None:
+            raise InputError(field=at, value=entry, expected="an option that the instance allows")
+        if schedule.runs[option, t]:
+            raise InputError(field=at, value=entry, expected="one entry per option and slot")
+        schedule.runs[option, t] = _jobs(entry[6], f"{at}[6]")
+    for name, flows in file.sites.items():
+        j = _index(a.sites, name, f"sites.{name}", "site")
+        for flow, values in flows.items():
+            if flow not in SITE_FLOWS:
+                raise InputError(
+                    field=f"sites.{name}.{flow}", value=flow, expected=f"one of {', '.join(SITE_FLOWS)}"
+                )
+            if len(values) != a.n_slots:
+                raise InputError(
+                    field=f"sites.{name}.{flow}",
+                    value=f"{len(values)} numbers",
+                    expected=f"{a.n_slots} numbers, one per slot",
+                )
+            getattr(schedule, flow)[j] = values
+    return schedule
+
+
+def _index(names: tuple[str, ...], name: Any, field: str, what: str) -> int:
+    if not isinstance(name, str) or name not in names:
+        raise InputError(field=field, value=name, expected=f"a {what} of the instance ({listed(names)})")
+    return names.index(name)
+
+
+def _slot(value: Any, n_slots: int, field: str) -> int:
+    if type(value) is not int or not 0 <= value < n_slots:
+        raise InputError(field=field, value=value, expected=f"a slot between 0 and {n_slots - 1}")
+    return value
+
+
+def _jobs(value: Any, field: str) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1e12:
+        raise InputError(field=field, value=value, expected="a non-negative number of jobs")
+    return float(value)

@@ -1,0 +1,88 @@
+"""Windows of a horizon: the same arrays from a later slot, begun from the state the past has left."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..instance.arrays import InstanceArrays, State
+from .evaluate import Evaluation
+from .schedule import Schedule
+
+Floats = NDArray[np.float64]
+
+#: Arrays of an instance that run over slots (last axis).
+SERIES = (
+    "arrivals",
+    "import_price",
+    "export_price",
+    "carbon_kg_per_mwh",
+    "renewable_mw",
+    "pue",
+    "cop",
+    "outside_c",
+)
+
+
+def fresh_state(a: InstanceArrays) -> State:
+    """The start of the instance, with room for the backlog that windows carry."""
+    depth = int(a.deadline.max(initial=0))
+    return replace(a.state, backlog=np.zeros((len(a.sites), len(a.classes), depth)))
+
+
+def window(a: InstanceArrays, start: int, length: int, state: State) -> InstanceArrays:
+    """Slots start .. start+length−1; jobs may wait beyond the last one unless the horizon ends there."""
+    stop = start + length
+    series = {name: getattr(a, name)[..., start:stop] for name in SERIES}
+    return replace(a, n_slots=length, state=state, closes=a.closes and stop == a.n_slots, **series)
+
+
+def next_state(a: InstanceArrays, evaluation: Evaluation) -> State:
+    """What a judged window leaves to the slot after it; queues are FIFO, so the newest jobs remain."""
+    waiting = np.round(evaluation.waiting[:, :, -1], 9)
+    backlog = np.zeros_like(a.state.backlog)
+    ages = np.concatenate([a.arrivals[:, :, ::-1], a.state.backlog], axis=2)
+    rest = waiting
+    for age in range(backlog.shape[2]):
+        backlog[:, :, age] = np.minimum(rest, ages[:, :, age])
+        rest = rest - backlog[:, :, age]
+    return State(
+        energy_mwh=np.clip(evaluation.energy_mwh[:, -1], a.energy_min_mwh, a.energy_max_mwh),
+        temperature_c=evaluation.temperature_c[:, -1],
+        backlog=backlog,
+        generator_on=evaluation.generator_on[:, -1],
+        peak_mw=evaluation.peak_mw,
+    )
+
+
+def joined(parts: list[Schedule]) -> Schedule:
+    """Schedules of successive windows as one."""
+    return Schedule(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts], axis=-1)
+            for field in fields(Schedule)
+        }
+    )
+
+
+def first_slots(schedule: Schedule, count: int) -> Schedule:
+    """The beginning of a schedule."""
+    return Schedule(**{field.name: getattr(schedule, field.name)[..., :count] for field in fields(Schedule)})
+
+
+def safe_temperature(a: InstanceArrays) -> Floats:
+    """(J,T+1) °C: the warmest a room may be at each moment and still be held below max_c with no GPU on.
+
+    Cooling is counted on only as far as grid and renewables can feed it.
+    """
+    warmest = np.tile(a.max_c[:, None], (1, a.n_slots + 1))
+    per_mw = np.where(a.thermal, a.slot_hours / a.heat_capacity, 0.0)
+    keep = 1 - per_mw * a.leak_mw_per_c
+    cooling = np.minimum(a.cooling_max_mw[:, None], a.import_limit_mw[:, None] + a.renewable_mw)
+    for t in range(a.n_slots - 1, 0, -1):
+        drop = per_mw * (a.cop[:, t] * cooling[:, t] - a.leak_mw_per_c * a.outside_c[:, t])
+        least = np.where(keep > 0, (warmest[:, t + 1] + drop) / np.where(keep > 0, keep, 1.0), np.inf)
+        warmest[:, t] = np.minimum(a.max_c, np.maximum(least, a.min_c))
+    return warmest

@@ -1,0 +1,1 @@
+"""The decision process: what is seen, done and paid, slot by slot."""

@@ -1,0 +1,59 @@
+"""Policies of the environment as planners: run them on instances, get schedules that ``evaluate`` judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from stepwatt.formulation import Instance, Schedule
+from stepwatt.formulation.plant.engine import Array, numpy_engine, torch_engine
+from stepwatt.formulation.plant.schedules import schedules
+from stepwatt.formulation.plant.state import Outcome, Request
+from stepwatt.formulation.plant.step import advance
+
+from .world import TaskSettings, World, make_pool
+
+#: A policy of the environment: observations (B,O) → actions (B,A) in [-1,1], in the engine's arrays.
+ActionPolicy = Callable[[Array], Array]
+
+
+def plan(
+    instances: Sequence[Instance],
+    policy: ActionPolicy,
+    task: TaskSettings,
+    *,
+    histories: Sequence[Instance | None] | None = None,
+    seed: int = 0,
+    batched: bool = True,
+) -> list[Schedule]:
+    """The schedules that a policy makes of instances of one shape, side by side, in double precision.
+
+    Jobs and GPUs are whole where the instances ask for it. ``batched`` False gives the policy numpy arrays.
+    """
+    engine = torch_engine(torch.float64) if batched else numpy_engine()
+    pool = make_pool(
+        instances, task.information, engine, histories=histories, seed=seed, foresight=task.foresight
+    )
+    world = World(pool, engine, task, integral=instances[0].integral_jobs)
+    requests, outcomes = record(world, policy)
+    return schedules([inst.arrays() for inst in instances], pool.problem, requests, outcomes)
+
+
+@torch.no_grad()
+def record(world: World, policy: ActionPolicy) -> tuple[list[Request], list[Outcome]]:
+    """What a policy asks for and what happens, slot by slot, to the end of the horizon."""
+    problem = world.drawn.problem
+    requests: list[Request] = []
+    outcomes: list[Outcome] = []
+    while not world.over:
+        action = policy(world.observation())
+        request = world.request(action)
+        world.state, outcome = advance(
+            world.engine, problem, world.t, world.state, request, integral=world.integral
+        )
+        world.t += 1
+        world.earned = world.earned + outcome.utility
+        requests.append(request)
+        outcomes.append(outcome)
+    return requests, outcomes

@@ -1,0 +1,1 @@
+"""Learning from the model: cloning, the plant's gradient, evolution."""

@@ -1,0 +1,65 @@
+"""Demonstrations from solved instances: what the ``direct`` codec would have had to say.
+
+Observations come from the schedule's own trajectory through the plant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stepwatt.formulation import Instance, Schedule
+from stepwatt.formulation.plant.engine import Engine, torch_engine
+from stepwatt.formulation.plant.schedule_replay import request_of
+from stepwatt.formulation.plant.state import first_state
+from stepwatt.formulation.plant.step import advance
+
+from ..codecs import DirectCodec
+from ..environment.observation import observe
+from ..environment.world import Pool, make_pool
+from .cloning import Demonstrations
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """Observations (N,T,O) of schedules played through the plant, and direct actions (N,T,A) behind them."""
+
+    obs: Tensor
+    act: Tensor
+
+
+def demonstrations_of(
+    instances: Sequence[Instance],
+    plans: Sequence[Schedule],
+    information: str,
+    *,
+    histories: Sequence[Instance | None] | None = None,
+    forecasts: int = 1,
+) -> Demonstrations:
+    """Observations and direct actions of the plans; every day is seen under so many draws of its forecast."""
+    engine = torch_engine(torch.float64)
+    found = []
+    for number in range(forecasts):
+        pool = make_pool(instances, information, engine, histories=histories, seed=number * len(instances))
+        found.append(demonstrate(pool, plans, engine))
+    return Demonstrations(
+        torch.cat([played.obs.flatten(0, 1) for played in found]),
+        torch.cat([played.act.flatten(0, 1) for played in found]),
+    )
+
+
+def demonstrate(pool: Pool, plans: Sequence[Schedule], engine: Engine) -> Trajectories:
+    """Play the plan of every instance of the pool, and say it in direct actions."""
+    problem, state = pool.problem, first_state(pool.problem)
+    codec = DirectCodec(problem.shape)
+    seen, said = [], []
+    for t in range(problem.shape.n_slots):
+        request = request_of(problem, plans, t, engine)
+        seen.append(observe(engine, problem, t, state, pool.outlook[t]))
+        after, outcome = advance(engine, problem, t, state, request, integral=False)
+        said.append(codec.encode(engine, problem, t, state, request, outcome))
+        state = after
+    return Trajectories(torch.stack(seen, 1).float(), torch.stack(said, 1).float())

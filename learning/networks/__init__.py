@@ -1,0 +1,1 @@
+"""Networks of several runs side by side, and how they descend."""

@@ -1,0 +1,1 @@
+"""What training leaves behind: policies that plan instances."""

@@ -1,0 +1,1 @@
+"""A whole training: settings, loop, logs, checkpoints, families of days."""

@@ -1,0 +1,211 @@
+"""What becomes of collected transitions: where they are kept, when updates are due, where the shaper acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..agents import Agent, OffPolicyAgent
+from ..agents.ppo import PPO
+from ..memory.replay import Replay
+from ..memory.rollout import RolloutMemory, pick
+from ..memory.transitions import Batch, Step
+from ..model_guided.cloning import Demonstrations
+from ..networks.parallel_runs import generators, uniform
+from ..shapers.protocol import Shaper
+from .logs import Means
+from .settings import TrainingSettings
+
+
+def seeds_for(purpose: str, seeds: Sequence[int]) -> list[int]:
+    """A seed per run for one purpose, so that no two of a run's generators draw the same numbers."""
+    words = int.from_bytes(purpose.encode(), "big")
+    return [int(np.random.SeedSequence([seed, words]).generate_state(1, np.uint64)[0] >> 1) for seed in seeds]
+
+
+def shaped(batch: Batch, shaper: Shaper | None) -> Batch:
+    """The batch with the shaper's part added to its rewards; refuses another shape, or a gradient."""
+    if shaper is None:
+        return batch
+    extra = shaper.shape(batch)
+    if extra.shape != batch.reward.shape:
+        raise ValueError(f"shaper gave {tuple(extra.shape)} for rewards of shape {tuple(batch.reward.shape)}")
+    if extra.requires_grad:
+        raise ValueError("shaper's reward carries a gradient")
+    return batch.with_reward(batch.reward + extra)
+
+
+class Learner(Protocol):
+    """One kind of agent with its memory; counts its gradient updates."""
+
+    updates: int
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that learns."""
+        ...
+
+    def act(self, obs: Tensor) -> Tensor:
+        """(S,N,O) → (S,N,A): what to do next while collecting."""
+        ...
+
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
+        """Keep one step of all environments; ``obs`` (S,N,O), ``act`` (S,N,A), ``potential`` (E,)."""
+        ...
+
+    def learn(self, shaper: Shaper | None, means: Means) -> None:
+        """Make the updates that are due, and note their metrics."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on exactly here."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        ...
+
+
+class OffPolicyLearner:
+    """Replay and updates at a stated rate; the shaper acts on every sampled batch, the replay stays raw."""
+
+    def __init__(
+        self,
+        agent: OffPolicyAgent,
+        settings: TrainingSettings,
+        obs_size: int,
+        act_size: int,
+        device: torch.device,
+        demonstrations: Demonstrations | None,
+    ):
+        self.agent = agent
+        self.settings, self.act_size, self.demonstrations = settings, act_size, demonstrations
+        self.replay = Replay(
+            -(-settings.replay_steps // settings.envs_per_run),
+            settings.envs_per_run,
+            obs_size,
+            act_size,
+            seeds_for("replay", settings.seeds),
+            gamma=settings.gamma,
+            n_step=settings.n_step,
+            device=device,
+        )
+        self.rngs = generators(seeds_for("learner", settings.seeds), device)
+        self.collected = 0
+        self.updates = 0
+
+    def act(self, obs: Tensor) -> Tensor:
+        """The agent's action, or one drawn evenly from the box in a uniform warm-up."""
+        if self.settings.warmup_actions == "uniform" and self.collected < self.settings.warmup_steps:
+            return 2 * uniform((obs.shape[1], self.act_size), self.rngs) - 1
+        return self.agent.act(obs)
+
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
+        """Into the replay."""
+        self.replay.add(obs.flatten(0, 1), act.flatten(0, 1), potential, step)
+        self.collected += obs.shape[1]
+
+    def learn(self, shaper: Shaper | None, means: Means) -> None:
+        """As many updates as the collected transitions call for; shaper and agent use the same batch."""
+        settings = self.settings
+        due = int(settings.updates_per_step * (self.collected - settings.warmup_steps)) - self.updates
+        for _ in range(due):
+            batch = self.replay.sample(settings.batch_size)
+            if shaper is not None:
+                means.add_numbers("shaper", shaper.update(batch))
+            batch = shaped(batch, shaper)
+            guide = None
+            if self.demonstrations is not None:
+                guide = self.demonstrations.sample(settings.batch_size, self.rngs)
+            means.add(self.agent.update(batch, guide))
+            self.updates += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Agent, replay, generators and counters."""
+        return {
+            "agent": self.agent.state_dict(),
+            "replay": self.replay.state_dict(),
+            "rngs": [rng.get_state() for rng in self.rngs],
+            "collected": self.collected,
+            "updates": self.updates,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        self.agent.load_state_dict(state["agent"])
+        self.replay.load_state_dict(state["replay"])
+        for rng, saved in zip(self.rngs, state["rngs"], strict=True):
+            rng.set_state(saved.cpu())
+        self.collected, self.updates = state["collected"], state["updates"]
+
+
+class OnPolicyLearner:
+    """Updates after every full rollout; the shaper acts on the rollout before advantages are computed."""
+
+    def __init__(
+        self,
+        agent: PPO,
+        settings: TrainingSettings,
+        device: torch.device,
+        demonstrations: Demonstrations | None,
+    ):
+        self.agent = agent
+        self.settings, self.demonstrations = settings, demonstrations
+        self.memory = RolloutMemory(agent.settings.rollout_slots, settings.gamma)
+        self.rngs = generators(seeds_for("learner", settings.seeds), device)
+        self.shaper_rngs = generators(seeds_for("minibatches", settings.seeds), device)
+        self.updates = 0
+
+    def act(self, obs: Tensor) -> Tensor:
+        """The agent's action."""
+        return self.agent.act(obs)
+
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
+        """Into the rollout."""
+        self.memory.add(obs, act, potential, step)
+
+    def learn(self, shaper: Shaper | None, means: Means) -> None:
+        """Once a rollout is full: one pass of the shaper over it, then all passes of the agent."""
+        if not self.memory.full:
+            return
+        rollout = self.memory.take()
+        if shaper is not None:
+            for picks in self._minibatches(rollout.batch.reward.shape[1]):
+                means.add_numbers("shaper", shaper.update(pick(rollout.batch, picks)))
+        rollout = rollout.with_batch(shaped(rollout.batch, shaper))
+        guide = None
+        if self.demonstrations is not None:
+            rounds = self.agent.settings.epochs * self.agent.settings.minibatches
+            guide = self.demonstrations.sample(rounds * self.settings.batch_size, self.rngs)
+        for metrics in self.agent.update(rollout, guide):
+            means.add(metrics)
+            self.updates += 1
+
+    def _minibatches(self, samples: int) -> Sequence[Tensor]:
+        order = torch.stack(
+            [torch.randperm(samples, generator=rng, device=rng.device) for rng in self.shaper_rngs]
+        )
+        return torch.split(order, self.settings.batch_size, dim=1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Agent, unfinished rollout, generators and counter."""
+        return {
+            "agent": self.agent.state_dict(),
+            "memory": self.memory.state_dict(),
+            "rngs": [rng.get_state() for rng in self.rngs],
+            "shaper_rngs": [rng.get_state() for rng in self.shaper_rngs],
+            "updates": self.updates,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        self.agent.load_state_dict(state["agent"])
+        self.memory.load_state_dict(state["memory"])
+        for rngs, name in ((self.rngs, "rngs"), (self.shaper_rngs, "shaper_rngs")):
+            for rng, saved in zip(rngs, state[name], strict=True):
+                rng.set_state(saved.cpu())
+        self.updates = state["updates"]

@@ -1,0 +1,307 @@
+"""The training loop of every agent with every shaper: collect, learn, evaluate, store."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from stepwatt.formulation import InputError
+
+from ..agents import AGENTS, Agent
+from ..agents.ppo import PPO
+from ..memory.replay import fresh_batch
+from ..memory.transitions import BatchedEnv, Step
+from ..model_guided.cloning import Demonstrations
+from ..networks.policy import Policy
+from ..options import plain
+from ..shapers.protocol import Shaper
+from .checkpoints import load_checkpoint, save_checkpoint
+from .learners import Learner, OffPolicyLearner, OnPolicyLearner, seeds_for
+from .logs import Means, Metrics, TrainingLog, per_run
+from .settings import TrainingSettings, save_settings
+
+CHECKPOINT, LOG, SETTINGS = "checkpoint.pt", "log.jsonl", "settings.json"
+
+Evaluate = Callable[[Policy], Mapping[str, Tensor]]
+Progress = Callable[[dict[str, float], Metrics], None]
+
+
+@runtime_checkable
+class AsksForPolicy(Protocol):
+    """A shaper that must know what the learner would do next."""
+
+    def bind(self, policy: Policy) -> None:
+        """Take the deterministic policy of all runs, which goes on being trained."""
+        ...
+
+
+@dataclass
+class TrainingOutcome:
+    """What a training leaves behind; the final policy is the last one.
+
+    ``evaluations`` are the records of the log's evaluation lines: ``env_steps`` and ``updates`` of one run,
+    ``cpu_seconds`` (collecting and learning of all runs together, evaluations left out), ``metrics`` per run.
+    """
+
+    agent: Agent
+    settings: TrainingSettings
+    env_steps: int
+    updates: int
+    cpu_seconds: float
+    evaluations: list[dict[str, Any]]
+
+
+@dataclass
+class _Clock:
+    """CPU seconds of this process by what they went into."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: {"collect": 0.0, "learn": 0.0})
+
+    @contextmanager
+    def of(self, what: str) -> Iterator[None]:
+        begin = time.process_time()
+        yield
+        self.seconds[what] += time.process_time() - begin
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+
+def build_agent(settings: TrainingSettings, env: BatchedEnv) -> Any:
+    """The agent of the settings, untrained, e.g. to clone demonstrations into before ``train_agent``."""
+    seeds = seeds_for("agent", settings.seeds)
+    return AGENTS[settings.algo].build(settings.agent, env.obs_size, env.act_size, seeds, env.device)
+
+
+def train_agent(
+    env: BatchedEnv,
+    settings: TrainingSettings,
+    *,
+    agent: Any = None,
+    shaper: Shaper | None = None,
+    demonstrations: Demonstrations | None = None,
+    evaluate: Evaluate | None = None,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> TrainingOutcome:
+    """Train the S runs of ``settings.seeds`` on ``env``, whose environments are shared out run-major.
+
+    ``agent`` (default: a new one) may come warm-started. ``evaluate`` gets the deterministic policy of all
+    runs and returns values (S,); it must not draw from the training's generators. In ``folder`` the resolved
+    settings, the log and the checkpoint are kept; ``resume`` goes on from that checkpoint, exactly as if
+    never interrupted. An interrupt (Ctrl-C) stores a checkpoint, then raises KeyboardInterrupt.
+    Raises InputError where environment, settings and checkpoint do not fit together.
+    """
+    runs, envs = len(settings.seeds), settings.envs_per_run
+    if env.envs != runs * envs:
+        raise InputError(
+            field="envs_per_run", value=envs, expected=f"{env.envs} environments / {runs} runs of them"
+        )
+    if resume and folder is None:
+        raise InputError(field="folder", value=None, expected="the folder of the checkpoint to resume from")
+    agent = build_agent(settings, env) if agent is None else agent
+    learner = _build_learner(agent, settings, env, demonstrations)
+    _bind(shaper, agent.policy())
+    training = _Training(env, settings, learner, shaper)
+    log = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = training.restore(folder / CHECKPOINT) if resume else 0
+        events = folder / "tensorboard" if tensorboard else None
+        log = TrainingLog(folder / LOG, kept=kept, tensorboard=events, begin=training.env_steps)
+        save_settings(settings, folder / SETTINGS)
+    try:
+        if not resume:
+            training.begin()
+            training.evaluate(evaluate, log)
+        with _interrupts_wait(folder is not None) as interrupted:
+            while training.env_steps < settings.env_steps:
+                before = training.env_steps
+                training.advance()
+                finished = training.env_steps >= settings.env_steps
+                if finished or _passed(before, training.env_steps, settings.log_every):
+                    training.report(log, progress)
+                if finished or _passed(before, training.env_steps, settings.evaluate_every):
+                    training.evaluate(evaluate, log)
+                due = finished or _passed(before, training.env_steps, settings.checkpoint_every)
+                if folder is not None and (due or interrupted()):
+                    training.store(folder / CHECKPOINT, log)
+                if interrupted():
+                    raise KeyboardInterrupt
+    finally:
+        if log is not None:
+            log.close()
+    return TrainingOutcome(
+        agent,
+        settings,
+        training.env_steps,
+        learner.updates,
+        training.clock.total,
+        training.evaluations,
+    )
+
+
+def _build_learner(
+    agent: Any, settings: TrainingSettings, env: BatchedEnv, demonstrations: Demonstrations | None
+) -> Learner:
+    if isinstance(agent, PPO):
+        return OnPolicyLearner(agent, settings, env.device, demonstrations)
+    return OffPolicyLearner(agent, settings, env.obs_size, env.act_size, env.device, demonstrations)
+
+
+def _bind(shaper: object, policy: Policy) -> None:
+    if isinstance(shaper, AsksForPolicy):
+        shaper.bind(policy)
+
+
+def _passed(before: int, now: int, every: int) -> bool:
+    return now // every > before // every
+
+
+@contextmanager
+def _interrupts_wait(wanted: bool) -> Iterator[Callable[[], bool]]:
+    """Let a first Ctrl-C wait for the end of a step, where the state is whole; a second one does not wait."""
+    waiting = False
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        nonlocal waiting
+        waiting = True
+        signal.signal(signal.SIGINT, former)
+
+    former = signal.getsignal(signal.SIGINT)
+    if not wanted or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: waiting
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+class _Training:
+    """The state of one training between two steps."""
+
+    def __init__(
+        self, env: BatchedEnv, settings: TrainingSettings, learner: Learner, shaper: Shaper | None
+    ) -> None:
+        self.env, self.settings, self.learner, self.shaper = env, settings, learner, shaper
+        self.runs, self.envs = len(settings.seeds), settings.envs_per_run
+        self.env_steps = 0
+        self.means = Means()
+        self.clock = _Clock()
+        self.evaluations: list[dict[str, Any]] = []
+        self.obs = self.potential = torch.empty(0)
+
+    def begin(self) -> None:
+        obs, potential = self.env.reset()
+        self._look(obs, potential)
+
+    def _look(self, obs: Tensor, potential: Tensor) -> None:
+        self.obs = obs.to(torch.float32).reshape(self.runs, self.envs, -1)
+        self.potential = potential.to(torch.float32)
+
+    def advance(self) -> None:
+        """One step of every environment and the updates that are due."""
+        with self.clock.of("collect"):
+            act = self.learner.act(self.obs)
+            step = self.env.step(act.flatten(0, 1))
+            self.learner.add(self.obs, act, self.potential, step)
+            self.means.add(self._of_step(step))
+        with self.clock.of("learn"):
+            if self.shaper is not None:
+                fresh = fresh_batch(self.obs, act, self.potential, step, self.settings.gamma)
+                self.shaper.observe(fresh)
+            self.learner.learn(self.shaper, self.means)
+        self._look(step.obs, step.next_potential)
+        self.env_steps += self.envs
+
+    def _of_step(self, step: Step) -> dict[str, Tensor]:
+        values = {"reward": step.reward, "success": step.success}
+        return {
+            name: value.to(torch.float32).reshape(self.runs, self.envs).mean(-1)
+            for name, value in values.items()
+        }
+
+    def counters(self) -> dict[str, float]:
+        seconds = {f"cpu_seconds_{what}": value for what, value in self.clock.seconds.items()}
+        return {
+            "env_steps": self.env_steps,
+            "updates": self.learner.updates,
+            "cpu_seconds": self.clock.total,
+            **seconds,
+        }
+
+    def report(self, log: TrainingLog | None, progress: Progress | None) -> None:
+        metrics = self.means.take()
+        if log is not None:
+            log.write("training", self.counters(), metrics)
+        if progress is not None:
+            progress(self.counters(), metrics)
+
+    def evaluate(self, evaluate: Evaluate | None, log: TrainingLog | None) -> None:
+        if evaluate is None:
+            return
+        with torch.no_grad():
+            metrics = per_run(evaluate(self.learner.agent.policy()))
+        self.evaluations.append({**self.counters(), "metrics": metrics})
+        if log is not None:
+            log.write("evaluation", self.counters(), metrics)
+
+    def store(self, path: Path, log: TrainingLog | None) -> None:
+        state = {
+            "settings": plain(self.settings),
+            "env": self.env.state_dict(),
+            "learner": self.learner.state_dict(),
+            "shaper": None if self.shaper is None else self.shaper.state_dict(),
+            "obs": self.obs,
+            "potential": self.potential,
+            "env_steps": self.env_steps,
+            "means": self.means.state_dict(),
+            "cpu_seconds": dict(self.clock.seconds),
+            "evaluations": self.evaluations,
+            "log_size": 0 if log is None else log.size,
+        }
+        save_checkpoint(path, state)
+
+    def restore(self, path: Path) -> int:
+        """Go on from a checkpoint; returns the size of the log at that point."""
+        state = load_checkpoint(path, self.env.device)
+        mine, stored = plain(self.settings), dict(state["settings"])
+        for name in sorted(mine.keys() | stored.keys()):
+            # a training may be prolonged; all else must be as it was
+            if name != "env_steps" and mine.get(name) != stored.get(name):
+                raise InputError(
+                    field=name,
+                    value=mine.get(name),
+                    expected=f"{stored.get(name)!r} as in the checkpoint",
+                    file=str(path),
+                )
+        if (state["shaper"] is None) != (self.shaper is None):
+            raise InputError(
+                field="shaper", value=self.settings.shaper, expected="a shaper as in the checkpoint"
+            )
+        self.env.load_state_dict(state["env"])
+        self.learner.load_state_dict(state["learner"])
+        if self.shaper is not None:
+            self.shaper.load_state_dict(state["shaper"])
+        self.obs, self.potential = state["obs"], state["potential"]
+        self.env_steps = state["env_steps"]
+        self.means.load_state_dict(state["means"])
+        self.clock.seconds = dict(state["cpu_seconds"])
+        self.evaluations = list(state["evaluations"])
+        size: int = state["log_size"]
+        return size

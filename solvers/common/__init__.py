@@ -1,0 +1,1 @@
+"""What several methods share: the relaxation, rounding, trimming."""

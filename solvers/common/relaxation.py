@@ -1,0 +1,149 @@
+"""The linear relaxation: bound, fluid schedule and dual prices (method ``lp``)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import Instance, InstanceArrays, evaluate
+from stepwatt.formulation.milp.linear_problem import LinearProblem
+from stepwatt.formulation.milp.matrices import linear_problem
+
+from ..highs.certificate import safe_bound
+from ..highs.session import HighsSession, NoDecision, Outcome, Termination
+from ..interface.dual_prices import Prices, labelled_prices
+from ..interface.result import EXPLAINED, Result, Seconds, Status
+from ..interface.settings import Settings
+from .trimming import trimmed
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """A solved relaxation: the session stays open for further work on the same model."""
+
+    problem: LinearProblem
+    session: HighsSession
+    outcome: Outcome
+    bound: float | None
+    build_seconds: float
+
+
+def solve_relaxation(a: InstanceArrays, time_limit: float | None = None) -> Relaxation:
+    """The LP of the arrays, solved, with a bound that holds whatever HiGHS says."""
+    begun = time.perf_counter()
+    problem = linear_problem(a)
+    session = HighsSession(problem, relaxed=True)
+    built = time.perf_counter() - begun
+    outcome = solve_priced_by_rows(session, time_limit)
+    bound = safe_bound(problem, outcome.row_dual) if outcome.row_dual is not None else None
+    return Relaxation(problem, session, outcome, bound, built)
+
+
+def solve_priced_by_rows(session: HighsSession, time_limit: float | None = None) -> Outcome:
+    """Solve, and see to it that prices stand on rows.
+
+    A solver may put the price of a full GPU or of a job that all want on a column's upper bound that rows
+    imply, and the row's dual would then say that it is worth nothing. Such bounds are dropped, and the model
+    is solved again from where it stands.
+    """
+    outcome = session.solve(time_limit=time_limit, interruptible=True)
+    implied = session.problem.ids("transfers", "runs", "lost", "it_mw")
+    # a dropped bound may hand its price to the next one (from a transfer to the runs it feeds)
+    while outcome.termination is Termination.OPTIMAL and outcome.row_dual is not None:
+        assert outcome.x is not None
+        p = session.problem
+        full = outcome.x[implied] >= p.upper[implied] * (1 - 1e-9)
+        held = session.reduced_cost()[implied] > 0
+        priced = implied[full & held & (p.upper[implied] > p.lower[implied])]
+        if len(priced) == 0:
+            break
+        session.change_bounds(priced, p.lower[priced], np.full(len(priced), np.inf))
+        left = None if time_limit is None else max(0.1, time_limit - outcome.seconds)
+        again = session.solve(time_limit=left, interruptible=True)
+        if again.row_dual is None:
+            break
+        outcome = replace(again, seconds=outcome.seconds + again.seconds)
+    return outcome
+
+
+def dual_of(problem: LinearProblem, row_dual: Floats, name: str) -> Floats:
+    """Duals of a block of rows, in its shape."""
+    return row_dual[problem.rows[name].ids]
+
+
+def prices_from_duals(inst: Instance, a: InstanceArrays, problem: LinearProblem, row_dual: Floats) -> Prices:
+    """What one more unit of each thing is worth, from the duals of the linear relaxation."""
+    return labelled_prices(inst, a, **price_arrays(a, problem, row_dual))
+
+
+def price_arrays(a: InstanceArrays, problem: LinearProblem, row_dual: Floats) -> dict[str, Floats]:
+    """The arguments of :func:`..interface.dual_prices.labelled_prices`."""
+    at = problem.members
+    shape = (len(a.sites), a.n_slots)
+    stored, coolness = np.zeros(shape), np.zeros(shape)
+    stored[at.batteries] = dual_of(problem, row_dual, "state_of_charge")
+    coolness[at.rooms] = -dual_of(problem, row_dual, "room_heat")
+    waiting = np.zeros((len(a.sites), len(a.classes), a.n_slots))
+    waiting[at.queue_origin, at.queue_class] = dual_of(problem, row_dual, "waiting_balance")
+    at_site = np.zeros_like(waiting)
+    at_site[np.nonzero(a.served())] = dual_of(problem, row_dual, "assignment")
+    return {
+        "power": -dual_of(problem, row_dual, "power_balance") / a.slot_hours,
+        "stored_energy": stored,
+        "coolness": coolness,
+        "gpu_time": 3600 * dual_of(problem, row_dual, "gpu_time"),
+        "waiting_jobs": waiting,
+        "job_at_site": at_site,
+    }
+
+
+def lp(inst: Instance, settings: Settings) -> Result:
+    """Linear relaxation: jobs and GPUs fluid, battery mode and commitment fractional.
+
+    The schedule is the relaxation's; for an instance of whole jobs its violations show what was relaxed.
+    """
+    begun = time.perf_counter()
+    whole = inst.arrays()
+    cut = trimmed(whole)
+    a = cut.arrays
+    relaxed = solve_relaxation(a, settings.time_limit)
+    outcome = relaxed.outcome
+
+    def seconds() -> Seconds:
+        return Seconds(relaxed.build_seconds, outcome.seconds, time.perf_counter() - begun)
+
+    if outcome.termination is Termination.INFEASIBLE:
+        return Result(inst, "lp", Status.INFEASIBLE, seconds(), message=EXPLAINED)
+    if outcome.x is None or outcome.row_dual is None:
+        return Result(inst, "lp", Status.TIME_LIMIT, seconds(), bound=relaxed.bound)
+    schedule = relaxed.problem.schedule(a, outcome.x)
+    result = Result(
+        inst,
+        "lp",
+        Status.OPTIMAL if outcome.termination is Termination.OPTIMAL else Status.TIME_LIMIT,
+        seconds(),
+        schedule=schedule,
+        evaluation=evaluate(a, schedule),
+        bound=relaxed.bound,
+        prices=prices_from_duals(inst, a, relaxed.problem, outcome.row_dual),
+    )
+    return cut.judged(result, whole)
+
+
+def infeasible_or_raise(
+    inst: Instance, a: InstanceArrays, method: str, begun: float, stuck: NoDecision
+) -> Result:
+    """The result of a slot-by-slot method that got stuck: infeasible, if the instance is.
+
+    Raises:
+        NoDecision: the instance has schedules, the method only ran into a slot without a decision.
+    """
+    if solve_relaxation(a).outcome.termination is not Termination.INFEASIBLE:
+        raise stuck
+    total = time.perf_counter() - begun
+    return Result(inst, method, Status.INFEASIBLE, Seconds(0.0, total, total), message=EXPLAINED)

@@ -1,0 +1,83 @@
+"""Write the model of an instance for other solvers, as MPS or LP."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.files import make_room, unwritable
+from stepwatt.formulation.milp.linear_problem import LinearProblem
+from stepwatt.formulation.milp.matrices import linear_problem
+
+FORMATS = ("mps", "lp")
+
+
+def export(inst: Instance, path: str | Path, form: str) -> tuple[int, int]:
+    """Write the model (maximise) with readable names such as ``import_mw(DE,0)``; columns and rows written.
+
+    Raises:
+        InputError: an unknown format, or a place that cannot be written.
+    """
+    if form not in FORMATS:
+        raise InputError(field="format", value=form, expected="one of " + ", ".join(FORMATS))
+    import highspy
+
+    make_room(path)
+    problem = linear_problem(inst.arrays())
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    if highs.passModel(_lp(problem)) == highspy.HighsStatus.kError:
+        raise RuntimeError("HiGHS refused the model")
+    target = Path(path)
+    # HiGHS chooses the format by the ending, and writes in place
+    with TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
+        partial = Path(folder) / f"model.{form}"
+        if highs.writeModel(str(partial)) == highspy.HighsStatus.kError:
+            raise RuntimeError("HiGHS could not write the model")
+        try:
+            partial.replace(target)
+        except OSError as error:
+            raise unwritable(path, error) from error
+    return len(problem.cost), len(problem.row_lower)
+
+
+def _lp(problem: LinearProblem) -> object:
+    import highspy
+
+    lp = highspy.HighsLp()
+    lp.model_name_ = "stepwatt"
+    lp.num_col_, lp.num_row_ = len(problem.cost), len(problem.row_lower)
+    lp.sense_ = highspy.ObjSense.kMaximize
+    lp.offset_ = problem.offset
+    # a whole number below a fractional bound is below its floor, and readers warn of such bounds
+    upper = np.where(problem.integer, np.floor(problem.upper + 1e-9), problem.upper)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = problem.cost, problem.lower, upper
+    lp.row_lower_, lp.row_upper_ = problem.row_lower, problem.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_ = problem.matrix.indptr, problem.matrix.indices
+    lp.a_matrix_.value_ = problem.matrix.data
+    lp.col_names_ = portable_names(problem.column_names())
+    lp.row_names_ = portable_names(problem.row_names())
+    if problem.integer.any():
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[integer] for integer in problem.integer.tolist()]
+    return lp
+
+
+def portable_names(names: list[str]) -> list[str]:
+    """Names that MPS and LP readers accept: no blanks or brackets, each once, none too long."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        short = re.sub(r"[^A-Za-z0-9_.(),#]", "_", name.replace("[", "(").replace("]", ")"))[:200]
+        unique, number = short, 1
+        while unique in taken:
+            number += 1
+            unique = f"{short}#{number}"
+        taken.add(unique)
+        found.append(unique)
+    return found

@@ -1,0 +1,56 @@
+"""Rows and columns scaled by powers of two before HiGHS sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation.milp.linear_problem import LinearProblem
+
+Floats = NDArray[np.float64]
+
+
+_POWER_COLUMNS = {
+    "it_mw", "import_mw", "export_mw", "renewable_mw", "peak_mw", "charge_mw", "discharge_mw", "energy_mwh",
+    "energy_missing_mwh", "generator_mw", "cooling_mw",
+}  # fmt: skip
+
+
+_POWER_ROWS = {
+    "it_power", "power_balance", "peak", "charge_mode", "discharge_mode", "state_of_charge",
+    "terminal_energy", "generator_maximum", "generator_minimum",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x = column · x' and row' = row · row, objective' = objective · value; powers of two."""
+
+    column: Floats
+    row: Floats
+    objective: float
+
+
+def scaling_of(p: LinearProblem) -> Scaling:
+    """Units in which powers, job counts and money are of similar size."""
+    column, row = np.ones(len(p.cost)), np.ones(len(p.row_lower))
+    power = float(p.upper[p.columns["it_mw"].ids].max(initial=0.0))
+    if power == 0:
+        power = float(p.upper[p.columns["import_mw"].ids].max(initial=0.0))
+    unit = _power_of_two(power / 256) if power > 0 else 1.0
+    for name in _POWER_COLUMNS & p.columns.keys():
+        column[p.columns[name].ids] = unit
+    for name in _POWER_ROWS & p.rows.keys():
+        row[p.rows[name].ids] = 1 / unit
+    gpu_time = p.matrix[p.rows["gpu_time"].ids.ravel()]
+    if gpu_time.nnz:
+        row[p.rows["gpu_time"].ids] = 1 / _power_of_two(float(np.abs(gpu_time.data).max()))
+    revenue = float(np.abs(p.cost[p.columns["runs"].ids]).max(initial=0.0))
+    # HiGHS perturbs costs by their size: jobs at 1/32 take half the simplex steps that jobs at 1 take
+    return Scaling(column, row, 1 / 32 / _power_of_two(revenue) if revenue > 0 else 1024.0)
+
+
+def _power_of_two(value: float) -> float:
+    return float(2.0 ** np.round(np.log2(value)))

@@ -1,0 +1,1 @@
+"""Why an instance has no schedule, and what would be enough."""

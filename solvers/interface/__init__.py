@@ -1,0 +1,1 @@
+"""What solvers are asked and what they answer."""

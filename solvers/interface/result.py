@@ -1,0 +1,109 @@
+"""What a solver call returns (file ``stepwatt.result/1``)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from stepwatt.formulation import Evaluation, Instance, Schedule
+from stepwatt.formulation.records import write_json
+
+from .dual_prices import Prices
+
+#: Message of a result that Ctrl-C has cut short.
+INTERRUPTED = "interrupted"
+
+#: Message of a result without any schedule.
+EXPLAINED = "explain says why"
+
+
+class Status(StrEnum):
+    """How a solve ended. ``optimal`` claims a bound within the requested gap."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    TIME_LIMIT = "time_limit"
+    INFEASIBLE = "infeasible"
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Wall-clock seconds: writing the model down, solving it, all together."""
+
+    build: float
+    solve: float
+    total: float
+
+
+def relative_gap(bound: float, utility: float) -> float:
+    """(bound − utility)/max(|bound|, 1e-9), model.md "Bounds and what may be claimed"."""
+    return (bound - utility) / max(abs(bound), 1e-9)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A schedule with its evaluation, and the bound that says how good it can be called.
+
+    ``evaluation`` is the judge's (never the solver's) view of ``schedule``; both are None only when the
+    instance is infeasible. ``bound`` (USD) is None for methods that prove none. ``prices`` are dual prices,
+    given by methods that solve a relaxation.
+    """
+
+    instance: Instance
+    method: str
+    status: Status
+    seconds: Seconds
+    schedule: Schedule | None = None
+    evaluation: Evaluation | None = None
+    bound: float | None = None
+    prices: Prices | None = None
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.schedule is None) != (self.evaluation is None):
+            raise ValueError("a schedule and its evaluation come together")
+        if self.status is Status.INFEASIBLE and self.schedule is not None:
+            raise ValueError("an infeasible instance has no schedule")
+        if self.status is Status.OPTIMAL and (self.bound is None or self.evaluation is None):
+            raise ValueError("a result is optimal only with a bound and an evaluated schedule")
+
+    @property
+    def utility(self) -> float | None:
+        """USD, as evaluated; None when there is no schedule."""
+        return None if self.evaluation is None else self.evaluation.utility
+
+    @property
+    def gap(self) -> float | None:
+        """Relative distance of the evaluated utility to the bound; None without either."""
+        if self.bound is None or self.evaluation is None:
+            return None
+        return relative_gap(self.bound, self.evaluation.utility)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the solve; the schedule is the best until then."""
+        return self.message == INTERRUPTED
+
+    def to_dict(self) -> dict[str, Any]:
+        """The file's content."""
+        evaluation = self.evaluation
+        return {
+            "schema": "stepwatt.result/1",
+            "instance": self.instance.name,
+            "method": self.method,
+            "status": str(self.status),
+            "utility": self.utility,
+            "bound": self.bound,
+            "gap": self.gap,
+            "seconds": asdict(self.seconds),
+            "breakdown": evaluation.breakdown if evaluation else {},
+            "metrics": evaluation.metrics if evaluation else {},
+            "violations": evaluation.violations if evaluation else {},
+            "schedule": self.schedule.to_dict(self.instance) if self.schedule else None,
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the result file; an interrupted write leaves the old one."""
+        write_json(path, self.to_dict())

@@ -1,0 +1,1 @@
+"""Perfect foresight: the certified optimum, its bounds, and what it loses without a lever."""

@@ -1,0 +1,157 @@
+"""Long horizons in pieces: overlapping windows for the schedule, priced blocks for the bound.
+
+Each window is solved with a look-ahead beyond the slots it commits, rounded to whole jobs, and hands its
+state over. The bound (:mod:`.priced_blocks`) starts from the prices that the windows found at block edges.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation.milp.matrices import linear_problem
+from stepwatt.formulation.schedule.windows import first_slots, fresh_state, joined, next_state, window
+
+from ..common.relaxation import Relaxation, price_arrays, solve_priced_by_rows
+from ..highs.session import HighsSession, SolverError
+from ..interface.dual_prices import labelled_prices
+from ..interface.result import Result, Seconds, Status, relative_gap
+from ..interface.settings import Settings, silent
+from .priced_blocks import PricedBlocks, tie_prices
+from .search import Search
+
+Floats = NDArray[np.float64]
+
+#: Columns beyond which one relaxation is solved in pieces.
+LARGEST_PROBLEM = 250_000
+#: Columns a block should have, and may have to span a whole day (simplex time grows faster than size, but
+#: every edge between blocks costs some of the bound).
+_BLOCK_COLUMNS, _DAY_COLUMNS = 40_000, 250_000
+#: Columns up to which a window may look beyond its block as far as it wants.
+_WINDOW_COLUMNS = 400_000
+#: Hours a window looks beyond the slots it commits.
+_OVERLAP_HOURS = 18.0
+#: Gap and seconds (at least) for the whole jobs of a window.
+_WINDOW_GAP, _WINDOW_SECONDS = 2e-4, 5.0
+
+
+def columns_per_slot(a: InstanceArrays) -> float:
+    """Size of the model per slot."""
+    slots = min(a.n_slots, 4)
+    return len(linear_problem(window(a, 0, slots, fresh_state(a))).cost) / slots
+
+
+def blocks_of(a: InstanceArrays, columns_per_slot: float) -> list[tuple[int, int]]:
+    """(first, stop) of blocks of equal length, whole days where a day fits."""
+    day = max(1, round(24 / a.slot_hours))
+    length = max(1, int(_BLOCK_COLUMNS / columns_per_slot))
+    if length >= day:
+        length = length // day * day
+    elif day * columns_per_slot <= _DAY_COLUMNS:
+        length = day
+    else:
+        length = max(1, int(_DAY_COLUMNS / columns_per_slot))
+    edges = [*range(0, a.n_slots, length), a.n_slots]
+    return list(itertools.pairwise(edges))
+
+
+def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
+    """The oracle for horizons too long for one relaxation.
+
+    The schedule and a first bound are completed whatever they take; the time limit ends the improvement.
+    """
+    begun = time.perf_counter()
+    deadline = None if settings.time_limit is None else begun + settings.time_limit
+    blocks = blocks_of(a, columns_per_slot(a))
+    schedule, boundaries, prices = _committed(a, blocks, settings)
+    evaluation = evaluate(a, schedule)
+    bound = PricedBlocks(a, blocks, boundaries, schedule).bound(evaluation.utility, settings, deadline)
+    total = time.perf_counter() - begun
+    if evaluation.feasible and relative_gap(bound, evaluation.utility) <= settings.gap:
+        status = Status.OPTIMAL
+    elif deadline is not None and time.perf_counter() >= deadline:
+        status = Status.TIME_LIMIT
+    else:
+        status = Status.FEASIBLE
+    return Result(
+        inst,
+        method,
+        status,
+        Seconds(0.0, total, total),
+        schedule=schedule,
+        evaluation=evaluation,
+        bound=bound,
+        prices=labelled_prices(inst, a, **prices),
+    )
+
+
+def _committed(
+    a: InstanceArrays, blocks: Sequence[tuple[int, int]], settings: Settings
+) -> tuple[Schedule, list[list[Floats]], dict[str, Floats]]:
+    """The windows one after the other: schedule, prices at the edges from both sides, and over slots."""
+    wanted = max(int(a.deadline.max(initial=0)), round(_OVERLAP_HOURS / a.slot_hours))
+    longest = blocks[0][1] - blocks[0][0]
+    overlap = min(wanted, max(longest, int(_WINDOW_COLUMNS / columns_per_slot(a)) - longest))
+    state = fresh_state(a)
+    session: HighsSession | None = None
+    parts: list[Schedule] = []
+    boundaries: list[list[Floats]] = []
+    prices: list[dict[str, Floats]] = []
+    stored_value = np.median(a.import_price, axis=1)
+    for number, (first, stop) in enumerate(blocks):
+        settings.progress(0.6 * number / len(blocks), f"window {number + 1} of {len(blocks)}")
+        begun = time.perf_counter()
+        length = min(stop + overlap, a.n_slots) - first
+        seen = _open_ended(window(a, first, length, state), stored_value)
+        session = _session_for(session, seen)
+        problem = session.problem
+        outcome = solve_priced_by_rows(session)
+        if outcome.x is None or outcome.row_dual is None or outcome.bound is None:
+            raise SolverError(f"the window of slots {first} to {first + length - 1} has no solution")
+        if number:
+            boundaries[-1].append(tie_prices(problem, outcome.row_dual, 0))
+        if stop < a.n_slots:
+            boundaries.append([tie_prices(problem, outcome.row_dual, stop - first)])
+        of_window = price_arrays(seen, problem, outcome.row_dual)
+        stored_value = of_window["stored_energy"].mean(axis=1)
+        prices.append({name: values[..., : stop - first] for name, values in of_window.items()})
+        relaxed = Relaxation(problem, session, outcome, outcome.bound, 0.0)
+        limit = max(_WINDOW_SECONDS, 2 * (time.perf_counter() - begun))
+        search = Search(
+            seen,
+            problem,
+            replace(settings, progress=silent, gap=max(settings.gap, _WINDOW_GAP)),
+            time.perf_counter() + limit,
+            outcome.bound,
+        )
+        search.run(relaxed)
+        if search.schedule is None:
+            raise SolverError(f"no schedule was found for slots {first} to {first + length - 1}")
+        committed = first_slots(search.schedule, stop - first)
+        own = window(a, first, stop - first, state)
+        state = next_state(own, evaluate(own, committed))
+        parts.append(committed)
+    joined_prices = {name: np.concatenate([part[name] for part in prices], axis=-1) for name in prices[0]}
+    return joined(parts), boundaries, joined_prices
+
+
+def _open_ended(a: InstanceArrays, stored_value: Floats) -> InstanceArrays:
+    """A window in mid-horizon: what its end lacks is charged at what energy was worth lately.
+
+    The price of the end of the horizon, its highest import price, would make every window refill for nothing.
+    """
+    return a if a.closes else replace(a, terminal_price=np.maximum(stored_value, 0.0))
+
+
+def _session_for(session: HighsSession | None, a: InstanceArrays) -> HighsSession:
+    """A session that holds the problem of the arrays, the given one changed in place where lengths agree."""
+    if session is not None and session.problem.columns["import_mw"].ids.shape[1] == a.n_slots:
+        session.refresh(linear_problem(a, like=session.problem))
+        return session
+    return HighsSession(linear_problem(a), relaxed=True)

@@ -1,0 +1,87 @@
+"""The certified oracle: a bound from relaxations, a schedule next to it, and the distance between them.
+
+1. Linear relaxation: bound and prices.
+2. Whole GPUs, then whole jobs next to the relaxation (:mod:`.rounding`), then the energy side solved again
+   with jobs fixed. On instances with many jobs per slot this already closes the gap.
+3. Where the relaxation is loose (generator commitment, battery mode, few GPUs), a MIP in which only jobs stay
+   fluid: a tighter bound, and whole GPUs to round from.
+4. Where whole jobs are coarse, small MIPs over a few slots improve the schedule and tighten the bound
+   (:mod:`.neighbourhoods`).
+5. If the gap is still open, HiGHS gets the whole MIP with that incumbent, for the time that is left.
+
+Horizons too long for one relaxation are solved in pieces (:mod:`.long_horizon`).
+"""
+
+from __future__ import annotations
+
+import time
+
+from stepwatt.formulation import Instance, InstanceArrays
+
+from ..common.relaxation import prices_from_duals, solve_relaxation
+from ..common.trimming import trimmed
+from ..highs.session import Termination
+from ..interface.result import EXPLAINED, INTERRUPTED, Result, Seconds, Status
+from ..interface.settings import Settings
+from .long_horizon import LARGEST_PROBLEM, columns_per_slot, solve_long
+from .search import Search
+
+
+def oracle(inst: Instance, settings: Settings) -> Result:
+    """Perfect foresight, certified: the best schedule found and a proven bound on every schedule.
+
+    Status ``optimal`` when the gap asked for was reached, ``time_limit`` when time ran out before,
+    ``feasible`` when it was interrupted, ``infeasible`` when no schedule exists.
+    """
+    a = inst.arrays()
+    return oracle_on(inst, a, settings, "oracle")
+
+
+def oracle_on(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
+    """The oracle on arrays that may restrict those of ``inst`` (ablations)."""
+    cut = trimmed(a)
+    return cut.judged(_oracle(inst, cut.arrays, settings, method), a)
+
+
+def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
+    if columns_per_slot(a) * a.n_slots > LARGEST_PROBLEM:
+        return solve_long(inst, a, settings, method)
+    begun = time.perf_counter()
+    deadline = None if settings.time_limit is None else begun + settings.time_limit
+    settings.progress(0.0, "linear relaxation")
+    relaxed = solve_relaxation(a, settings.time_limit)
+
+    def seconds() -> Seconds:
+        total = time.perf_counter() - begun
+        return Seconds(relaxed.build_seconds, total - relaxed.build_seconds, total)
+
+    outcome = relaxed.outcome
+    if outcome.termination is Termination.INFEASIBLE:
+        return Result(inst, method, Status.INFEASIBLE, seconds(), message=EXPLAINED)
+    if outcome.x is None or outcome.row_dual is None or relaxed.bound is None:
+        return Result(inst, method, Status.TIME_LIMIT, seconds(), message="stopped in the relaxation")
+    search = Search(a, relaxed.problem, settings, deadline, relaxed.bound)
+    search.interrupted = outcome.termination is Termination.INTERRUPTED
+    prices = prices_from_duals(inst, a, relaxed.problem, outcome.row_dual)
+    if search.run(relaxed) is Termination.INFEASIBLE:
+        return Result(
+            inst, method, Status.INFEASIBLE, seconds(), message=f"no whole-number solution; {EXPLAINED}"
+        )
+    if search.closed:
+        status = Status.OPTIMAL
+    elif search.interrupted:
+        status = Status.FEASIBLE
+    else:
+        status = Status.TIME_LIMIT
+    settings.progress(1.0, "done")
+    return Result(
+        inst,
+        method,
+        status,
+        seconds(),
+        schedule=search.schedule,
+        evaluation=search.evaluation,
+        bound=search.bound,
+        prices=prices,
+        message=INTERRUPTED if search.interrupted else "",
+    )

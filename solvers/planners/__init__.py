@@ -1,0 +1,1 @@
+"""Planners that decide as the day unfolds."""

@@ -1,0 +1,107 @@
+"""What a rolling planner believes about the coming slots: one named forecast per information set.
+
+The current slot is always known. Every forecast maps the moment (a slot) to beliefs about the slots after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import InputError, InstanceArrays
+from stepwatt.formulation.schedule.windows import SERIES
+
+Floats = NDArray[np.float64]
+
+#: Beliefs at slot t about slots first..stop−1: name of the series → array (..., stop − first).
+Forecast = Callable[[int, int, int], dict[str, Floats]]
+
+#: Forecast errors. Renewables: RTS-GMLC wind, day-ahead against real time, RMSE 0.225-0.258 of capacity and
+#: AR(1) 0.78-0.87 for single plants [verified]; a site mixes sun and wind, so the low end is taken [assumed].
+RENEWABLE_RMSE, ERROR_AR1 = 0.15, 0.8
+#: Arrivals: relative error of an hour; gamma(20) scatter of the scenario is 0.22 [assumed].
+ARRIVAL_RMSE = 0.15
+
+
+def make_forecast(name: str, a: InstanceArrays, history: InstanceArrays | None, seed: int) -> Forecast:
+    """The forecast of that name.
+
+    ``history`` holds the slots just before the horizon, for ``persistence``; without it, what was not seen a
+    day ago is taken to stay as it is now. ``seed`` draws the errors of ``day-ahead``.
+
+    Raises:
+        InputError: unknown name, or a history that does not fit.
+    """
+    if name not in FORECASTS:
+        raise InputError(field="forecast", value=name, expected=f"one of {', '.join(FORECASTS)}")
+    if history is not None and (history.sites, history.classes, history.slot_hours) != (
+        a.sites,
+        a.classes,
+        a.slot_hours,
+    ):
+        raise InputError(
+            field="history", value=list(history.sites), expected="sites, classes and slots of the instance"
+        )
+    return FORECASTS[name](a, history, seed)
+
+
+def perfect(a: InstanceArrays, history: InstanceArrays | None, seed: int) -> Forecast:
+    """What will happen."""
+    return lambda now, first, stop: {name: getattr(a, name)[..., first:stop] for name in SERIES}
+
+
+def persistence(a: InstanceArrays, history: InstanceArrays | None, seed: int) -> Forecast:
+    """The same time yesterday; where yesterday is not known, as it is now."""
+    day = round(24 / a.slot_hours)
+    before = 0 if history is None else history.n_slots
+    past = {
+        name: getattr(a, name)
+        if history is None
+        else np.concatenate([getattr(history, name), getattr(a, name)], axis=-1)
+        for name in SERIES
+    }
+
+    def believe(now: int, first: int, stop: int) -> dict[str, Floats]:
+        yesterday = np.arange(first, stop) - day
+        # a look-ahead of more than a day repeats the last day that is known
+        late = yesterday > now
+        yesterday[late] -= day * np.ceil((yesterday[late] - now) / day).astype(int)
+        source = np.where(yesterday + before >= 0, yesterday, now) + before
+        return {name: values[..., source] for name, values in past.items()}
+
+    return believe
+
+
+def day_ahead(a: InstanceArrays, history: InstanceArrays | None, seed: int) -> Forecast:
+    """Published prices, carbon and weather; renewables and arrivals forecast with realistic errors."""
+    rng = np.random.default_rng(seed)
+    known = {name: getattr(a, name) for name in SERIES}
+    capacity = a.renewable_mw.max(axis=1, initial=0.0)[:, None]
+    error = RENEWABLE_RMSE * capacity * _hourly_errors(rng, a.renewable_mw.shape, a.slot_hours)
+    known["renewable_mw"] = np.clip(a.renewable_mw + error, 0.0, capacity)
+    factor = 1 + ARRIVAL_RMSE * _hourly_errors(rng, a.arrivals.shape, a.slot_hours)
+    known["arrivals"] = np.maximum(a.arrivals * factor, 0.0)
+    if a.integral_jobs:
+        known["arrivals"] = np.round(known["arrivals"])
+    return lambda now, first, stop: {name: values[..., first:stop] for name, values in known.items()}
+
+
+def _hourly_errors(rng: np.random.Generator, shape: tuple[int, ...], slot_hours: float) -> Floats:
+    """Unit-variance AR(1) over hours, held within the hour."""
+    n_slots = shape[-1]
+    hour = np.floor(np.arange(n_slots) * slot_hours + 1e-9).astype(int)
+    noise = rng.standard_normal((*shape[:-1], int(hour[-1]) + 1))
+    errors = np.empty_like(noise)
+    errors[..., 0] = noise[..., 0]
+    for h in range(1, noise.shape[-1]):
+        errors[..., h] = ERROR_AR1 * errors[..., h - 1] + np.sqrt(1 - ERROR_AR1**2) * noise[..., h]
+    return errors[..., hour]
+
+
+FORECASTS: dict[str, Callable[[InstanceArrays, InstanceArrays | None, int], Forecast]] = {
+    "perfect": perfect,
+    "persistence": persistence,
+    "day-ahead": day_ahead,
+}

@@ -1,0 +1,248 @@
+"""What a forecast says that things will be worth: one plan of the forecast day, and values around it.
+
+The day's plan (:mod:`response.day`) says at which price each site's power balances, what a job is worth, how
+many wait and how large loads are. Around it, dynamic programs (:mod:`.values`) say how the value of stored
+energy and of warmth changes with what is held, and what a running generator is worth. It uses nothing but the
+forecast, so it may stand in a policy's information set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stepwatt.formulation import InputError, Instance, InstanceArrays
+from stepwatt.formulation.plant.engine import Engine, torch_engine
+from stepwatt.formulation.plant.stacked import Problem
+from stepwatt.formulation.plant.stacking import stack
+from stepwatt.formulation.plant.state import PlantState, first_state
+from stepwatt.formulation.schedule.windows import SERIES
+from stepwatt.learning.codecs.priced import PricedCodec, local_ends, queue_values
+from stepwatt.solvers.response import SlotPrices
+from stepwatt.solvers.response.day import DayPlan, plan_day
+from stepwatt.solvers.response.slot_prices import uniform_ends
+
+from ..forecasts import make_forecast
+from .expected import Expected, expected_of, in_blocks, planning_problem
+from .values import commit, energy_values, slopes, warmth_values
+
+#: Hours of a block of the plan; slots shorter than that share one.
+BLOCK_HOURS = 0.25
+#: How exact the plan is (:func:`response.day.plan_day`). One that stops early is near the middle of all that
+#: is nearly as good, which serves a day that comes differently no worse than a corner does; but a highest
+#: import that is too high once stays so, plan after plan.
+TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.03
+#: Days that are planned together: more make loops longer, and fall out of the caches.
+TOGETHER = 256
+
+
+#: What foresight says of the leavings of slots.
+TABLES = ("energy", "warmth", "waiting", "queue", "peak", "running")
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """Values after each slot, by what is held: ``energy`` (T,N,J,G) and ``warmth`` (T,N,J,W) USD over evenly
+    spaced contents, ``waiting`` (T,N,I,K) USD per job around ``queue`` (T,N,I,K) jobs, ``peak`` (T,N,J) MW of
+    import to come at most, ``running`` (T,N,J) USD of a generator that is on. They begin at slot ``begun``.
+    ``multipliers`` (·,N,·) are those of the plan (:class:`response.day.DayPlan`)."""
+
+    energy: Tensor
+    warmth: Tensor
+    waiting: Tensor
+    queue: Tensor
+    peak: Tensor
+    running: Tensor
+    multipliers: Tensor
+    begun: int = 0
+
+    def take(self, index: Tensor, engine: Engine) -> Foresight:
+        """The chosen instances."""
+        return self.changed(lambda values: engine.batch_inside(values[:, index], 1))
+
+    def on(self, engine: Engine) -> Foresight:
+        """The same as the engine's arrays."""
+        return self.changed(lambda values: engine.asarray(values.numpy()))
+
+    def since(self, t: int) -> Foresight:
+        """The same from slot t on."""
+        past = t - self.begun
+        return replace(self.changed(lambda values: values[past:], TABLES), begun=t)
+
+    def changed(
+        self, change: Callable[[Tensor], Tensor], names: Sequence[str] = (*TABLES, "multipliers")
+    ) -> Foresight:
+        """The same with some of its tables changed."""
+        tables: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, **tables)
+
+    def prices(self, problem: Problem, t: int, state: PlantState) -> SlotPrices:
+        """The slopes of the values after slot t around the state."""
+        at = t - self.begun
+        low, high = problem.energy_min, problem.energy_max
+        ends = local_ends(problem, state)
+        hours = problem.shape.slot_hours
+        give = problem.battery_power * hours / problem.discharge_efficiency
+        take = problem.battery_power * hours * problem.charge_efficiency
+        first = torch.maximum(state.energy - give, low)[..., None]
+        last = torch.minimum(state.energy + take, high)[..., None]
+        energy = slopes(self.energy[at], low, high, torch.cat([first, ends, last], -1))
+        _, warmth_ends = uniform_ends(problem)
+        points = torch.cat([problem.min_c[..., None], warmth_ends, problem.max_c[..., None]], -1)
+        warmth = -slopes(self.warmth[at], problem.min_c, problem.max_c, points)
+        waiting, waiting_ends = queue_values(problem, t, self.waiting[at], self.queue[at])
+        return SlotPrices(
+            energy=energy.clamp(min=0).cummin(-1).values,
+            energy_ends=ends,
+            warmth=warmth.clamp(min=0).cummax(-1).values * problem.thermal[..., None],
+            warmth_ends=warmth_ends,
+            waiting=waiting,
+            waiting_ends=waiting_ends,
+            peak=torch.maximum(self.peak[at], state.peak),
+            running=self.running[at],
+        )
+
+    def action(self, codec: PricedCodec, problem: Problem, t: int, state: PlantState) -> Tensor:
+        """(B,size) the codec's action that says so."""
+        return codec.encode(problem, t, state, self.prices(problem, t, state))
+
+
+@torch.no_grad()
+def foresee(
+    instances: Sequence[Instance],
+    information: str,
+    engine: Engine,
+    *,
+    histories: Sequence[Instance | None] | None = None,
+    seed: int = 0,
+) -> Foresight:
+    """The foresight at the beginning of every instance; ``seed`` as in :func:`observation.outlook`.
+
+    Raises:
+        InputError: no forecast in the information set.
+    """
+    problem = stack([inst.arrays() for inst in instances], torch_engine(torch.float64))
+    expected = expectations(instances, information, histories=histories, seed=seed)
+    return foreseen(problem, expected_of(expected)).on(engine)
+
+
+def expectations(
+    instances: Sequence[Instance],
+    information: str,
+    *,
+    histories: Sequence[Instance | None] | None = None,
+    seed: int = 0,
+) -> list[InstanceArrays]:
+    """The instances as they are expected to be at their beginning (:func:`believed`).
+
+    Raises:
+        InputError: no forecast in the information set.
+    """
+    if information == "none":
+        raise InputError(field="foresight", value=True, expected="an information set with a forecast")
+    past = [None] * len(instances) if histories is None else list(histories)
+    return [
+        believed(inst.arrays(), information, None if before is None else before.arrays(), seed + number)
+        for number, (inst, before) in enumerate(zip(instances, past, strict=True))
+    ]
+
+
+@torch.no_grad()
+def foreseen(problem: Problem, expected: Expected) -> Foresight:
+    """The foresight at the beginning of instances of which that is expected."""
+    return foreseen_from(problem, expected, first_state(problem), 0)
+
+
+def foreseen_from(
+    problem: Problem, coming: Expected, state: PlantState, begun: int, before: Tensor | None = None
+) -> Foresight:
+    """The foresight of the slots from ``begun`` on, of which that is expected, from the state before them;
+    ``before`` are the multipliers of an earlier plan of the same slots."""
+    slots = len(coming.arrivals)
+    size = block_size(slots, problem.shape.slot_hours)
+    blocks, parts = planning_problem(problem, coming, state, size), []
+    tolerance = CHARGED_TOLERANCE if problem.shape.has_demand_charge else TOLERANCE
+    for first in range(0, len(problem), TOGETHER):
+        some = slice(first, first + TOGETHER)
+        chosen = blocks.part(some)
+        plan = plan_day(chosen, tolerance, begun=None if before is None else before[:, some])
+        parts.append(around(chosen, plan, slots, size))
+    names = (*TABLES, "multipliers")
+    joined = {name: torch.cat([getattr(part, name) for part in parts], 1) for name in names}
+    return replace(parts[0], **joined, begun=begun)
+
+
+def believed(a: InstanceArrays, information: str, before: InstanceArrays | None, seed: int) -> InstanceArrays:
+    """The instance as it is expected to be: slot 0 is known."""
+    if a.n_slots == 1:
+        return a
+    belief = make_forecast(information, a, before, seed)(0, 1, a.n_slots)
+    series: dict[str, Any] = {
+        name: np.concatenate([getattr(a, name)[..., :1], values], axis=-1) for name, values in belief.items()
+    }
+    return replace(a, **series)
+
+
+def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
+    """The foresight of ``slots`` slots from a plan of a problem whose blocks have ``size`` of them each."""
+    # after a slot: in the middle of a block what its own jobs are worth, at its end what the next one's are
+    after = (torch.arange(1, slots + 1) // size).clamp(max=slots // size - 1)
+    begun = problem.first_waiting[None]
+    peak = torch.maximum(plan.imported.amax(0), problem.first_peak)
+    generators = commit(problem, plan.load)
+    return Foresight(
+        energy=_after_slots(energy_values(problem, plan.load - generators.generated, peak), slots, size),
+        warmth=_after_slots(warmth_values(problem, plan.it, plan.power), slots, size),
+        waiting=plan.job[after],
+        queue=_after_slots(torch.cat([begun, plan.queue]), slots, size),
+        peak=peak[None].expand(slots, -1, -1),
+        running=_after_slots(generators.running, slots, size),
+        multipliers=plan.multipliers,
+    )
+
+
+def block_size(slots: int, hours: float) -> int:
+    """Slots of a block, of a horizon of so many slots of so many hours."""
+    size = min(slots, max(1, round(BLOCK_HOURS / hours)))
+    while slots % size:
+        size -= 1
+    return size
+
+
+def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
+    """The instance with ``size`` slots as one: their means, and all their jobs."""
+    if size == 1:
+        return a
+
+    def means(name: str) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = getattr(a, name)
+        blocks: NDArray[np.float64] = values.reshape(*values.shape[:-1], -1, size).mean(-1)
+        return blocks
+
+    series: dict[str, Any] = {name: means(name) for name in SERIES}
+    series["arrivals"] = series["arrivals"] * size
+    waiting = in_blocks(torch.from_numpy(a.state.backlog), size).numpy()
+    return replace(
+        a,
+        n_slots=a.n_slots // size,
+        slot_hours=a.slot_hours * size,
+        deadline=np.round(a.deadline / size).astype(np.int64),
+        state=replace(a.state, backlog=waiting),
+        **series,
+    )
+
+
+def _after_slots(tables: Tensor, slots: int, size: int) -> Tensor:
+    """(T,...) after each slot, between the ends of blocks of ``size`` slots."""
+    if size == 1:
+        return tables[1:]
+    at = torch.arange(1, slots + 1, dtype=tables.dtype) / size
+    before = at.floor().long().clamp(max=len(tables) - 2)
+    weight = (at - before).reshape(-1, *[1] * (tables.dim() - 1))
+    return torch.lerp(tables[before], tables[before + 1], weight)

@@ -1,0 +1,1 @@
+"""The interior-point methods of slots' and days' programs."""

@@ -1,0 +1,12 @@
+"""The interior-point method of :mod:`..tensors`, compiled for the processor: the same steps, a few instances
+at a time, so that their numbers stay in its caches.
+
+A program is one block, a whole horizon many (:mod:`..ties`). Within a block, balance, GPU time and power and
+the supply that cannot wait are eliminated; what ties blocks together is eliminated by a recursion over them.
+Every array is flat and holds lanes (:mod:`.lanes`), one instance each.
+"""
+
+from .layout import Iterate, Pattern, Sizes, Tables, Work
+from .method import follow
+
+__all__ = ["Iterate", "Pattern", "Sizes", "Tables", "Work", "follow"]

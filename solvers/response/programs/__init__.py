@@ -1,0 +1,1 @@
+"""The linear programs of a slot and of a whole horizon."""

@@ -1,0 +1,135 @@
+"""The slot's best response to prices, as a request to the plant, with what it earns and what bounds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from stepwatt.formulation.plant.stacked import Problem
+from stepwatt.formulation.plant.state import PlantState, Request
+
+from .interior_point.choice import solve
+from .interior_point.tensors import GOOD, Solution
+from .programs.rows import Rows
+from .programs.slot_program import GPU, POWER, Program, slot_program
+from .slot_prices import SlotPrices, at_the_end
+
+_Batched = TypeVar("_Batched", Program, Solution)
+
+#: A share of an option in the mix below this is noise of the interior point.
+_NOISE = 1e-7
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A response: the request, what it was planned to bring, and a bound on what any response brings.
+
+    ``objective`` (B,) USD: slot utility and worth of the state after it (:func:`.worth`; in the last
+    slot the utility alone). ``bound`` (B,) USD holds whatever the accuracy; with generators it is that of the
+    relaxed on/off decision. ``power`` (B,J) USD/MWh and ``gpu_time`` (B,J) USD per GPU-hour are the prices at
+    which the site's last MWh and GPU-hour balance.
+    """
+
+    request: Request
+    objective: Tensor
+    bound: Tensor
+    power: Tensor
+    gpu_time: Tensor
+
+    @property
+    def gap(self) -> Tensor:
+        """(B,) (bound − objective)/max(|bound|, 1e-9)."""
+        return (self.bound - self.objective) / self.bound.abs().clamp(min=1e-9)
+
+
+@torch.no_grad()
+def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrices) -> Plan:
+    """What maximises the slot's utility and the priced worth of what it leaves (fluid jobs).
+
+    In the last slot the true terminal values replace the prices. Generators: the on/off decision is relaxed,
+    then rounded (on from half of the minimum), and the better of that and all off is planned exactly.
+
+    The plant counts only IT power where it asks whether a generator's minimum can be got rid of (rule 5), not
+    PUE or cooling: at a small load it may keep a generator off that the plan has on. The certificate is then
+    of the plan, not of what happens.
+    """
+    offset = torch.zeros_like(problem.money_scale).double()
+    if t == problem.shape.n_slots - 1:
+        prices = at_the_end(problem, prices, state)
+        missing = (problem.energy_reference - problem.energy_min).double()
+        offset = (problem.terminal_price.double() * missing).sum(-1)
+    program = slot_program(problem, t, state, prices)
+    solution = solve(program)
+    bound = solution.bound
+    if bool((problem.generator_max > 0).any()):
+        program, solution = _committed(problem, t, state, prices, program, solution)
+    sites = Rows(program).split(solution.multipliers)[2]
+    scale = program.money / program.row_unit
+    return Plan(
+        request=_request(problem, program, solution),
+        objective=(solution.value - offset).to(problem.gpus.dtype),
+        bound=(bound - offset).to(problem.gpus.dtype),
+        power=(sites[POWER] * scale[POWER] / problem.shape.slot_hours).t().to(problem.gpus.dtype),
+        gpu_time=(-sites[GPU] * scale[GPU] * 3600).t().to(problem.gpus.dtype),
+    )
+
+
+def _committed(
+    problem: Problem, t: int, state: PlantState, prices: SlotPrices, relaxed: Program, found: Solution
+) -> tuple[Program, Solution]:
+    """The better of generators as rounded and all off, instance by instance."""
+    level = Rows(relaxed).boxes(found.box)[3][relaxed.names["generator"]].sum(0).t()
+    share = problem.generator_min / problem.generator_max.clamp(min=1e-30)
+    rounded = (level >= 0.5 * share) & (level > 1e-3) & (problem.generator_max > 0)
+    off = slot_program(problem, t, state, prices, torch.zeros_like(rounded))
+    without = solve(off)
+    if not bool(rounded.any()):
+        return off, without
+    on = slot_program(problem, t, state, prices, rounded)
+    with_some = solve(on)
+    worse = (with_some.residual > GOOD) | (with_some.value < without.value)
+    worse = worse & (without.residual <= GOOD)
+    return _either(worse, off, on), _either(worse, without, with_some)
+
+
+def _either(first: Tensor, a: _Batched, b: _Batched) -> _Batched:
+    """``a`` where ``first`` (B,), else ``b``."""
+    chosen: dict[str, Any] = {
+        f.name: torch.where(first, getattr(a, f.name), getattr(b, f.name))
+        for f in fields(a)
+        if isinstance(getattr(a, f.name), Tensor)
+    }
+    return replace(b, **chosen)
+
+
+def _request(problem: Problem, p: Program, found: Solution) -> Request:
+    transfers, _, _, sites, _ = Rows(p).boxes(found.box)
+    kind = problem.gpus.dtype
+
+    def first(values: Tensor) -> Tensor:
+        return values.movedim(-1, 0).to(kind)
+
+    def total(name: str) -> Tensor:
+        place = p.names.get(name, slice(0))
+        return (sites[place] * p.site_unit[place]).sum(0)
+
+    runs = found.options * (p.open[:, :, None] * p.features.usable())
+    share = runs / runs.sum(2, keepdim=True).clamp(min=1e-30)
+    share = torch.where(share > _NOISE, share, 0.0)
+    share = share / share.sum(2, keepdim=True).clamp(min=1e-30)
+    # where nothing is sent: the first option there is
+    fallback = torch.zeros_like(problem.seconds)
+    valid = (problem.row >= 0).to(kind)
+    fallback.scatter_(-1, valid.argmax(-1, keepdim=True), 1.0)
+    mix = first(share)
+    return Request(
+        transfers=first(transfers * p.transfer_unit),
+        mix=torch.where(mix.sum(-1, keepdim=True) > 0.5, mix, fallback),
+        battery=first(total("charge") - total("discharge")),
+        cooling=first(total("cooling")),
+        generator=first(total("generator") + p.generator_floor),
+        imported=first(total("below") + total("above")),
+    )

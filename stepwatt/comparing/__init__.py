@@ -1,0 +1,1 @@
+"""Comparisons made: what counts as a policy, and running all of them."""

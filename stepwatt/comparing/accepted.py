@@ -1,0 +1,139 @@
+"""What :func:`stepwatt.compare` takes for a policy, and what it refuses before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+
+from stepwatt.formulation import InputError, Instance, Schedule
+
+from ..methods import FORESIGHT, PROVES_BOUND
+
+if TYPE_CHECKING:
+    from stepwatt.solvers import Result
+
+_EXPECTED = "a method name, a result, a schedule, a scheduler or a callable (instance) -> Schedule"
+
+
+class Scheduler(Protocol):
+    """A policy that plans whole instances; trained policies are such objects."""
+
+    def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
+        """A schedule for the instance; ``history`` ends where the instance starts."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """One policy made several times, as by training with several seeds: each run is a policy by itself.
+
+    A method that draws at random is run with the comparison's seed + 0, 1, 2, ….
+
+    Raises:
+        InputError: no runs.
+    """
+
+    runs: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        if not len(self.runs):
+            raise InputError(field="Seeds.runs", value=self.runs, expected="at least one policy")
+
+
+def runs_of(policies: Mapping[str, Any]) -> Iterable[tuple[str, int, str, Any]]:
+    """Name, number of the run, how to name it in errors, and the policy, for every run of every policy."""
+    for name, policy in policies.items():
+        if isinstance(policy, Seeds):
+            for seed, run in enumerate(policy.runs):
+                yield name, seed, f"policies.{name}[{seed}]", run
+        else:
+            yield name, 0, f"policies.{name}", policy
+
+
+def is_scheduler(policy: Any) -> TypeGuard[Scheduler]:
+    """Whether it has a method ``schedule`` (a result has a schedule, which is none)."""
+    return callable(getattr(policy, "schedule", None))
+
+
+def is_own_code(policy: Any) -> bool:
+    """Whether deciding means to run code of the user's."""
+    return not isinstance(policy, str | Schedule) and (is_scheduler(policy) or callable(policy))
+
+
+def method_of(policy: Any) -> str:
+    """The method that a policy runs or has run, empty for the user's own."""
+    if isinstance(policy, str):
+        return policy
+    if isinstance(policy, Schedule) or is_own_code(policy):
+        return ""
+    first = policy[0] if isinstance(policy, Sequence) and policy else policy
+    return str(getattr(first, "method", ""))
+
+
+def check_policies(policies: Mapping[str, Any], bound: str | None, reference: str | None) -> None:
+    """Refuse unknown names.
+
+    Raises:
+        InputError: no policies, an unknown method, bound or reference.
+    """
+    from stepwatt.solvers import METHODS
+
+    from ..learned import foresight
+
+    if not policies:
+        raise InputError(field="policies", value=[], expected="at least one")
+    for _, _, field, policy in runs_of(policies):
+        if not isinstance(policy, str):
+            continue
+        name, colon, forecast = policy.partition(":")
+        if name not in (*METHODS, FORESIGHT):
+            raise InputError(field=field, value=policy, expected="one of " + ", ".join((*METHODS, FORESIGHT)))
+        if colon and name not in ("rolling", FORESIGHT):
+            expected = f"a forecast only after rolling: or {FORESIGHT}:"
+            raise InputError(field=field, value=policy, expected=expected)
+        if name == FORESIGHT:
+            foresight(forecast or "day-ahead")
+    if bound is not None and bound not in PROVES_BOUND:
+        raise InputError(field="bound", value=bound, expected="one of " + ", ".join(PROVES_BOUND))
+    if reference is not None and reference not in policies:
+        raise InputError(field="reference", value=reference, expected="one of " + ", ".join(policies))
+
+
+def check_portable(policies: Mapping[str, Any]) -> None:
+    """Refuse policies that cannot be sent to another process.
+
+    Raises:
+        InputError: a policy that cannot be pickled.
+    """
+    from joblib.externals.loky.backend.reduction import dumps
+
+    for _, _, field, policy in runs_of(policies):
+        if not is_own_code(policy):
+            continue
+        try:
+            dumps(policy)
+        except Exception as error:
+            expected = f"a policy that can be pickled, or workers=1 ({error})"
+            raise InputError(field=field, value=type(policy).__name__, expected=expected) from error
+
+
+def of_instance(field: str, policy: Any, inst: Instance) -> Any:
+    """The policy as it is, but of results the one of this instance.
+
+    Raises:
+        InputError: neither a policy nor results, or no result of this instance.
+    """
+    from stepwatt.solvers import Result
+
+    if isinstance(policy, str | Schedule) or is_own_code(policy):
+        return policy
+    results: list[Result] = []
+    for result in list(policy) if isinstance(policy, Sequence) else [policy]:
+        if not isinstance(result, Result):
+            raise InputError(field=field, value=type(result).__name__, expected=_EXPECTED)
+        if result.instance is inst or result.instance == inst:
+            return result
+        results.append(result)
+    value = ", ".join(result.instance.name for result in results)
+    raise InputError(field=field, value=value, expected=f"a result of instance {inst.name!r}")

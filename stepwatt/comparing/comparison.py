@@ -1,0 +1,100 @@
+"""Policies side by side on the same instances: what each is worth, and how far from the bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from stepwatt.formulation.files import write_text
+
+from ..reports.tables import latex, markdown
+from ..scores.file import load, save
+from ..scores.record import Case
+from ..scores.scores import Scores
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cases with the same policies on each; made by :func:`stepwatt.compare`.
+
+    ``results`` is one row per instance and run of a policy; ``table`` and ``statistics`` one row per policy,
+    the latter with intervals and held against the policy ``reference``. ``scores`` holds them all.
+    """
+
+    cases: tuple[Case, ...]
+    reference: str
+
+    @cached_property
+    def scores(self) -> Scores:
+        """What the policies are worth."""
+        return Scores(self.cases, self.reference)
+
+    @property
+    def policies(self) -> list[str]:
+        """Names of the policies, in the order given."""
+        return self.scores.policies
+
+    @property
+    def several(self) -> bool:
+        """Whether there is anything to make statistics of: several instances or runs of a policy."""
+        return self.scores.several
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """One row per instance and run of a policy (:attr:`.Scores.results`)."""
+        return self.scores.results
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per policy (:attr:`.Scores.table`)."""
+        return self.scores.table
+
+    @property
+    def statistics(self) -> pd.DataFrame:
+        """One row per policy with 95 % intervals (:attr:`.Scores.statistics`)."""
+        return self.scores.statistics
+
+    @property
+    def strongest_planner(self) -> str | None:
+        """The policy of highest mean utility among those that do not know the future; the one to beat."""
+        return self.scores.strongest_planner
+
+    @property
+    def best_policy(self) -> str | None:
+        """The policy whose schedule stands for the optimum: the best optimum, else the best of all."""
+        return self.scores.best_policy
+
+    def to_html(self, path: str | Path, *, number: int = 0) -> None:
+        """Write the self-contained report; details are those of instance ``number``."""
+        from ..reports.page import report  # brings plotly
+
+        report(self.scores, path, number=number)
+
+    def to_markdown(self) -> str:
+        """The table as Markdown, and that of the statistics where there are several instances or runs."""
+        return markdown(self.scores)
+
+    def to_latex(self) -> str:
+        """The tables of :meth:`to_markdown` as LaTeX ``tabular`` (needs no package)."""
+        return latex(self.scores)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write ``results``, one row per instance and run of a policy, at full precision."""
+        write_text(path, self.results.to_csv(index=False, lineterminator="\n"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the file ``stepwatt.comparison/1``: instances, schedules, bounds and prices."""
+        save(self.scores, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Comparison:
+        """Read a file written by :meth:`save`; every schedule is judged anew.
+
+        Raises:
+            InputError: the file is unreadable or breaks the format.
+        """
+        scores = load(path)
+        return cls(scores.cases, scores.reference)

@@ -1,0 +1,270 @@
+"""``compare``: run policies on instances, and judge every schedule by the one evaluator."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from stepwatt.formulation import InputError, Instance, Schedule, evaluate
+
+from ..learned import ObservationPolicy, foresight, sees_observations
+from ..methods import FORESIGHT, PROVES_BOUND
+from ..scores.record import Case, Entry, case_of
+from .accepted import check_policies, check_portable, is_scheduler, method_of, of_instance, runs_of
+from .comparison import Comparison
+
+if TYPE_CHECKING:
+    from stepwatt.solvers import Result
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class _Effort:
+    gap: float
+    time_limit: float | None
+    seed: int
+    look_ahead_hours: float
+    history: Instance | None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of one policy on one instance; ``field`` names it in errors."""
+
+    name: str
+    seed: int
+    field: str
+    policy: Any
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Everything that is to be done on one instance, fit to be sent to another process."""
+
+    instance: Instance
+    runs: tuple[_Run, ...]
+    bound: str | None
+    effort: _Effort
+
+
+def compare(
+    instances: Instance | Sequence[Instance],
+    policies: Mapping[str, Any],
+    *,
+    bound: str | None = "oracle",
+    reference: str | None = None,
+    gap: float = 1e-4,
+    time_limit: float | None = 300.0,
+    seed: int = 0,
+    look_ahead_hours: float = 24.0,
+    history: Instance | Sequence[Instance | None] | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Policies side by side on the same instances.
+
+    Args:
+        instances: one or several.
+        policies: name → method name, result (or one per instance), schedule, :class:`.accepted.Scheduler`,
+            callable ``(instance) -> Schedule`` or ``(observation) -> action`` (told apart by the name of the
+            parameter), or :class:`.accepted.Seeds` of several of these.
+        bound: method that proves the bound where no policy is one that does; None for no bound.
+        reference: the policy that statistics hold the others against; the first one if not given.
+        gap, time_limit, seed, look_ahead_hours: as in ``solve``, for every method run here; seconds each.
+        history: for forecasts from yesterday, an instance that ends where the instance starts; one each.
+        workers: instances in work at a time, each in a process of its own; 1 for none but this one. Where no
+            time limit cuts in and policies decide by the instance alone, only the seconds depend on it.
+        progress: called with the share done and what is being worked on.
+
+    Raises:
+        InputError: an unknown method or reference, a result of another instance, a policy that returns no
+            schedule or, with several workers, cannot be pickled.
+    """
+    cases = [instances] if isinstance(instances, Instance) else list(instances)
+    if not cases:
+        raise InputError(field="instances", value=[], expected="at least one")
+    check_policies(policies, bound, reference)
+    if workers < 1:
+        raise InputError(field="workers", value=workers, expected="1 or more")
+    tasks = []
+    for inst, past in zip(cases, _histories(history, len(cases)), strict=True):
+        runs = [
+            _Run(name, number, field, of_instance(field, policy, inst))
+            for name, number, field, policy in runs_of(policies)
+        ]
+        effort = _Effort(gap, time_limit, seed, look_ahead_hours, past)
+        tasks.append(_Task(inst, tuple(runs), bound, effort))
+    told = progress or (lambda done, what: None)
+    if workers > 1 and len(cases) > 1:
+        check_portable(policies)
+        done = _side_by_side(tasks, min(workers, len(cases)), told)
+    else:
+        done = _one_by_one(tasks, told)
+    told(1.0, "")
+    return Comparison(tuple(done), reference or next(iter(policies)))
+
+
+def _histories(given: Instance | Sequence[Instance | None] | None, count: int) -> list[Instance | None]:
+    histories = [given] * count if given is None or isinstance(given, Instance) else list(given)
+    if len(histories) != count:
+        raise InputError(field="history", value=f"{len(histories)} instances", expected=f"{count}, one each")
+    return histories
+
+
+def _one_by_one(tasks: Sequence[_Task], told: Progress) -> list[Case]:
+    done = []
+    for number, task in enumerate(tasks):
+        name = task.instance.name if len(tasks) > 1 else ""
+        done.append(_case(task, _part(told, number, len(tasks), name)))
+    return done
+
+
+def _side_by_side(tasks: Sequence[_Task], workers: int, told: Progress) -> list[Case]:
+    import joblib
+
+    done: dict[int, Case] = {}
+    told(0.0, "")
+    with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+        pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
+        answers: Iterator[tuple[int, Case]] = pool(
+            joblib.delayed(_numbered)(number, task, os.getpid()) for number, task in enumerate(tasks)
+        )
+    try:
+        for number, case in answers:
+            # the caller's own instance, not the copy that came back
+            done[number] = replace(case, instance=tasks[number].instance)
+            told(len(done) / len(tasks), case.instance.name)
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # after an error, what is in work is to be cancelled
+            answers.close()  # type: ignore[attr-defined]
+    return [done[number] for number in range(len(tasks))]
+
+
+def _numbered(number: int, task: _Task, caller: int) -> tuple[int, Case]:
+    _end_with(caller)
+    return number, _case(task, lambda done, what: None)
+
+
+@cache
+def _end_with(caller: int) -> None:
+    """End this worker soon after the process that waits for it, which Ctrl-C may end at once."""
+    if os.getpid() == caller:
+        return
+
+    def watch() -> None:
+        while os.getppid() == caller:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _case(task: _Task, told: Progress) -> Case:
+    wanted = list(task.runs)
+    methods = {method_of(run.policy) for run in wanted}
+    extra: list[_Run] = []
+    if task.bound is not None and not methods & set(PROVES_BOUND):
+        extra.append(_Run("bound", 0, "bound", task.bound))
+    if "all-off" not in methods:
+        extra.append(_Run("all-off", 0, "all-off", "all-off"))
+    entries: list[Entry] = []
+    prices: dict[str, Any] = {}
+    steps = wanted + extra
+    for number, run in enumerate(steps):
+        entry, found = _entry(task, run, _part(told, number, len(steps), run.name))
+        entries.append(replace(entry, seed=run.seed))
+        if found is not None:
+            prices[entry.method] = found
+    case = case_of(task.instance, tuple(entries[: len(wanted)]), tuple(entries[len(wanted) :]))
+    chosen = next((prices[method] for method in ("oracle", "lp", "pyomo", "conic") if method in prices), None)
+    return replace(case, prices=chosen)
+
+
+def _entry(task: _Task, run: _Run, told: Progress) -> tuple[Entry, Any]:
+    """The judged entry of one run, and the dual prices it came with."""
+    told(0.0, "")
+    inst, policy = task.instance, run.policy
+    if isinstance(policy, str):
+        effort = replace(task.effort, seed=task.effort.seed + run.seed)
+        name, _, forecast = policy.partition(":")
+        if name == FORESIGHT:
+            begun = time.perf_counter()
+            planned = foresight(forecast or "day-ahead", seed=effort.seed).schedule(inst, effort.history)
+            return _from_schedule(inst, run, policy, planned, time.perf_counter() - begun), None
+        return _from_result(run.name, policy, _solved(inst, policy, effort, told))
+    if isinstance(policy, Schedule):
+        return _from_schedule(inst, run, "schedule", policy, 0.0), None
+    # networks are callables too, so a method that plans instances goes first
+    if is_scheduler(policy) or callable(policy):
+        if not is_scheduler(policy) and sees_observations(policy):
+            policy = ObservationPolicy(policy)
+        begun = time.perf_counter()
+        schedule = policy.schedule(inst, task.effort.history) if is_scheduler(policy) else policy(inst)
+        seconds = time.perf_counter() - begun
+        if not isinstance(schedule, Schedule):
+            expected = "a policy that returns a Schedule"
+            raise InputError(field=run.field, value=type(schedule).__name__, expected=expected)
+        return _from_schedule(inst, run, "callable", schedule, seconds), None
+    return _from_result(run.name, policy.method, policy)
+
+
+def _solved(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Result:
+    from stepwatt.solvers import solve
+
+    method, _, forecast = policy.partition(":")
+    options: dict[str, Any] = {"forecast": forecast} if forecast else {}
+    result = solve(
+        inst,
+        method,
+        gap=effort.gap,
+        time_limit=effort.time_limit,
+        seed=effort.seed,
+        look_ahead_hours=effort.look_ahead_hours,
+        history=effort.history,
+        progress=told,
+        **options,
+    )
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result
+
+
+def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
+    proven = result.bound if method in PROVES_BOUND else None
+    entry = Entry(
+        policy=name,
+        method=method,
+        status=str(result.status),
+        seconds=result.seconds.total,
+        schedule=result.schedule,
+        evaluation=result.evaluation,
+        bound=proven,
+    )
+    return entry, result.prices
+
+
+def _from_schedule(inst: Instance, run: _Run, method: str, schedule: Schedule, seconds: float) -> Entry:
+    try:
+        judged = evaluate(inst, schedule)
+    except ValueError as error:
+        expected = f"a schedule that fits instance {inst.name!r}"
+        raise InputError(field=run.field, value=str(error), expected=expected) from error
+    status = "feasible" if judged.feasible else "infeasible"
+    return Entry(run.name, method, status, seconds, schedule, judged)
+
+
+def _part(told: Progress, number: int, count: int, name: str) -> Progress:
+    """Progress of one step of several, as progress of the whole."""
+
+    def tell(done: float, what: str) -> None:
+        told((number + min(max(done, 0.0), 1.0)) / count, ": ".join(part for part in (name, what) if part))
+
+    return tell

@@ -1,0 +1,1 @@
+"""Comparisons shown: tables, page, figures."""

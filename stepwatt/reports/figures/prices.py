@@ -1,0 +1,62 @@
+"""Grid prices against the value of stored energy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stepwatt.formulation import Instance
+
+from .panel import COLOURS, Panel, stacked_rows, step_line
+
+if TYPE_CHECKING:
+    from stepwatt.solvers.interface.dual_prices import Prices
+
+_WORDS = (
+    "Grid prices at each site, and what one more MWh in the battery would be worth after each slot. That "
+    "value is the dual price of the linear relaxation. Read it as a threshold: where the import price "
+    "(raised by the loss of charging) is below it, charging pays; where the export price or the import "
+    "price that is avoided (less the loss of discharging and wear) is above it, discharging pays. It "
+    "moves only when the battery runs full or empty."
+)
+_NO_VALUE = (
+    "Grid prices at each site. The value of stored energy is the dual price of a relaxation; add `lp` to "
+    "the policies to see it."
+)
+
+
+def prices_panel(inst: Instance, prices: Prices | None) -> Panel:
+    """Import and export price and the value of stored energy per site, in USD/MWh."""
+    sites = list(inst.sites)
+    look, rows = stacked_rows(inst, sites, "USD/MWh", row_height=190)
+    traces: list[dict[str, Any]] = []
+    shown = "%{y:.1f} USD/MWh"
+    for j, site in enumerate(inst.sites.values()):
+        curves = {
+            "import price": (site.grid.import_price, COLOURS["import"]),
+            "export price": (site.grid.export_price, COLOURS["export"]),
+        }
+        for title, (values, shade) in curves.items():
+            traces.append(
+                step_line(
+                    inst,
+                    values,
+                    title,
+                    shade,
+                    legendgroup=title,
+                    showlegend=j == 0,
+                    hovertemplate=shown,
+                    **rows[j],
+                )
+            )
+    stored = prices.stored_energy if prices is not None else None
+    first = True
+    for j, name in enumerate(sites):
+        if stored is not None and name in stored.columns:
+            title = "value of stored energy"
+            line = step_line(inst, stored[name], title, COLOURS["discharge"], legendgroup=title, **rows[j])
+            line |= {"showlegend": first, "hovertemplate": shown}
+            line["line"]["width"] = 2.4
+            traces.append(line)
+            first = False
+    words = _WORDS if stored is not None else _NO_VALUE
+    return Panel("prices", "Prices and the value of stored energy", words, {"data": traces, "layout": look})

@@ -1,0 +1,182 @@
+"""The tables of a comparison as Markdown and LaTeX, and the columns that every printed table shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..methods import KIND_LABELS
+from ..scores.scores import Scores
+
+Column = tuple[str, str, Callable[[float], str]]
+
+
+def money(value: float) -> str:
+    """USD with cents."""
+    return f"{value:,.2f}"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage with two decimals; small gaps keep two digits."""
+    if 5e-9 <= abs(value) < 5e-5:
+        return f"{100 * value:.{-math.floor(math.log10(100 * abs(value))) + 1}f} %"
+    return f"{round(100 * value, 2) + 0.0:.2f} %"
+
+
+def share(value: float) -> str:
+    """A share as a percentage with two decimals; what is little is not called nothing."""
+    return "< 0.01 %" if 0 < value < 5e-5 else percent(value)
+
+
+def plain(value: float) -> str:
+    """Three decimals."""
+    return f"{value:.3f}"
+
+
+def seconds(value: float) -> str:
+    """Seconds with one decimal, more below one."""
+    return f"{value:.1f}" if value >= 1 else f"{value:.3f}"
+
+
+#: Column of ``Comparison.table``, heading, how to write a number.
+COLUMNS: tuple[Column, ...] = (
+    ("utility", "utility, USD", money),
+    ("gap", "gap", percent),
+    ("captured_share", "captured share", percent),
+    ("energy_cost", "energy cost, USD", money),
+    ("miss_rate", "missed jobs", share),
+    ("mean_quality", "mean quality", plain),
+    ("seconds", "seconds", seconds),
+)
+
+
+def cells(comparison: Scores) -> list[list[str]]:
+    """Rows of text: policy, kind, then :data:`COLUMNS`, then the flag; blank where a number may not be given.
+
+    A relaxation has no utility of its own, so its bound stands there, marked with ≤.
+    """
+    rows = []
+    for policy, row in comparison.table.iterrows():
+        texts = [show(float(row[name])) if not math.isnan(row[name]) else "" for name, _, show in COLUMNS]
+        if row["kind"] == "bound" and not math.isnan(row["bound"]):
+            texts = [f"≤ {money(row['bound'])}", *[""] * (len(COLUMNS) - 2), texts[-1]]
+        flag = "" if row["kind"] == "bound" else _flag(row)
+        rows.append([str(policy), KIND_LABELS[row["kind"]], *texts, flag])
+    return rows
+
+
+def _flag(row: pd.Series[Any]) -> str:
+    runs = row["instances"] * row["seeds"]
+    if not row["flag"] or runs == 1:
+        return str(row["flag"])
+    what = "instances" if row["seeds"] == 1 else "runs"
+    return f"{row['flag']} ({row['infeasible']} of {runs} {what} not scored)"
+
+
+def headings() -> list[str]:
+    """Headings of :func:`cells`."""
+    return ["policy", "kind", *[heading for _, heading, _ in COLUMNS], "note"]
+
+
+def statistics_cells(comparison: Scores) -> list[list[str]]:
+    """Rows of text of ``Comparison.statistics``, without relaxations, which decide nothing."""
+    rows = []
+    for policy, row in comparison.statistics.iterrows():
+        if row["kind"] == "bound":
+            continue
+        latency = row["seconds_per_slot"]
+        texts = [
+            str(row["seeds"]),
+            str(row["instances"]),
+            _interval(row, "gap", percent),
+            _interval(row, "captured_share", percent),
+            _interval(row, "miss_rate", share),
+            "" if math.isnan(latency) else f"{latency:.2g}",
+            _interval(row, "improvement", "{:.2f}".format),
+            _interval(row, "difference", percent),
+        ]
+        rows.append([str(policy), *texts, _flag(row)])
+    return rows
+
+
+def statistics_headings(comparison: Scores) -> list[str]:
+    """Headings of :func:`statistics_cells`; all but the first and the last are of numbers."""
+    reference = comparison.reference
+    return [
+        "policy",
+        "seeds",
+        "instances",
+        "gap, IQM",
+        "captured share, IQM",
+        "missed jobs",
+        "seconds per slot",
+        f"P(better than {reference})",
+        f"gap less that of {reference}",
+        "note",
+    ]
+
+
+def _interval(row: pd.Series[Any], name: str, show: Callable[[float], str]) -> str:
+    """``1.20 [1.10, 1.40] %``; blank where unknown, without brackets where nothing was sampled twice."""
+    texts = [show(float(row[column])) for column in (name, f"{name}_low", f"{name}_high")]
+    if math.isnan(row[name]):
+        return ""
+    if math.isnan(row[f"{name}_low"]):
+        return texts[0]
+    unit = " %" if texts[0].endswith(" %") else ""
+    point, low, high = (text.removesuffix(" %") for text in texts)
+    return f"{point} [{low}, {high}]{unit}"
+
+
+def markdown(comparison: Scores) -> str:
+    """Markdown tables: the policies, and their statistics where there are several instances or runs."""
+    return "\n".join(_markdown(*table) for table in _tables(comparison))
+
+
+def _tables(comparison: Scores) -> list[tuple[list[str], list[list[str]], str]]:
+    """Headings, rows, and for each column l(eft) or r(ight)."""
+    found = [(headings(), cells(comparison), "ll" + "r" * len(COLUMNS) + "l")]
+    if comparison.several:
+        names = statistics_headings(comparison)
+        found.append((names, statistics_cells(comparison), "l" + "r" * (len(names) - 2) + "l"))
+    return found
+
+
+def _markdown(names: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
+    ruler = ["---:" if side == "r" else "---" for side in sides]
+    escaped = [[text.replace("|", "\\|") for text in row] for row in [names, *rows]]
+    lines = [" | ".join(row) for row in [escaped[0], ruler, *escaped[1:]]]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def latex(comparison: Scores) -> str:
+    """The tables of :func:`markdown` as LaTeX ``tabular``."""
+    return "\n".join(_latex(*table) for table in _tables(comparison))
+
+
+def _latex(names: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
+    lines = [" & ".join(_tex(text) for text in row) + r" \\" for row in [names, *rows]]
+    body = [lines[0], r"\hline", *lines[1:]]
+    return "\n".join([rf"\begin{{tabular}}{{{sides}}}", *body, r"\end{tabular}"]) + "\n"
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "≤": r"$\leq$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(letter, letter) for letter in text)

@@ -1,0 +1,1 @@
+"""What a comparison is: its record, its statistics, its file."""

@@ -1,0 +1,165 @@
+"""Trained policies: made from a plan, stored safely, compared like any other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import stepwatt as sw
+from stepwatt.cli import run
+from stepwatt.learning.policies.trained import TrainedPolicy
+from stepwatt.learning.training.families import SPLITS, Family
+from stepwatt.learning.training.run import read_plan, run_plan
+
+SHORT = ["family.every=40", "env_steps=320", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
+
+
+@pytest.fixture(scope="module")
+def policy() -> TrainedPolicy:
+    torch.set_num_threads(1)
+    made = sw.train(shaping="none", settings=SHORT)
+    assert isinstance(made, TrainedPolicy)
+    return made
+
+
+@pytest.fixture(scope="module")
+def day() -> sw.Instance:
+    return sw.scenario("jemas", start="2018-06-12", n_slots=48, slot_minutes=30)
+
+
+def test_splits_of_a_family_share_no_day_and_no_test_month_is_trained_on() -> None:
+    days = {split: set(Family().days(split)) for split in SPLITS}
+    assert not days["train"] & days["validation"]
+    assert not {day.month for day in days["test"]} & {day.month for day in days["train"] | days["validation"]}
+    apart = [abs((a - b).days) for a in days["train"] for b in days["validation"]]
+    assert min(apart) > 1
+
+
+def test_first_and_last_day_of_every_split_can_be_built() -> None:
+    family = Family()
+    for split in SPLITS:
+        for day in (family.days(split)[0], family.days(split)[-1]):
+            assert family.instance(family.regions[0], day, False).n_slots == 48
+
+
+def test_a_trained_policy_makes_feasible_whole_schedules(policy: TrainedPolicy, day: sw.Instance) -> None:
+    judged = sw.evaluate(day, policy.schedule(day))
+    assert judged.feasible, judged.broken
+
+
+def test_what_is_stored_decides_alike(policy: TrainedPolicy, day: sw.Instance, tmp_path: Path) -> None:
+    policy.save(tmp_path / "run")
+    again = sw.load_policy(tmp_path / "run")
+    assert again.training == json.loads(json.dumps(policy.training))
+    for name, flow in vars(policy.schedule(day)).items():
+        np.testing.assert_array_equal(getattr(again.schedule(day), name), flow)
+
+
+def test_a_policy_file_holds_nothing_that_runs_on_loading(policy: TrainedPolicy, tmp_path: Path) -> None:
+    path = policy.save(tmp_path / "policy.npz")
+    with np.load(path, allow_pickle=False) as archive:
+        assert all(archive[name].dtype.kind in "fU" for name in archive.files)
+    np.savez(tmp_path / "pickled.npz", about=np.array([{"schema": "x"}], dtype=object))
+    with pytest.raises(sw.InputError, match="a policy that stepwatt has saved"):
+        sw.load_policy(tmp_path / "pickled.npz")
+
+
+def test_a_policy_refuses_an_instance_of_another_family(policy: TrainedPolicy) -> None:
+    with pytest.raises(sw.InputError, match="slot_hours"):
+        policy.schedule(sw.scenario("jemas", n_slots=4))
+
+
+def test_several_seeds_train_side_by_side_and_compare_under_one_name(day: sw.Instance) -> None:
+    made = sw.train(shaping="none", seed=[0, 1], settings=SHORT)
+    assert isinstance(made, sw.Seeds)
+    comparison = sw.compare([day], {"greedy": "greedy", "learned": made}, bound="lp")
+    assert len(comparison.cases[0].entries) == 3
+
+
+def test_callables_of_observations_are_asked_slot_by_slot(day: sw.Instance) -> None:
+    asked = []
+
+    def mine(observation: np.ndarray) -> np.ndarray:
+        asked.append(observation)
+        return np.zeros(60)
+
+    comparison = sw.compare(day, {"mine": mine, "greedy": "greedy"}, bound="lp")
+    assert len(asked) == day.n_slots
+    assert comparison.table.loc["mine", "gap"] > comparison.table.loc["greedy", "gap"]
+
+
+@pytest.mark.parametrize(
+    ("word", "field"),
+    [
+        ("task.reward=rich", "reward"),
+        ("shaper=magic", "shaper"),
+        ("family.zones=DE", "zones"),
+        ("agent.width=3", "width"),
+        ("task.horizon=3", "task.horizon"),
+        ("nonsense", "override"),
+    ],
+)
+def test_unknown_settings_are_refused_in_one_line(word: str, field: str) -> None:
+    with pytest.raises(sw.InputError, match=field):
+        read_plan(None, [word])
+
+
+@pytest.mark.parametrize("words", [[], ["warm_start.kind='clone'", "task.codec='priced'"]])
+def test_only_clones_of_the_direct_codec_are_refined(words: list[str]) -> None:
+    with pytest.raises(sw.InputError, match=r"warm_start\.refining"):
+        read_plan(None, [*words, "warm_start.refining=10"])
+
+
+def test_a_training_near_demonstrations_resumes_as_if_never_interrupted(tmp_path: Path) -> None:
+    words = ["family.every=90", "family.slot_minutes=60", "warm_start.kind='clone'", "warm_start.updates=10"]
+    words += ["shaper='none'", "agent.hidden=[8]", "agent.cloning_weight=5.0", "batch_size=16"]
+    words += ["envs_per_run=2", "warmup_steps=24"]
+    half, whole = (read_plan(None, [*words, f"env_steps={steps}"]) for steps in (48, 96))
+    [at_once] = run_plan(whole)
+    run_plan(half, tmp_path)
+    [in_parts] = run_plan(whole, tmp_path, resume=True)
+    for name, value in at_once.network.state_dict().items():
+        assert torch.equal(in_parts.network.state_dict()[name], value), name
+
+
+def test_the_command_trains_resumes_and_compares(
+    day: sw.Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, file = tmp_path / "run", tmp_path / "day.json"
+    day.save(file)
+    words = ["train", "--shaping", "none", "--out", str(out), "--json", *SHORT]
+    assert run(words) == 0
+    first = json.loads(capsys.readouterr().out)["policies"][0]
+    assert run([*words, "--resume", "env_steps=480"]) == 0
+    more = json.loads(capsys.readouterr().out)["policies"][0]
+    assert (first["env_steps"], more["env_steps"]) == (320, 480)
+    assert (
+        run(
+            ["compare", str(file), "--policy", f"mine={out}", "--policy", "greedy", "--bound", "lp", "--json"]
+        )
+        == 0
+    )
+    assert {row["policy"] for row in json.loads(capsys.readouterr().out)["table"]} >= {"mine", "greedy"}
+
+
+def test_bad_settings_on_the_command_line_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--algo", "dqn"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_a_file_says_holds_where_no_argument_says_otherwise(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    config = tmp_path / "plan.toml"
+    config.write_text(
+        '[task]\ninformation = "none"\nreward = "dense"\n[training]\nshaper = "constant"\nseeds = [3]\n',
+        encoding="utf-8",
+    )
+    made = sw.train(config=config, settings=SHORT, reward="episode")
+    assert made.task.information == "none"
+    assert made.task.reward == "episode"
+    assert made.training["settings"]["shaper"] == "constant"
+    assert made.training["seed"] == 3

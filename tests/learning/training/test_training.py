@@ -1,0 +1,316 @@
+"""The training loop: reproducible, resumable bit for bit, honest about its settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from places import ROOT
+from torch import Tensor
+from toy_envs import Bandit, Chain, Regulator
+
+from stepwatt.formulation import InputError
+from stepwatt.learning.agents import AGENTS
+from stepwatt.learning.memory.transitions import Batch
+from stepwatt.learning.options import plain
+from stepwatt.learning.shapers import SHAPERS, Shaper
+from stepwatt.learning.training.checkpoints import load_checkpoint
+from stepwatt.learning.training.logs import read_log
+from stepwatt.learning.training.loop import CHECKPOINT, LOG, SETTINGS, TrainingOutcome, train_agent
+from stepwatt.learning.training.settings import TrainingSettings, read_settings, settings_of
+
+SMALL = [
+    "seeds=[0,1]",
+    "envs_per_run=4",
+    "env_steps=400",
+    "warmup_steps=40",
+    "agent.hidden=[16]",
+    "batch_size=16",
+    "n_step=3",
+    "log_every=100",
+    "evaluate_every=200",
+    "checkpoint_every=120",
+]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def small(algo: str, *words: str) -> TrainingSettings:
+    rollout = ["agent.rollout_slots=7", "agent.epochs=2"] if algo == "ppo" else []
+    return read_settings(None, [f"algo={algo}", *SMALL, *rollout, *words])
+
+
+def regulator(settings: TrainingSettings) -> Regulator:
+    return Regulator(settings.seeds, settings.envs_per_run)
+
+
+def weights(outcome: TrainingOutcome) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in outcome.agent.policy().state_dict().items()}
+
+
+def assert_same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+class Scaled:
+    """Shapes by a multiple of the observation's first number; counts what it was shown."""
+
+    preserves_optimum = False
+
+    def __init__(self, weight: float):
+        self.weight, self.observed, self.updated = weight, 0, 0
+
+    def observe(self, batch: Batch) -> None:
+        assert torch.isnan(batch.returns).all()
+        self.observed += batch.reward.shape[1]
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        self.updated += 1
+        return {"weight": self.weight}
+
+    def shape(self, batch: Batch) -> Tensor:
+        return self.weight * batch.obs[..., 0]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"observed": self.observed, "updated": self.updated}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.observed, self.updated = state["observed"], state["updated"]
+
+
+@pytest.mark.parametrize("algo", AGENTS)
+def test_the_same_seeds_give_the_same_numbers_twice(algo: str) -> None:
+    settings = small(algo)
+    first, second = (train_agent(regulator(settings), settings) for _ in range(2))
+    assert_same(weights(first), weights(second))
+
+
+@pytest.mark.parametrize("algo", AGENTS)
+def test_a_run_trains_the_same_alone_and_in_company(algo: str) -> None:
+    together = small(algo)
+    alone = replace(together, seeds=(1,))
+    ours, mine = train_agent(regulator(together), together), train_agent(regulator(alone), alone)
+    for name, value in weights(mine).items():
+        torch.testing.assert_close(weights(ours)[name][1:2], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("algo", AGENTS)
+def test_a_shaper_that_adds_nothing_changes_nothing(algo: str) -> None:
+    settings = small(algo)
+    shaper = Scaled(0.0)
+    with_it = train_agent(regulator(settings), settings, shaper=shaper)
+    assert_same(weights(with_it), weights(train_agent(regulator(settings), settings)))
+    assert shaper.observed == settings.env_steps
+    assert shaper.updated > 0
+    shaped = train_agent(regulator(settings), settings, shaper=Scaled(1.0))
+    assert not torch.equal(weights(shaped)["net.layers.1.weight"], weights(with_it)["net.layers.1.weight"])
+
+
+@pytest.mark.parametrize("algo", AGENTS)
+def test_a_shaper_of_the_wrong_shape_or_with_a_gradient_is_refused(algo: str) -> None:
+    settings = small(algo)
+
+    class Wrong(Scaled):
+        def shape(self, batch: Batch) -> Tensor:
+            return batch.obs
+
+    class Attached(Scaled):
+        def shape(self, batch: Batch) -> Tensor:
+            return batch.reward * torch.ones(1, requires_grad=True)
+
+    with pytest.raises(ValueError, match="for rewards of shape"):
+        train_agent(regulator(settings), settings, shaper=Wrong(1.0))
+    with pytest.raises(ValueError, match="gradient"):
+        train_agent(regulator(settings), settings, shaper=Attached(1.0))
+
+
+class StopsAfter(Regulator):
+    """Is interrupted (as by Ctrl-C) in the middle of a step."""
+
+    def __init__(self, seeds: tuple[int, ...], envs_per_run: int, steps: int):
+        super().__init__(seeds, envs_per_run)
+        self.left = steps
+
+    def step(self, action: Tensor) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().step(action)
+
+
+@pytest.mark.parametrize("algo", AGENTS)
+def test_resuming_after_an_interrupt_is_bit_for_bit_the_uninterrupted_training(
+    algo: str, tmp_path: Path
+) -> None:
+    settings = small(algo)
+    whole = train_agent(regulator(settings), settings, shaper=Scaled(0.5), folder=tmp_path / "whole")
+    folder = tmp_path / "halves"
+    with pytest.raises(KeyboardInterrupt):
+        train_agent(StopsAfter(settings.seeds, 4, 53), settings, shaper=Scaled(0.5), folder=folder)
+    assert load_checkpoint(folder / CHECKPOINT)["env_steps"] == 53 * 4
+    rest = train_agent(regulator(settings), settings, shaper=Scaled(0.5), folder=folder, resume=True)
+    assert_same(weights(rest), weights(whole))
+    assert (rest.env_steps, rest.updates) == (whole.env_steps, whole.updates)
+    assert metrics_of(folder / LOG) == metrics_of(tmp_path / "whole" / LOG)
+
+
+def metrics_of(log: Path) -> list[tuple[str, int, int, dict[str, Any]]]:
+    return [(one["kind"], one["env_steps"], one["updates"], one["metrics"]) for one in read_log(log)]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import torch
+from test_learning_training import regulator, small
+from stepwatt.learning.training import train_agent
+torch.set_num_threads(1)
+settings = small("sac", "env_steps=200000", "checkpoint_every=40")
+train_agent(regulator(settings), settings, folder=Path({folder!r}))
+"""
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint_bit_for_bit(tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    code = KILLED.format(tests=str(ROOT / "tests" / "support"), folder=str(folder))
+    process = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        while not (folder / CHECKPOINT).exists() or load_checkpoint(folder / CHECKPOINT)["env_steps"] < 120:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    reached = load_checkpoint(folder / CHECKPOINT)["env_steps"]
+    settings = small("sac", f"env_steps={reached + 100}", "checkpoint_every=40")
+    rest = train_agent(regulator(settings), settings, folder=folder, resume=True)
+    whole = train_agent(regulator(settings), settings, folder=tmp_path / "whole")
+    assert_same(weights(rest), weights(whole))
+    assert metrics_of(folder / LOG) == metrics_of(tmp_path / "whole" / LOG)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+    settings = small("sac")
+    train_agent(regulator(settings), settings, folder=tmp_path)
+    other = replace(settings, gamma=0.5)
+    with pytest.raises(InputError, match=r"gamma = 0\.5"):
+        train_agent(regulator(other), other, folder=tmp_path, resume=True)
+    with pytest.raises(InputError, match="shaper"):
+        train_agent(regulator(settings), settings, shaper=Scaled(1.0), folder=tmp_path, resume=True)
+
+
+def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+    settings = small("sac")
+    with pytest.raises(InputError, match="expected a checkpoint"):
+        train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
+    (tmp_path / CHECKPOINT).write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match=CHECKPOINT) as told:
+        train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("algo", ["sac", "ppo"])
+def test_the_log_keeps_every_run_and_both_kinds_of_cost(algo: str, tmp_path: Path) -> None:
+    settings = small(algo)
+    env = Bandit(settings.seeds, 4)
+    outcome = train_agent(env, settings, evaluate=env.score, folder=tmp_path)
+    records = read_log(tmp_path / LOG)
+    evaluations = [one for one in records if one["kind"] == "evaluation"]
+    assert [one["env_steps"] for one in evaluations] == [0, 200, 400]
+    training = [one for one in records if one["kind"] == "training"]
+    assert [one["env_steps"] for one in training] == [100, 200, 300, 400]
+    for one in training[1:]:
+        assert {len(values) for values in one["metrics"].values()} == {2}
+        assert one["cpu_seconds"] == pytest.approx(one["cpu_seconds_collect"] + one["cpu_seconds_learn"])
+    assert training[-1]["updates"] == outcome.updates
+    saved = json.loads((tmp_path / SETTINGS).read_text(encoding="utf-8"))
+    assert settings_of(saved["settings"]) == settings
+    assert set(saved["versions"]) >= {"torch", "stepwatt", "python"}
+
+
+def test_updates_come_at_the_stated_rate() -> None:
+    settings = small("sac", "updates_per_step=0.3")
+    assert train_agent(regulator(settings), settings).updates == int(0.3 * (400 - 40))
+
+
+def test_tensorboard_gets_the_same_numbers(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    settings = small("sac")
+    train_agent(regulator(settings), settings, folder=tmp_path, tensorboard=True)
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+def test_environments_that_cannot_be_shared_out_are_refused() -> None:
+    with pytest.raises(InputError, match="envs_per_run"):
+        train_agent(Chain((0,), 3), small("sac"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        ("envs_per_runs = 3", [], r"envs_per_runs = 3: expected one of the fields"),
+        ("gamma = 1.5", [], r"gamma = 1\.5: expected a number ≥ 0 and ≤ 1"),
+        ("gamma = nan", [], r"gamma = nan"),
+        ("algo = 'dqn'", [], "algo = .*expected one of sac, td3, ddpg, ppo"),
+        ("[agent]\nrate = 1", [], r"agent\.rate = 1: expected one of the fields"),
+        ("[agent]\nhidden = [64, 0]", [], r"agent\.hidden = .*each an integer ≥ 1"),
+        ("seeds = [1, 1]", [], "seeds = .*different seeds"),
+        ("env_steps = true", [], "env_steps"),
+        ("gamma = ", [], "readable TOML"),
+        ("", ["gamma"], "expected key=value"),
+        ("", ["agent.clip=0.1"], r"agent\.clip"),
+    ],
+)
+def test_settings_that_do_not_fit_are_told_in_one_line(
+    text: str, words: list[str], told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=told) as error:
+        read_settings(file, words)
+    assert "\n" not in str(error.value)
+    if not words:
+        assert str(file) in str(error.value)
+
+
+def test_words_win_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text("algo = 'td3'\nseeds = [1, 2]\n[agent]\nhidden = [8]\n", encoding="utf-8")
+    settings = read_settings(file, ["seeds=[5]", "agent.exploration=0", "gamma=1"])
+    assert settings.seeds == (5,)
+    assert plain(settings)["agent"]["hidden"] == [8]
+    assert plain(settings)["agent"]["exploration"] == 0.0
+    assert settings.gamma == 1.0
+
+
+@pytest.mark.parametrize("algo", ["sac", "td3", "ppo"])
+@pytest.mark.parametrize("name", SHAPERS)
+def test_every_shaper_trains_with_every_agent_and_resumes_exactly(
+    name: str, algo: str, tmp_path: Path
+) -> None:
+    settings = small(algo, "env_steps=120", f"shaper={name}")
+    half = replace(settings, env_steps=60)
+
+    def shaper() -> Shaper:
+        return SHAPERS[name](1, 1, settings.seeds, settings.shaping)
+
+    whole = train_agent(regulator(settings), settings, shaper=shaper())
+    train_agent(regulator(half), half, shaper=shaper(), folder=tmp_path)
+    rest = train_agent(regulator(settings), settings, shaper=shaper(), folder=tmp_path, resume=True)
+    assert_same(weights(rest), weights(whole))

@@ -1,0 +1,247 @@
+"""Whole jobs next to a fractional plan: queues, links, GPU time and power hold, and the plan is followed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from strategies import instances
+
+from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation.milp.matrices import linear_problem
+from stepwatt.formulation.schedule.physics import it_power
+from stepwatt.solvers.common.rounding import Plan, round_jobs
+from stepwatt.solvers.highs.session import HighsSession
+
+Floats = NDArray[np.float64]
+MORE = 2 * settings.default.max_examples
+SEEDS = st.integers(0, 2**32 - 1)
+#: Constraint families that jobs and GPUs alone decide.
+FAMILIES = ("sign", "integrality", "assignment", "deadline", "gpu_count", "gpu_time", "link")
+
+
+def relaxed_plan(inst: Instance, seed: int) -> Plan:
+    """The jobs of a vertex of the relaxation, under random prices for jobs and places."""
+    a, rng = inst.arrays(), np.random.default_rng(seed)
+    p = linear_problem(a)
+    cost = p.cost.copy()
+    for name in ("runs", "transfers"):
+        ids = p.columns[name].ids
+        cost[ids] += rng.uniform(-0.3, 0.3, ids.shape) * np.abs(cost[p.columns["runs"].ids]).max(initial=0.0)
+    outcome = HighsSession(replace(p, cost=cost), relaxed=True).solve()
+    assert outcome.x is not None
+    fluid = p.schedule(a, outcome.x)
+    return Plan(
+        transfers=fluid.transfers,
+        runs=fluid.runs,
+        gpus_on=np.round(fluid.gpus_on),
+        profit=np.broadcast_to(a.options.revenue[:, None], fluid.runs.shape),
+        it_limit_mw=np.full((len(a.sites), a.n_slots), np.inf),
+    )
+
+
+def wild_plan(inst: Instance, seed: int) -> Plan:
+    """Fractions that fit nothing: too many jobs, too late, where no room is; only unserved sites get none."""
+    a, rng = inst.arrays(), np.random.default_rng(seed)
+    n, k, t = len(a.sites), len(a.classes), a.n_slots
+    size = 1 + a.arrivals.max(initial=0.0)
+    transfers = rng.random((n, n, k, t)) * size * (rng.random((n, n, k, t)) < 0.4)
+    return Plan(
+        transfers=transfers * a.served()[None, :, :, None],
+        runs=rng.random((len(a.options), t)) * size * (rng.random((len(a.options), t)) < 0.4),
+        gpus_on=np.floor(rng.random((n, t)) * (a.gpus[:, None] + 1)),
+        profit=rng.standard_normal((len(a.options), t)),
+        it_limit_mw=np.where(rng.random((n, t)) < 0.5, np.inf, rng.random((n, t)) * 0.01),
+    )
+
+
+def rounded(a: InstanceArrays, plan: Plan) -> Schedule:
+    transfers, runs, gpus_on = round_jobs(a, plan)
+    return replace(Schedule.idle(a), transfers=transfers, runs=runs, gpus_on=gpus_on)
+
+
+def assert_whole_and_fitting(a: InstanceArrays, schedule: Schedule) -> None:
+    violations = evaluate(a, schedule).violations
+    broken = {name: violations[name] for name in FAMILIES if violations[name] > 1e-7}
+    assert not broken
+
+
+@settings(max_examples=MORE)
+@given(instances(max_slots=6, max_sites=3, never=["fluid"]), SEEDS)
+def test_plans_of_relaxations_become_whole(inst: Instance, seed: int) -> None:
+    """Whole jobs and GPUs, no job before it arrives or after its deadline, links and GPU time kept."""
+    assume(len(inst.arrays().options) > 0)
+    a = inst.arrays()
+    assert_whole_and_fitting(a, rounded(a, relaxed_plan(inst, seed)))
+
+
+@settings(max_examples=MORE)
+@given(instances(max_slots=6, max_sites=3, always=["few"], never=["fluid"]), SEEDS)
+def test_any_plan_becomes_whole(inst: Instance, seed: int) -> None:
+    """Also a plan that itself keeps no constraint at all."""
+    assume(len(inst.arrays().options) > 0)
+    a = inst.arrays()
+    assert_whole_and_fitting(a, rounded(a, wild_plan(inst, seed)))
+
+
+@settings(max_examples=MORE)
+@given(instances(max_slots=5, max_sites=3, never=["fluid", "few"]), SEEDS)
+def test_the_plan_is_followed(inst: Instance, seed: int) -> None:
+    """What a queue has sent by any slot stays within a few jobs of the plan: rounding does not add up.
+
+    Each site can fall short by one job of every class a slot (GPU time of whole jobs) beyond half a job of
+    rounding a queue.
+    """
+    assume(len(inst.arrays().options) > 0)
+    a, plan = inst.arrays(), relaxed_plan(inst, seed)
+    schedule = rounded(a, plan)
+    sent, planned = (x.sum(axis=1).cumsum(axis=2) for x in (schedule.transfers, plan.transfers))
+    n, k = len(a.sites), len(a.classes)
+    assert np.abs(sent - planned).sum(axis=(0, 1)).max() <= 0.5 * n * k + n * k * a.n_slots
+    total = plan.transfers.sum()
+    assert schedule.transfers.sum() >= total - n * k * a.n_slots
+
+
+@settings(max_examples=settings.default.max_examples)
+@given(instances(max_slots=4, max_sites=2, never=["fluid", "few"]), SEEDS)
+def test_power_limits_hold(inst: Instance, seed: int) -> None:
+    """No site draws more for jobs and idle GPUs than it may, if its GPUs alone do not already."""
+    assume(len(inst.arrays().options) > 0)
+    a, plan = inst.arrays(), relaxed_plan(inst, seed)
+    idle = a.gpu_idle_mw[:, None] * plan.gpus_on
+    jobs = it_power(a, replace(Schedule.idle(a), runs=plan.runs))
+    limit = idle + 0.7 * jobs
+    schedule = rounded(a, replace(plan, it_limit_mw=limit))
+    assert_whole_and_fitting(a, schedule)
+    assert (
+        it_power(a, schedule) <= np.maximum(limit, a.gpu_idle_mw[:, None] * schedule.gpus_on) + 1e-8
+    ).all()
+
+
+def test_a_whole_plan_stays_as_it_is() -> None:
+    """tiny.two_sites: 6 jobs at a, 6 moved to b, 4 of its own; nothing to round."""
+    a = tiny.two_sites().arrays()
+    plan = Plan(
+        transfers=np.array([[6.0, 6.0], [0.0, 4.0]])[:, :, None, None],
+        runs=np.array([[6.0], [10.0]]),
+        gpus_on=np.ones((2, 1)),
+        profit=np.array([[3.0], [7.0]]),
+        it_limit_mw=np.full((2, 1), np.inf),
+    )
+    schedule = rounded(a, plan)
+    assert np.array_equal(schedule.transfers, plan.transfers)
+    assert np.array_equal(schedule.runs, plan.runs)
+    assert np.array_equal(schedule.gpus_on, plan.gpus_on)
+
+
+def test_fractions_carry_over_to_later_slots() -> None:
+    """Half a job planned in each of six slots becomes three jobs, never more than one at once."""
+    inst = tiny.instance(
+        {"a": tiny.site([0.0] * 6)},
+        {"a": [3, 0, 0, 0, 0, 0]},
+        steps={10: 1.0},
+        seconds_per_step=36.0,
+        mwh_per_step=0.0,
+        job={"deadline_slots": 5},
+    )
+    halves = np.full((1, 1, 1, 6), 0.5)
+    flat = np.full((1, 6), np.inf)
+    plan = Plan(halves, halves[0, 0], np.ones((1, 6)), np.ones((1, 6)), flat)
+    schedule = rounded(inst.arrays(), plan)
+    assert schedule.transfers.sum() == 3
+    assert schedule.transfers.max() == 1
+    assert np.array_equal(schedule.runs[0], schedule.transfers[0, 0, 0])
+
+
+def test_a_queue_behind_its_plan_goes_the_way_of_the_plan() -> None:
+    """Of nine jobs the plan moves four and a half to b in the second slot, none to a, which has no option.
+
+    The GPUs of b being off in the first slot, all nine are due in the second: they go to b.
+    """
+    file = tiny.instance(
+        {"a": tiny.site([0.0, 0.0]), "b": tiny.site([0.0, 0.0])},
+        {"a": [9, 0], "b": [0, 0]},
+        steps={10: 1.0},
+        seconds_per_step=36.0,
+        mwh_per_step=0.0,
+        job={"deadline_slots": 1},
+    ).to_dict()
+    file["sites"]["a"]["models"] = []
+    a = Instance.from_dict(file).arrays()
+    transfers = np.zeros((2, 2, 1, 2))
+    transfers[0, 1, 0] = [4.5, 4.5]
+    off = np.array([[0.0, 0.0], [0.0, 1.0]])
+    power = np.array([[np.inf, np.inf], [0.0, np.inf]])
+    plan = Plan(transfers, np.array([[4.5, 4.5]]), off, np.ones((1, 2)), power)
+    blocked = replace(a, options=replace(a.options, energy_mwh=np.ones(1)))
+    schedule = rounded(blocked, plan)
+    assert schedule.transfers[0, :, 0, 0].tolist() == [0, 0]
+    assert schedule.transfers[0, :, 0, 1].tolist() == [0, 9]
+
+
+def test_a_job_that_would_be_lost_runs_elsewhere() -> None:
+    """One GPU runs 100 jobs of 36 s an hour: of 101 that the plan runs at a, one moves to b."""
+    a = tiny.instance(
+        {"a": tiny.site([0.0]), "b": tiny.site([0.0])},
+        {"a": [101], "b": [0]},
+        steps={10: 1.0},
+        seconds_per_step=3.6,
+        mwh_per_step=0.0,
+    ).arrays()
+    transfers = np.zeros((2, 2, 1, 1))
+    transfers[0, 0] = 101.0
+    one = np.ones((2, 1))
+    plan = Plan(transfers, np.array([[101.0], [0.0]]), one, one, np.full((2, 1), np.inf))
+    schedule = rounded(a, plan)
+    assert schedule.transfers[0, :, 0, 0].tolist() == [100, 1]
+    assert schedule.runs[:, 0].tolist() == [100, 1]
+
+
+def test_jobs_are_shortened_rather_than_dropped() -> None:
+    """GPU time for 36 long jobs and power for less: all 40 run, as many of them long as both limits allow.
+
+    A long job takes 100 s and 2 kW, a short one 50 s and 1 kW: with 3600 s and 70 kW, n long ones need
+    100 n + 50 (40 - n) <= 3600 and 2 n + 40 - n <= 70, so n = 30.
+    """
+    a = tiny.instance(
+        {"a": tiny.site([0.0])},
+        {"a": [40]},
+        steps={5: 0.5, 10: 1.0},
+        seconds_per_step=10.0,
+        mwh_per_step=2e-4,
+    ).arrays()
+    long = int(np.argmax(a.options.seconds))
+    planned = np.zeros((2, 1))
+    planned[long] = 40.0
+    plan = Plan(
+        np.full((1, 1, 1, 1), 40.0),
+        planned,
+        np.ones((1, 1)),
+        a.options.revenue[:, None],
+        np.full((1, 1), 0.07),
+    )
+    assert a.options.seconds[long] == pytest.approx(100.0)
+    schedule = rounded(a, plan)
+    assert schedule.runs.sum() == 40
+    assert schedule.runs[long, 0] == 30
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_nothing_to_do(gpus: int) -> None:
+    """No arrivals, or no GPU: all zero, whatever is planned."""
+    inst = tiny.instance(
+        {"a": tiny.site([0.0], gpus=gpus)},
+        {"a": [0]},
+        steps={10: 1.0},
+        seconds_per_step=36.0,
+        mwh_per_step=0.0,
+    )
+    ones = np.ones((1, 1))
+    schedule = rounded(inst.arrays(), Plan(np.ones((1, 1, 1, 1)), ones, gpus * ones, ones, ones))
+    assert not schedule.transfers.any()
+    assert not schedule.runs.any()

@@ -1,0 +1,96 @@
+"""What is trimmed before solving cannot matter: the optimum stays, and so does what its schedule is worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from strategies import instances
+
+import stepwatt
+from stepwatt.formulation import Instance, InstanceArrays, Options
+from stepwatt.solvers import solve
+from stepwatt.solvers.common.relaxation import solve_relaxation
+from stepwatt.solvers.common.trimming import dominated, power_may_be_burnt, trimmed
+
+
+def options(rows: list[tuple[float, float, float]]) -> Options:
+    """Options of one class at one site: (revenue, seconds, energy)."""
+    zeros = np.zeros(len(rows), dtype=np.int64)
+    revenue, seconds, energy = np.array(rows, dtype=float).T
+    return Options(zeros, zeros, zeros, zeros, zeros, revenue, revenue, seconds, energy)
+
+
+THRIFTY, BURNING = np.array([False]), np.array([True])
+
+
+def test_an_option_that_earns_less_and_takes_more_goes() -> None:
+    assert dominated(options([(2, 1, 1), (1, 2, 2)]), THRIFTY).tolist() == [False, True]
+
+
+def test_a_trade_off_stays() -> None:
+    table = options([(2, 2, 1), (1, 1, 1), (1.5, 2, 0.5)])
+    assert not dominated(table, THRIFTY).any()
+
+
+def test_of_twins_one_stays() -> None:
+    assert dominated(options([(1, 1, 1), (1, 1, 1), (1, 1, 1)]), THRIFTY).tolist() == [False, True, True]
+
+
+def test_where_burning_power_pays_the_hungry_option_stays() -> None:
+    """At a negative price the second option is paid for the energy it draws more."""
+    table = options([(2, 1, 1), (2, 1, 3)])
+    assert dominated(table, THRIFTY).tolist() == [False, True]
+    assert not dominated(table, BURNING).any()
+
+
+def test_negative_prices_and_generators_with_a_minimum_make_power_worth_burning() -> None:
+    a = stepwatt.scenario("jemas", n_slots=2).arrays()
+    assert not power_may_be_burnt(a).any()
+    prices = a.import_price.copy()
+    prices[1, 0] = -1.0
+    assert power_may_be_burnt(replace(a, import_price=prices)).tolist() == [False, True, False]
+    with_engine = replace(a, generator=np.array([True, False, True]), generator_min_mw=np.array([0, 0, 0.1]))
+    assert power_may_be_burnt(with_engine).tolist() == [False, False, True]
+
+
+@settings(max_examples=25)
+@given(instances(max_slots=4, max_sites=3))
+def test_the_relaxation_is_worth_the_same(inst: Instance) -> None:
+    a = inst.arrays()
+    whole, cut = solve_relaxation(a), solve_relaxation(trimmed(a).arrays)
+    assert cut.bound == pytest.approx(whole.bound, rel=1e-7, abs=1e-7)
+
+
+def with_limits(inst: Instance, limit_mw: float) -> Instance:
+    data = inst.to_dict()
+    for site in data["sites"].values():
+        site["grid"]["import_limit_mw"] = limit_mw
+    return Instance.from_dict(data)
+
+
+@pytest.mark.parametrize("method", ["oracle", "lp", "conic", "greedy"])
+def test_an_import_limit_nobody_can_reach_changes_nothing(method: str) -> None:
+    """Limits of a gigawatt or a million of them once drowned the site's own kilowatts in rounding."""
+    inst = stepwatt.scenario("jemas", n_slots=3)
+    near = solve(with_limits(inst, 1e3), method)
+    for limit in (1e6, 1e11):
+        far = solve(with_limits(inst, limit), method)
+        assert far.utility == pytest.approx(near.utility, rel=1e-7)
+        if near.bound is not None:
+            assert far.bound == pytest.approx(near.bound, rel=1e-7)
+
+
+def test_schedules_come_back_with_all_options() -> None:
+    inst = stepwatt.scenario("jemas", n_slots=2)
+    a: InstanceArrays = inst.arrays()
+    doubled = replace(a, options=a.options.take(np.repeat(np.arange(len(a.options)), 2)))
+    cut = trimmed(doubled)
+    assert len(cut.arrays.options) == len(a.options)
+    runs = np.ones((len(a.options), 2))
+    idle = replace(solve(inst, "greedy").schedule, runs=runs)  # type: ignore[type-var]
+    expanded = cut.expanded(idle)
+    assert expanded.runs.sum() == runs.sum()
+    assert not expanded.runs[1::2].any()

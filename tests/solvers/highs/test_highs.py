@@ -1,0 +1,294 @@
+"""The door to HiGHS: nothing non-finite passes, changes in place equal a fresh model, limits hold."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from solving import optimum
+from strategies import random_instance
+
+from stepwatt.formulation import Instance
+from stepwatt.formulation.milp.linear_problem import LinearProblem
+from stepwatt.formulation.milp.matrices import linear_problem
+from stepwatt.formulation.schedule.windows import fresh_state, window
+from stepwatt.solvers import SolverError
+from stepwatt.solvers.highs.scaling import scaling_of
+from stepwatt.solvers.highs.session import HighsSession, Termination
+
+Floats = NDArray[np.float64]
+EVERYTHING = ["deadline", "battery", "generator", "thermal", "demand", "dvfs", "link", "negative", "carbon"]
+
+
+def rich(n_slots: int = 6, seed: int = 0) -> Instance:
+    return random_instance(np.random.default_rng(seed), n_slots=n_slots, n_sites=2, features=EVERYTHING)
+
+
+def hard() -> LinearProblem:
+    """A few long jobs a slot: HiGHS needs minutes to a gap of zero."""
+    features = ["few", "deadline", "generator", "battery"]
+    inst = random_instance(np.random.default_rng(5), n_slots=24, n_sites=4, features=features)
+    return linear_problem(inst.arrays())
+
+
+def with_value(p: LinearProblem, name: str, value: float) -> LinearProblem:
+    """The problem with one number replaced."""
+    if name == "matrix":
+        matrix = p.matrix.copy()
+        matrix.data[len(matrix.data) // 2] = value
+        return replace(p, matrix=matrix)
+    if name == "offset":
+        return replace(p, offset=value)
+    values = getattr(p, name).copy()
+    values[len(values) // 2] = value
+    return replace(p, **{name: values})
+
+
+DEFECTS = [
+    *((name, value) for name in ("cost", "matrix", "offset") for value in (np.nan, np.inf, -np.inf)),
+    *((name, np.nan) for name in ("lower", "upper", "row_lower", "row_upper")),
+]
+
+
+REFUSED = r"not finite|not a number"
+
+# ---------------------------------------------------------------------- what passes
+
+
+@pytest.mark.parametrize(("name", "value"), DEFECTS)
+@pytest.mark.parametrize("relaxed", [True, False])
+def test_what_is_not_finite_is_refused(name: str, value: float, relaxed: bool) -> None:
+    """HiGHS would loop for ever, or drop the entry in silence. Rows may be open, so inf is legal there."""
+    defective = with_value(linear_problem(rich().arrays()), name, value)
+    with pytest.raises(SolverError, match=REFUSED):
+        HighsSession(defective, relaxed=relaxed, scaling=scaling_of(linear_problem(rich().arrays())))
+
+
+@pytest.mark.parametrize(("name", "value"), DEFECTS)
+def test_a_refresh_refuses_it_too_and_leaves_the_session_usable(name: str, value: float) -> None:
+    p = linear_problem(rich().arrays())
+    session = HighsSession(p, relaxed=True)
+    before = session.solve().objective
+    with pytest.raises(SolverError, match=REFUSED):
+        session.refresh(with_value(p, name, value))
+    session.refresh(p)
+    assert session.solve().objective == pytest.approx(before, rel=1e-12)
+
+
+CHANGES: list[Callable[[HighsSession, Floats], None]] = [
+    lambda s, v: s.change_costs(np.array([0]), v),
+    lambda s, v: s.change_bounds(np.array([0]), v, np.array([1.0])),
+    lambda s, v: s.change_bounds(np.array([0]), np.array([0.0]), v),
+    lambda s, v: s.change_rows(np.array([0]), v, np.array([1.0])),
+    lambda s, v: s.change_coefficient(0, 0, v[0]),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changes_in_place_refuse_nan(change: Callable[[HighsSession, Floats], None]) -> None:
+    session = HighsSession(linear_problem(tiny.battery().arrays()), relaxed=True)
+    with pytest.raises(SolverError, match=REFUSED):
+        change(session, np.array([np.nan]))
+
+
+def test_unknown_options_and_values_of_wrong_type_are_errors() -> None:
+    session = HighsSession(linear_problem(tiny.battery().arrays()), relaxed=True)
+    with pytest.raises(SolverError, match="no_such_option"):
+        session.set_option("no_such_option", 1)
+    with pytest.raises(SolverError, match="threads"):
+        session.set_option("threads", "many")
+
+
+# ---------------------------------------------------------------------- scaling
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1))
+def test_scaling_is_exact(seed: int) -> None:
+    """Powers of two: scaling and its inverse give back every number bit by bit."""
+    p = linear_problem(rich(3, seed).arrays())
+    scale = scaling_of(p)
+    for values in (scale.column, scale.row, np.array([scale.objective])):
+        mantissa, _ = np.frexp(values)
+        assert (mantissa == 0.5).all()
+    cost = p.cost * scale.column * scale.objective
+    assert np.array_equal(cost / scale.objective / scale.column, p.cost)
+    assert np.array_equal(p.upper / scale.column * scale.column, p.upper)
+
+
+@pytest.mark.parametrize("relaxed", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_objective_and_point_are_in_natural_units(relaxed: bool, seed: int) -> None:
+    """The outcome agrees with an unscaled solve, and with the cost of its own point."""
+    p = linear_problem(rich(3 if relaxed else 1, seed).arrays())
+    outcome = HighsSession(p, relaxed=relaxed).solve(gap=1e-6)
+    expected, _ = optimum(p, relaxed=relaxed)
+    assert outcome.termination is Termination.OPTIMAL
+    assert outcome.x is not None
+    assert outcome.objective == pytest.approx(expected, rel=2e-6)
+    assert outcome.objective == pytest.approx(p.cost @ outcome.x + p.offset, rel=1e-9)
+    assert outcome.bound == pytest.approx(expected, rel=2e-6)
+    assert (outcome.row_dual is None) == (not relaxed)
+    assert (outcome.x >= p.lower - 1e-6).all()
+    assert (outcome.x <= p.upper + 1e-6).all()
+
+
+def test_duals_are_complementary() -> None:
+    """Stationarity: reduced cost = cost − duals · column; a slack row has no dual; signs by the side."""
+    p = linear_problem(rich(4).arrays())
+    session = HighsSession(p, relaxed=True)
+    outcome, reduced_cost = session.solve(), session.reduced_cost()
+    assert outcome.x is not None
+    assert outcome.row_dual is not None
+    np.testing.assert_allclose(reduced_cost, p.cost - p.matrix.T @ outcome.row_dual, atol=1e-6)
+    activity = p.matrix @ outcome.x
+    slack = (activity < p.row_upper - 1e-6) & (activity > p.row_lower + 1e-6)
+    assert np.abs(outcome.row_dual[slack]).max() < 1e-6
+    inside = (outcome.x > p.lower + 1e-6) & (outcome.x < p.upper - 1e-6)
+    assert np.abs(reduced_cost[inside]).max() < 1e-6
+    assert (outcome.row_dual[~np.isfinite(p.row_upper)] <= 1e-9).all()
+    assert (outcome.row_dual[~np.isfinite(p.row_lower)] >= -1e-9).all()
+
+
+def test_nothing_pays_and_nothing_draws() -> None:
+    """All data zero: no scale to take from it, and still an answer."""
+    inst = tiny.instance(
+        {"a": tiny.site([0.0], gpus=0)}, {"a": [0]}, steps={10: 0.0}, seconds_per_step=1.0, mwh_per_step=0.0
+    )
+    outcome = HighsSession(linear_problem(inst.arrays()), relaxed=False).solve(gap=0.0)
+    assert outcome.objective == 0.0
+
+
+# ---------------------------------------------------------------------- in place
+
+
+@pytest.mark.parametrize("relaxed", [True, False])
+def test_refresh_equals_a_fresh_model(relaxed: bool) -> None:
+    """Twenty windows in random order: the session changed in place finds what a new one finds."""
+    a = rich(12).arrays()
+    rng = np.random.default_rng(0)
+    state = fresh_state(a)
+    length, gap = (3, 0.0) if relaxed else (1, 1e-5)
+    first = linear_problem(window(a, 0, length, state))
+    session = HighsSession(first, relaxed=relaxed)
+    session.solve(gap=gap)
+    for start in rng.integers(0, 10, 20):
+        charge = a.energy_min_mwh + rng.random(2) * (a.energy_max_mwh - a.energy_min_mwh)
+        peak = rng.random(2) * 1e-3
+        backlog = rng.integers(0, 5, state.backlog.shape).astype(float)
+        begun = replace(state, energy_mwh=charge, peak_mw=peak, backlog=backlog)
+        problem = linear_problem(window(a, int(start), length, begun), like=first)
+        session.refresh(problem)
+        if not relaxed:
+            session.forget()
+        here = session.solve(gap=gap).objective
+        fresh = HighsSession(problem, relaxed=relaxed).solve(gap=gap).objective
+        assert here == pytest.approx(fresh, rel=max(1e-7, 2 * gap))
+
+
+def test_refresh_undoes_bounds_changed_by_hand() -> None:
+    p = linear_problem(rich(3).arrays())
+    session = HighsSession(p, relaxed=True)
+    before = session.solve().objective
+    runs = p.ids("runs")
+    session.change_bounds(runs, np.zeros(len(runs)), np.zeros(len(runs)))
+    assert session.solve().objective < before
+    session.refresh(p)
+    assert session.solve().objective == pytest.approx(before, rel=1e-9)
+
+
+def test_a_problem_of_other_structure_is_refused() -> None:
+    """Other size, other places of the entries, other integers: the session would be a wrong model."""
+    a = rich(6).arrays()
+    p = linear_problem(window(a, 0, 1, fresh_state(a)))
+    session = HighsSession(p, relaxed=False)
+    before = session.solve(gap=1e-5).objective
+    longer = linear_problem(window(a, 0, 2, fresh_state(a)))
+    moved = replace(p, matrix=p.matrix.copy())
+    moved.matrix.indices[0] += 1
+    kinds = replace(p, integer=~p.integer)
+    for other in (longer, moved, kinds):
+        with pytest.raises(ValueError, match="same structure"):
+            session.refresh(other)
+    session.refresh(p)
+    session.forget()
+    assert session.solve(gap=1e-5).objective == pytest.approx(before, rel=2e-5)
+
+
+def test_a_starting_point_is_taken() -> None:
+    p = linear_problem(tiny.whole_jobs().arrays())
+    first = HighsSession(p, relaxed=False).solve(gap=0.0)
+    session = HighsSession(p, relaxed=False)
+    assert first.x is not None
+    session.start_from(first.x)
+    assert session.solve(gap=0.0).objective == pytest.approx(17.0)
+
+
+# ---------------------------------------------------------------------- ends
+
+
+def test_infeasible_is_said() -> None:
+    p = linear_problem(tiny.battery().arrays())
+    rows = p.rows["waiting_balance"].ids.ravel()
+    lower, upper = p.row_lower.copy(), p.row_upper.copy()
+    lower[rows] = upper[rows] = -1.0
+    outcome = HighsSession(replace(p, row_lower=lower, row_upper=upper), relaxed=True).solve()
+    assert outcome.termination is Termination.INFEASIBLE
+    assert outcome.x is None
+    assert outcome.bound is None
+
+
+def test_time_limits_count_from_each_solve() -> None:
+    """The second solve has its own second, although HiGHS counts those of the first."""
+    session = HighsSession(hard(), relaxed=False)
+    for _ in range(2):
+        begun = time.perf_counter()
+        outcome = session.solve(time_limit=0.7, gap=0.0)
+        spent = time.perf_counter() - begun
+        assert outcome.termination is Termination.TIME_LIMIT
+        assert 0.5 < spent < 2.5
+        session.forget()
+    assert outcome.bound is not None
+    if outcome.objective is not None:
+        assert outcome.bound >= outcome.objective
+
+
+def test_an_interrupt_leaves_the_incumbent() -> None:
+    """SIGINT during a long MIP: HiGHS stops, the point found so far comes out, the session lives on."""
+    p = hard()
+    session = HighsSession(p, relaxed=False)
+    timer = threading.Timer(0.8, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    outcome = session.solve(time_limit=60.0, gap=0.0, interruptible=True)
+    timer.cancel()
+    assert outcome.termination is Termination.INTERRUPTED
+    assert outcome.seconds < 20.0
+    assert outcome.x is not None
+    assert outcome.objective is not None
+    assert outcome.bound is not None
+    assert outcome.bound >= outcome.objective
+    again = session.solve(time_limit=0.2, gap=0.0)
+    assert again.termination is Termination.TIME_LIMIT
+    assert again.objective is not None
+    assert again.objective >= outcome.objective - 1e-6
+
+
+def test_an_interruptible_solve_runs_outside_the_main_thread() -> None:
+    """Signals reach only the main thread; elsewhere the solve is an ordinary one."""
+    ends: list[Termination] = []
+    p = linear_problem(tiny.battery().arrays())
+    worker = threading.Thread(
+        target=lambda: ends.append(HighsSession(p, relaxed=True).solve(interruptible=True).termination)
+    )
+    worker.start()
+    worker.join()
+    assert ends == [Termination.OPTIMAL]

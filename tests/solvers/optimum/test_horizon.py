@@ -1,0 +1,144 @@
+"""Long horizons in pieces and slot neighbourhoods: near the whole, and never on the wrong side of it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from strategies import random_instance
+
+import stepwatt
+from stepwatt.formulation import Instance, evaluate
+from stepwatt.formulation.milp.matrices import linear_problem
+from stepwatt.solvers import Settings, solve
+from stepwatt.solvers.common.relaxation import solve_relaxation
+from stepwatt.solvers.common.solutions import clean_schedule
+from stepwatt.solvers.highs.session import HighsSession
+from stepwatt.solvers.optimum import long_horizon as horizon
+from stepwatt.solvers.optimum.neighbourhoods import columns_of_slots, improve, slotwise_bound, windows_of
+from stepwatt.solvers.optimum.priced_blocks import PricedBlocks, tie_prices
+
+FEATURES = (
+    ["deadline", "battery", "thermal"],
+    ["deadline", "battery", "generator", "carbon"],
+    ["demand", "link", "dvfs", "thermal", "negative"],
+)
+
+
+@pytest.fixture
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of a few slots, so that small instances are long."""
+    monkeypatch.setattr(horizon, "LARGEST_PROBLEM", 0)
+    monkeypatch.setattr(horizon, "_BLOCK_COLUMNS", 300)
+    monkeypatch.setattr(horizon, "_DAY_COLUMNS", 300)
+    monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 0)
+
+
+@pytest.mark.parametrize("length", [1, 5, 24, 25, 48, 100])
+@pytest.mark.parametrize("columns", [10.0, 900.0, 5e4])
+def test_blocks_cover_the_horizon_in_order(length: int, columns: float) -> None:
+    a = stepwatt.scenario("jemas", n_slots=length, slot_minutes=60).arrays()
+    blocks = horizon.blocks_of(a, columns)
+    assert blocks[0][0] == 0
+    assert blocks[-1][1] == length
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(blocks))
+    assert all(first < stop for first, stop in blocks)
+
+
+def test_days_of_jemas_in_pieces_are_near_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    inst = stepwatt.scenario("jemas", n_slots=72, slot_minutes=60)
+    whole = solve(inst)
+    monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 1000)
+    monkeypatch.setattr(horizon, "_BLOCK_COLUMNS", 1)
+    pieces = solve(inst)
+    assert pieces.evaluation is not None
+    assert whole.utility is not None
+    assert whole.bound is not None
+    assert pieces.evaluation.feasible
+    assert pieces.bound == pytest.approx(whole.bound, rel=1e-3)
+    assert pieces.bound >= whole.utility
+    assert pieces.utility <= whole.bound
+    assert pieces.utility == pytest.approx(whole.utility, rel=1e-3)
+    assert pieces.prices is not None
+    assert len(pieces.prices.power) == 72
+
+
+@pytest.mark.usefixtures("short_blocks")
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("seed", range(4))
+def test_the_bound_of_the_pieces_bounds_every_schedule(features: list[str], seed: int) -> None:
+    inst = random_instance(np.random.default_rng(seed), n_slots=9, n_sites=2, features=features)
+    pieces = solve(inst, time_limit=3.0)
+    assert pieces.evaluation is not None
+    assert pieces.bound is not None
+    assert pieces.evaluation.feasible
+    greedy = solve(inst, "greedy")
+    assert greedy.utility is not None
+    assert pieces.bound >= max(greedy.utility, pieces.evaluation.utility) - 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_at_the_prices_of_the_whole_the_pieces_bound_as_well_as_the_whole(seed: int) -> None:
+    """Strong duality of the linear relaxation: its own duals leave no gap between blocks."""
+    inst = random_instance(
+        np.random.default_rng(seed), n_slots=8, n_sites=2, features=["deadline", "battery", "thermal", "link"]
+    )
+    a = inst.arrays()
+    relaxed = solve_relaxation(a)
+    assert relaxed.outcome.row_dual is not None
+    assert relaxed.bound is not None
+    prices = tie_prices(relaxed.problem, relaxed.outcome.row_dual, 4)
+    schedule = solve(inst, "greedy").schedule
+    assert schedule is not None
+    pieces = PricedBlocks(a, [(0, 4), (4, 8)], [[prices]], schedule)
+    assert pieces.bound(relaxed.bound, Settings()) == pytest.approx(relaxed.bound, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 2, 4])
+def test_windows_cover_every_slot(length: int) -> None:
+    for n_slots in range(1, 12):
+        covered = {t for first, stop in windows_of(n_slots, length) for t in range(first, stop)}
+        assert covered == set(range(n_slots))
+
+
+def coarse(seed: int) -> Instance:
+    return random_instance(
+        np.random.default_rng(seed), n_slots=4, n_sites=2, features=["few", "deadline", "dvfs", "battery"]
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slot_bounds_lie_between_the_optimum_and_the_relaxation(seed: int) -> None:
+    inst = coarse(seed)
+    a = inst.arrays()
+    relaxed = solve_relaxation(a)
+    best = solve(inst, gap=1e-6, time_limit=3.0)
+    assert relaxed.outcome.row_dual is not None
+    assert relaxed.bound is not None
+    assert best.utility is not None
+    bound = slotwise_bound(
+        relaxed.problem,
+        relaxed.outcome.row_dual,
+        a.n_slots,
+        gap_usd=1e-6,
+        deadline=time.perf_counter() + 5,
+    )
+    assert best.utility - 1e-6 <= bound <= relaxed.bound + 1e-5 * abs(relaxed.bound) + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_freed_window_never_makes_it_worse(seed: int) -> None:
+    inst = coarse(seed)
+    a = inst.arrays()
+    p = linear_problem(a)
+    start = HighsSession(p, relaxed=False).solve(gap=0.3, time_limit=5.0).x
+    assert start is not None
+    start[p.integer] = np.round(start[p.integer])
+    free = columns_of_slots(p, 1, 3)
+    better = improve(p, start, free, gap_usd=1e-6, time_limit=2.0)
+    held = np.setdiff1d(np.arange(len(start)), free)
+    assert p.cost @ better >= p.cost @ start
+    np.testing.assert_array_equal(better[held], start[held])
+    assert evaluate(a, clean_schedule(a, p, better)).feasible

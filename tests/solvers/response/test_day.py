@@ -1,0 +1,151 @@
+"""The plan of a whole day is the linear relaxation's optimum; coarser slots keep what there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from strategies import FEATURES, random_instance
+
+import stepwatt as sw
+from benchmarks.hybrid.cases import DEMAND_CHARGE
+from stepwatt.data import scenario
+from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.formulation.plant.stacking import stack
+from stepwatt.solvers.common.relaxation import solve_relaxation
+from stepwatt.solvers.planners.foresight.foresight import coarser
+from stepwatt.solvers.response.day import day_rows, plan_day
+from stepwatt.solvers.response.interior_point import choice as solving
+from stepwatt.solvers.response.interior_point import tensors as interior
+from stepwatt.solvers.response.programs.ties import DayRows
+
+ENGINE = torch_engine(torch.float64)
+#: What the plan of a day leaves out or takes lightly.
+LEFT_OUT = {"link", "generator", "generator_minimum"}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_plan_earns_what_the_relaxation_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chosen = [name for name in FEATURES if name not in LEFT_OUT and rng.random() < 0.4]
+    instance = random_instance(
+        rng, n_slots=int(rng.integers(1, 7)), n_sites=int(rng.integers(1, 4)), features=chosen
+    )
+    a = instance.arrays()
+    best = solve_relaxation(a).outcome.objective
+    assert best is not None
+    problem = stack([a], ENGINE)
+    plan = plan_day(problem, 1e-8)
+    scale = max(abs(best), float(problem.money_scale[0]))
+    assert float(plan.value[0]) == pytest.approx(best, abs=1e-6 * scale)
+    assert float(plan.bound[0]) >= best - 1e-8 * scale
+
+
+def test_days_side_by_side_are_planned_as_they_would_be_alone() -> None:
+    days = [
+        scenario("jemas", start=f"2018-0{month}-05", n_slots=24, slot_minutes=60, integral_jobs=False)
+        for month in (1, 4, 7)
+    ]
+    together = plan_day(stack([day.arrays() for day in days], ENGINE))
+    for number, day in enumerate(days):
+        alone = plan_day(stack([day.arrays()], ENGINE))
+        torch.testing.assert_close(together.value[number], alone.value[0], rtol=1e-6, atol=0.0)
+        torch.testing.assert_close(together.load[:, number], alone.load[:, 0], rtol=0.0, atol=1e-3)
+
+
+def test_products_with_the_matrix_and_its_transpose_agree_and_the_normal_matrix_is_theirs() -> None:
+    instance = scenario("jemas", start="2018-03-05", n_slots=8, slot_minutes=60, integral_jobs=False)
+    rows = day_rows(stack([instance.arrays()] * 2, ENGINE))
+    rng = torch.Generator().manual_seed(0)
+
+    def drawn(like: torch.Tensor) -> torch.Tensor:
+        return 0.1 + torch.rand(like.shape, generator=rng, dtype=torch.float64)
+
+    p = rows.p
+    box, options, y = drawn(p.cost), drawn(p.option_cost), drawn(p.right)
+    priced_box, priced_options = rows.priced(y)
+    forward = (rows.used(box, options) * y).sum()
+    torch.testing.assert_close(forward, (priced_box * box).sum() + (priced_options * options).sum())
+    found = rows.normal(box, options).solve(y)
+    priced_box, priced_options = rows.priced(found)
+    again = rows.used(box * priced_box, options * priced_options) + p.empty * found
+    torch.testing.assert_close(again, y, rtol=0.0, atol=1e-8)
+
+
+def charged(month: int) -> sw.Instance:
+    """A day whose sites pay for their highest import."""
+    day = scenario("jemas", start=f"2018-0{month}-05", n_slots=24, slot_minutes=60, integral_jobs=False)
+    data = day.to_dict()
+    for site in data["sites"].values():
+        site["grid"]["demand_charge"] = DEMAND_CHARGE
+    return sw.Instance.from_dict(data)
+
+
+def test_highest_imports_enter_all_slots() -> None:
+    """The border of the matrix is its own transpose's, and is solved for; both methods find the optimum."""
+    days = [charged(month).arrays() for month in (1, 7)]
+    best = [solve_relaxation(a).outcome.objective for a in days]
+    rows = day_rows(stack(days, ENGINE))
+    rng = torch.Generator().manual_seed(0)
+    p = rows.p
+    of = (p.cost, p.option_cost, p.right)
+    box, options, y = (0.1 + torch.rand(x.shape, generator=rng, dtype=torch.float64) for x in of)
+    priced_box, priced_options = rows.priced(y)
+    forward = (rows.used(box, options) * y).sum()
+    torch.testing.assert_close(forward, (priced_box * box).sum() + (priced_options * options).sum())
+    found = rows.normal(box, options).solve(y)
+    priced_box, priced_options = rows.priced(found)
+    again = rows.used(box * priced_box, options * priced_options) + p.empty * found
+    torch.testing.assert_close(again, y, rtol=0.0, atol=1e-8)
+    for solve in (interior.solve_rows, solving.solve_compiled):
+        solution = solve(rows, 1e-7)
+        assert solution.value[:2].tolist() == pytest.approx(best, rel=1e-6)
+        assert float(solution.residual.max()) < 1e-6
+
+
+def test_single_precision_will_do_for_a_rough_plan_with_demand_charges() -> None:
+    problem = stack([charged(month).arrays() for month in (1, 4, 7)], ENGINE)
+    rows = day_rows(problem, torch.float32)
+    solution = solving.solve_compiled(rows, 0.05)
+    assert float(solution.residual.max()) < 0.05
+    exact = plan_day(problem)
+    torch.testing.assert_close(solution.value[:3].double(), exact.value, rtol=5e-3, atol=0.0)
+
+
+def test_only_days_that_broke_down_are_planned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = stack([charged(month).arrays() for month in (1, 4, 7)], ENGINE)
+    sizes = []
+
+    def breaking(rows: DayRows, tolerance: float, begun: torch.Tensor | None) -> interior.Solution:
+        found = solving.solve_rows(rows, tolerance, begun)
+        sizes.append(rows.batch)
+        if rows.p.cost.dtype == torch.float32:
+            found.residual.view(rows.blocks, -1)[:, rows.batch // 2] = torch.nan
+        return found
+
+    monkeypatch.setattr("stepwatt.solvers.response.day.solve_rows", breaking)
+    plan = plan_day(problem, 0.05)
+    assert sizes == [3, 1]
+    alone = plan_day(problem.part(slice(1, 2)), 0.05)
+    torch.testing.assert_close(plan.load[:, 1], alone.load[:, 0])
+    monkeypatch.undo()
+    others = torch.tensor([0, 2])
+    torch.testing.assert_close(plan.load[:, others], plan_day(problem, 0.05).load[:, others])
+
+
+def test_coarser_slots_have_the_same_jobs_energy_and_length() -> None:
+    fine = scenario("jemas", start="2018-03-05", n_slots=48, slot_minutes=30, integral_jobs=False).arrays()
+    rough = coarser(fine, 2)
+    assert rough.n_slots * rough.slot_hours == fine.n_slots * fine.slot_hours
+    np.testing.assert_allclose(rough.arrivals.sum(-1), fine.arrivals.sum(-1))
+    np.testing.assert_allclose(rough.renewable_mw.mean(-1), fine.renewable_mw.mean(-1))
+    assert rough.deadline.tolist() == [0, 0, 3]
+
+
+def test_a_rough_plan_is_near_the_best_and_its_bound_still_holds() -> None:
+    day = scenario("jemas", start="2018-07-05", n_slots=24, slot_minutes=60, integral_jobs=False).arrays()
+    best = solve_relaxation(day).outcome.objective
+    assert best is not None
+    rough = plan_day(stack([day], ENGINE), 0.1)
+    assert best * 0.98 <= float(rough.value[0]) <= best
+    assert best * (1 - 1e-5) <= float(rough.bound[0]) <= best * 1.02

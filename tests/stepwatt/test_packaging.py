@@ -1,0 +1,87 @@
+"""The package as others meet it: quick to import, honest about its names, complete in its papers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+import stepwatt as sw
+
+HEAVY = ("torch", "pyomo", "cvxpy", "plotly", "highspy", "rich", "typer", "jinja2")
+
+
+def python(code: str, cwd: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def outside(code: str, cwd: Path) -> set[str]:
+    """Distributions, by the top name of their modules, that code brings in beyond the standard library."""
+    loaded = {
+        name.partition(".")[0] for name in python(f"{code}; import sys; print(*sys.modules)", cwd).split()
+    }
+    return {name for name in loaded if not name.startswith("_")} - {*sys.stdlib_module_names, "stepwatt"}
+
+
+def test_import_brings_in_the_standard_library_alone(tmp_path: Path) -> None:
+    assert outside("import stepwatt", tmp_path) <= outside("pass", tmp_path)
+
+
+def test_naming_an_instance_and_the_judge_brings_in_arrays_and_records_alone(tmp_path: Path) -> None:
+    code = "import stepwatt; stepwatt.Instance, stepwatt.evaluate"
+    arrays_and_records = outside("import numpy, pandas; from pydantic import BaseModel, Field", tmp_path)
+    assert outside(code, tmp_path) <= arrays_and_records
+
+
+@pytest.mark.parametrize("code", ["import stepwatt", "import stepwatt; stepwatt.Instance, stepwatt.evaluate"])
+def test_import_brings_in_no_modelling_library(code: str, tmp_path: Path) -> None:
+    loaded = python(f"{code}; import sys; print(*sys.modules)", tmp_path).split()
+    assert not {name.partition(".")[0] for name in loaded} & set(HEAVY)
+
+
+def test_help_of_the_command_needs_neither_numpy_nor_pandas(tmp_path: Path) -> None:
+    code = "import stepwatt.cli, sys; stepwatt.cli.run(['--help']); print(*sys.modules)"
+    loaded = python(code, tmp_path).split()
+    assert not {"numpy", "pandas", "pydantic"} & set(loaded)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in sw.__all__:
+        assert getattr(sw, name) is not None
+    assert set(sw.__all__) <= set(dir(sw))
+
+
+def test_type_checkers_and_the_runtime_know_the_same_names() -> None:
+    source = (ROOT / "stepwatt" / "__init__.py").read_text(encoding="utf-8")
+    declared = source.partition("if TYPE_CHECKING:")[2].partition("_HOME")[0]
+    for name in sw.__all__:
+        assert f" as {name}\n" in declared or f"{name}: str" in declared
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = sw.trian  # type: ignore[attr-defined]
+
+
+def test_papers_agree_on_version_and_licence() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert sw.__version__ == project["version"]
+    assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {project['version']}\n" in citation
+    assert f"license: {project['license']}\n" in citation
+
+
+def test_every_package_folder_with_code_is_declared() -> None:
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {folder: name for name, folder in tools["package-dir"].items()}
+    for folder, package in folders.items():
+        for init in (ROOT / folder).rglob("__init__.py"):
+            inner = init.parent.relative_to(ROOT / folder).parts
+            assert ".".join((package, *inner)) in tools["packages"]

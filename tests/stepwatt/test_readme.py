@@ -1,0 +1,105 @@
+"""README and docs do what they say: their commands and programs run as written."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+from stepwatt.cli import run
+from stepwatt.moved import MOVED
+
+PAGES = ["README.md", "docs/index.md", "docs/cli.md", "docs/files.md", "docs/reports.md"]
+#: Folders that commands make.
+MADE = ("runs", "demo", "build")
+COMMANDS = [
+    "demo",
+    "scenario",
+    "solve",
+    "train",
+    "run",
+    "evaluate",
+    "compare",
+    "report",
+    "export",
+    "quality fit",
+]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+def test_programs_run_as_written(page: str, tmp_path: Path) -> None:
+    """The blocks of a page are one program, as a reader would type them."""
+    program = "\n".join(blocks(page, "python"))
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")])
+def test_commands_run_as_written(page: str, tmp_path: Path) -> None:
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    assert all(line.startswith("$ ") for line in lines)
+    script = "set -e\n" + "\n".join(line[2:] for line in lines)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_two_commands_are_what_ci_runs() -> None:
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    wanted = [line for block in blocks("README.md", "sh") for line in block.splitlines()]
+    assert wanted == ["make demo", "make test"]
+    assert set(wanted) <= set(ci)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*command.split(), "--help"]) == 0
+    options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    section = text.partition(f"## stepwatt {command}\n")[2].partition("\n## ")[0]
+    common = {"--help", "--json"}
+    assert options - common == set(re.findall(r"`(--[a-z-]+)", section)) - common
+    assert f"`stepwatt {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    source = ROOT / page
+    for target in re.findall(r"\]\(([^)#]+)\)", source.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (source.parent / target).exists(), target
+
+
+DOCS = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("page", [*DOCS, "benchmarks/README.md", "data/README.md"])
+def test_every_file_that_is_named_is_there(page: str) -> None:
+    """A path in code quotes that begins with a folder of the root; ``<…>`` and ``*`` stand for any name."""
+    rooms = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for named in re.findall(rf"`((?:{rooms})/[^`\s:]*)`", text):
+        if named.partition("/")[0] in MADE:
+            continue
+        assert list(ROOT.glob(re.sub(r"<[^>]*>", "*", named).rstrip("/"))), named
+    for named in re.findall(r"(?<!`)`(?:python )?([\w/]+\.py)`", text):
+        assert (ROOT / named).exists(), named
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_names_of_modules_that_were_told_before_go_on_working(old: str) -> None:
+    assert importlib.import_module(old) is importlib.import_module(MOVED[old])
