@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,9 +21,20 @@ JOULES_PER_MWH = 3.6e9
 class Catalogued(Protocol):
     """What has sites, classes and models by name, as an instance has."""
 
-    sites: dict[str, Site]
-    classes: dict[str, JobClass]
-    models: dict[str, GenerationModel]
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """By name."""
+        ...
+
+    @property
+    def classes(self) -> Mapping[str, JobClass]:
+        """By name."""
+        ...
+
+    @property
+    def models(self) -> Mapping[str, GenerationModel]:
+        """By name."""
+        ...
 
 
 @dataclass(frozen=True)
