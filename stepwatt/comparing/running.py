@@ -45,13 +45,22 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class _Task:
-    """Everything that is to be done on one instance, fit to be sent to another process."""
+class _Step:
+    """One run on one instance, fit to be sent to another process; ``case`` numbers the instance."""
 
+    case: int
     instance: Instance
-    runs: tuple[_Run, ...]
-    bound: str | None
+    run: _Run
     effort: _Effort
+
+    @property
+    def name(self) -> str:
+        """What progress calls it."""
+        return ": ".join(part for part in (self.instance.name, self.run.name) if part)
+
+
+#: The judged entry of a run, and the dual prices it came with.
+_Found = tuple[Entry, Any]
 
 
 def compare(
@@ -79,8 +88,8 @@ def compare(
         reference: the policy that statistics hold the others against; the first one if not given.
         gap, time_limit, seed, look_ahead_hours: as in ``solve``, for every method run here; seconds each.
         history: for forecasts from yesterday, an instance that ends where the instance starts; one each.
-        workers: instances in work at a time, each in a process of its own; 1 for none but this one. Where no
-            time limit cuts in and policies decide by the instance alone, only the seconds depend on it.
+        workers: runs in work at a time, each in a process of its own; 1 for none but this one. Where no time
+            limit cuts in and policies decide by the instance alone, only the seconds depend on it.
         progress: called with the share done and what is being worked on.
 
     Raises:
@@ -93,20 +102,30 @@ def compare(
     check_policies(policies, bound, reference)
     if workers < 1:
         raise InputError(field="workers", value=workers, expected="1 or more")
-    tasks = []
-    for inst, past in zip(cases, _histories(history, len(cases)), strict=True):
-        runs = [
-            _Run(name, number, field, of_instance(field, policy, inst))
-            for name, number, field, policy in runs_of(policies)
+    given = [
+        [
+            _Run(name, run, field, of_instance(field, policy, inst))
+            for name, run, field, policy in runs_of(policies)
         ]
-        effort = _Effort(gap, time_limit, seed, look_ahead_hours, past)
-        tasks.append(_Task(inst, tuple(runs), bound, effort))
+        for inst in cases
+    ]
+    steps = [
+        _Step(number, inst, run, _Effort(gap, time_limit, seed, look_ahead_hours, past))
+        for number, (inst, past) in enumerate(zip(cases, _histories(history, len(cases)), strict=True))
+        for run in [*given[number], *_to_judge_by(given[number], bound)]
+    ]
     told = progress or (lambda done, what: None)
-    if workers > 1 and len(cases) > 1:
+    if workers > 1 and len(steps) > 1:
         check_portable(policies)
-        done = _side_by_side(tasks, min(workers, len(cases)), told)
+        found = _side_by_side(steps, min(workers, len(steps)), told)
     else:
-        done = _one_by_one(tasks, told)
+        found = [_entry(step, _part(told, n, len(steps), step.name)) for n, step in enumerate(steps)]
+    done = [
+        _case(
+            inst, [f for step, f in zip(steps, found, strict=True) if step.case == number], len(given[number])
+        )
+        for number, inst in enumerate(cases)
+    ]
     told(1.0, "")
     return Comparison(tuple(done), reference or next(iter(policies)))
 
@@ -118,39 +137,41 @@ def _histories(given: Instance | Sequence[Instance | None] | None, count: int) -
     return histories
 
 
-def _one_by_one(tasks: Sequence[_Task], told: Progress) -> list[Case]:
-    done = []
-    for number, task in enumerate(tasks):
-        name = task.instance.name if len(tasks) > 1 else ""
-        done.append(_case(task, _part(told, number, len(tasks), name)))
-    return done
+def _to_judge_by(runs: Sequence[_Run], bound: str | None) -> list[_Run]:
+    """What only serves for the bound and for the zero of the captured share, where no run does."""
+    methods = {method_of(run.policy) for run in runs}
+    extra: list[_Run] = []
+    if bound is not None and not methods & set(PROVES_BOUND):
+        extra.append(_Run("bound", 0, "bound", bound))
+    if "all-off" not in methods:
+        extra.append(_Run("all-off", 0, "all-off", "all-off"))
+    return extra
 
 
-def _side_by_side(tasks: Sequence[_Task], workers: int, told: Progress) -> list[Case]:
+def _side_by_side(steps: Sequence[_Step], workers: int, told: Progress) -> list[_Found]:
     import joblib
 
-    done: dict[int, Case] = {}
+    done: dict[int, _Found] = {}
     told(0.0, "")
     with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
-        answers: Iterator[tuple[int, Case]] = pool(
-            joblib.delayed(_numbered)(number, task, os.getpid()) for number, task in enumerate(tasks)
+        answers: Iterator[tuple[int, _Found]] = pool(
+            joblib.delayed(_numbered)(number, step, os.getpid()) for number, step in enumerate(steps)
         )
     try:
-        for number, case in answers:
-            # the caller's own instance, not the copy that came back
-            done[number] = replace(case, instance=tasks[number].instance)
-            told(len(done) / len(tasks), case.instance.name)
+        for number, found in answers:
+            done[number] = found
+            told(len(done) / len(steps), steps[number].name)
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # after an error, what is in work is to be cancelled
             answers.close()  # type: ignore[attr-defined]
-    return [done[number] for number in range(len(tasks))]
+    return [done[number] for number in range(len(steps))]
 
 
-def _numbered(number: int, task: _Task, caller: int) -> tuple[int, Case]:
+def _numbered(number: int, step: _Step, caller: int) -> tuple[int, _Found]:
     _end_with(caller)
-    return number, _case(task, lambda done, what: None)
+    return number, _entry(step, lambda done, what: None)
 
 
 @cache
@@ -167,33 +188,25 @@ def _end_with(caller: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _case(task: _Task, told: Progress) -> Case:
-    wanted = list(task.runs)
-    methods = {method_of(run.policy) for run in wanted}
-    extra: list[_Run] = []
-    if task.bound is not None and not methods & set(PROVES_BOUND):
-        extra.append(_Run("bound", 0, "bound", task.bound))
-    if "all-off" not in methods:
-        extra.append(_Run("all-off", 0, "all-off", "all-off"))
-    entries: list[Entry] = []
-    prices: dict[str, Any] = {}
-    steps = wanted + extra
-    for number, run in enumerate(steps):
-        entry, found = _entry(task, run, _part(told, number, len(steps), run.name))
-        entries.append(replace(entry, seed=run.seed))
-        if found is not None:
-            prices[entry.method] = found
-    case = case_of(task.instance, tuple(entries[: len(wanted)]), tuple(entries[len(wanted) :]))
+def _case(inst: Instance, found: Sequence[_Found], wanted: int) -> Case:
+    """The case of an instance; of what was found, the first ``wanted`` were asked for."""
+    entries = tuple(entry for entry, _ in found)
+    prices = {entry.method: those for entry, those in found if those is not None}
     chosen = next((prices[method] for method in ("oracle", "lp", "pyomo", "conic") if method in prices), None)
-    return replace(case, prices=chosen)
+    return replace(case_of(inst, entries[:wanted], entries[wanted:]), prices=chosen)
 
 
-def _entry(task: _Task, run: _Run, told: Progress) -> tuple[Entry, Any]:
+def _entry(step: _Step, told: Progress) -> _Found:
     """The judged entry of one run, and the dual prices it came with."""
+    entry, prices = _judged(step, told)
+    return replace(entry, seed=step.run.seed), prices
+
+
+def _judged(step: _Step, told: Progress) -> _Found:
     told(0.0, "")
-    inst, policy = task.instance, run.policy
+    inst, run, policy = step.instance, step.run, step.run.policy
     if isinstance(policy, str):
-        effort = replace(task.effort, seed=task.effort.seed + run.seed)
+        effort = replace(step.effort, seed=step.effort.seed + run.seed)
         name, _, forecast = policy.partition(":")
         if name == FORESIGHT:
             begun = time.perf_counter()
@@ -207,7 +220,7 @@ def _entry(task: _Task, run: _Run, told: Progress) -> tuple[Entry, Any]:
         if not is_scheduler(policy) and sees_observations(policy):
             policy = ObservationPolicy(policy)
         begun = time.perf_counter()
-        schedule = policy.schedule(inst, task.effort.history) if is_scheduler(policy) else policy(inst)
+        schedule = policy.schedule(inst, step.effort.history) if is_scheduler(policy) else policy(inst)
         seconds = time.perf_counter() - begun
         if not isinstance(schedule, Schedule):
             expected = "a policy that returns a Schedule"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -286,6 +289,21 @@ def test_results_do_not_depend_on_the_number_of_workers(
     assert found.cases[0].instance is instances[0]
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (0.0, 1.0)
+
+
+def test_policies_of_one_instance_are_run_side_by_side(instances: list[sw.Instance]) -> None:
+    """Each of two policies waits for the file of the other: one after the other would never end."""
+    with tempfile.TemporaryDirectory() as folder:
+        policies = {name: functools.partial(meeting, Path(folder), name) for name in ("one", "other")}
+        found = sw.compare(instances[0], policies, bound=None, workers=2)
+    assert found.policies == ["one", "other"]
+
+
+def meeting(folder: Path, name: str, inst: sw.Instance) -> sw.Schedule:
+    (folder / name).touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.01)
+    return sw.Schedule.idle(inst.arrays())
 
 
 def test_finished_results_go_with_their_instance(instances: list[sw.Instance]) -> None:
