@@ -1,7 +1,7 @@
-"""Type-check the packages under the names they are imported by.
+"""Check types (``mypy``) or imports (``imports``) of the packages under the names they are imported by.
 
 The checkout's folders are not laid out like the packages (``formulation/`` is ``stepwatt.formulation``),
-so mypy reads a copy that is.
+so both read a copy that is.
 """
 
 import os
@@ -14,11 +14,16 @@ from pathlib import Path
 root = Path(__file__).resolve().parent.parent
 settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
 folders = settings["tool"]["setuptools"]["package-dir"]
-copy = root / "build" / "typecheck"
+copy = root / "build" / "assembled"
 shutil.rmtree(copy, ignore_errors=True)
 for package, folder in sorted(folders.items()):
     ignored = shutil.ignore_patterns("__pycache__", "*.gz")
     shutil.copytree(root / folder, copy / package.replace(".", "/"), ignore=ignored, dirs_exist_ok=True)
-command = [sys.executable, "-m", "mypy", "--config-file", str(root / "pyproject.toml"), "-p", "stepwatt"]
-done = subprocess.run(command, env={**os.environ, "MYPYPATH": str(copy)}, cwd=copy, check=False)
+commands = {
+    "mypy": ["-m", "mypy", "--config-file", str(root / "pyproject.toml"), "-p", "stepwatt"],
+    "imports": ["-c", "from importlinter.cli import lint_imports_command as run; run()",
+                str(root / "pyproject.toml"), "--no-cache"],
+}  # fmt: skip
+found = {**os.environ, "MYPYPATH": str(copy), "PYTHONPATH": str(copy)}
+done = subprocess.run([sys.executable, *commands[sys.argv[1]]], env=found, cwd=copy, check=False)
 sys.exit(done.returncode)
