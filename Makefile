@@ -37,12 +37,12 @@ clean:
 # both install again whenever the project's description changes
 $(VENV)/planners: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e '.[planners]'
+	$(BIN)/python -m pip install --quiet --no-compile -c .ci/small.txt -e '.[planners]'
 	touch $@
 
 $(VENV)/everything: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e '.[$(PARTS)]'
+	$(BIN)/python -m pip install --quiet -c .ci/small.txt -e '.[$(PARTS)]'
 	touch $@ $(VENV)/planners
 
 # measures every target of the solvers, for hours; ARGS=--quick for minutes
