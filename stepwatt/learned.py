@@ -1,9 +1,10 @@
-"""Learned policies, and foresight, behind the public API (torch is loaded only here)."""
+"""Learned policies, and foresight, behind the public API: torch is loaded by ``train`` alone."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,48 +105,44 @@ def load_policy(path: str | Path) -> TrainedPolicy:
     Raises:
         InputError: no policy there, or not one of this format.
     """
-    try:
-        from stepwatt.learning.policies.trained import load_policy as load
-    except ModuleNotFoundError as missing:
-        raise _needs_torch(missing) from None
+    from stepwatt.learning.policies.trained import load_policy as load
+
     return load(path)
 
 
 def is_policy_path(text: str) -> bool:
     """Whether a text names a trained policy: its file, or the folder of its training."""
-    return text.endswith(".npz") or Path(text).is_dir()
+    return text.endswith(".npz") or os.path.isdir(text)
 
 
 class ObservationPolicy:
     """A callable ``(observation) -> action`` of the user's as a planner of whole instances.
 
-    The observation is an array (O,), the action one of (A,) in [-1,1], coded and informed as ``task`` says
-    (default: direct codec, day-ahead information; docs/environment.md has both tables).
+    The observation is an array (O,), the action one of (A,), cut to [-1,1], coded and informed as ``task``
+    says (default: direct codec, day-ahead information; docs/environment.md has both tables).
 
     Raises:
-        InputError: torch is not installed, or an action of the wrong size.
+        InputError: an action of the wrong size, or of other than finite numbers.
     """
 
     def __init__(self, act: Callable[[Any], Any], task: Any = None):
-        try:
-            from stepwatt.learning.environment.world import TaskSettings
-        except ModuleNotFoundError as missing:
-            raise _needs_torch(missing) from None
+        from stepwatt.learning.environment.task import TaskSettings
+
         self.act, self.task = act, TaskSettings() if task is None else task
 
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """The schedule that comes of asking it slot by slot; ``history`` is the day before."""
-        import numpy as np
-
+        from stepwatt.formulation.plant.stacking import shape_of
+        from stepwatt.learning.codecs import CODECS
+        from stepwatt.learning.environment.actions import in_the_box
         from stepwatt.learning.environment.play import plan
 
-        def ask(observations: Any) -> Any:
-            said = np.asarray(self.act(observations[0]), dtype=float)
-            if said.ndim != 1 or not np.isfinite(said).all() or np.abs(said).max(initial=0.0) > 1:
-                raise InputError(field="action", value=said.tolist(), expected="numbers in [-1,1], one axis")
-            return said[None]
+        size = CODECS[self.task.codec](shape_of(instance.arrays())).size
 
-        return plan([instance], ask, self.task, histories=[history], batched=False)[0]
+        def ask(observations: Any) -> Any:
+            return in_the_box(self.act(observations[0]), (size,))[None]
+
+        return plan([instance], ask, self.task, histories=[history])[0]
 
 
 def sees_observations(policy: Any) -> bool:

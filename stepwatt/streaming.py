@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from stepwatt.formulation.plant.engine import Engine
     from stepwatt.formulation.plant.state import PlantState
     from stepwatt.learning.codecs import Codec
-    from stepwatt.learning.environment.world import Pool, TaskSettings
+    from stepwatt.learning.environment.task import TaskSettings
+    from stepwatt.learning.environment.world import Pool
     from stepwatt.learning.policies.trained import TrainedPolicy
     from stepwatt.solvers.planners.foresight.foresight import Foresight
     from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
@@ -84,11 +85,9 @@ class Run:
         Raises:
             InputError: another slot than the next, or values that do not fit the instance.
         """
-        import torch
-
-        from stepwatt.formulation.plant.engine import torch_engine
         from stepwatt.formulation.plant.schedules import schedules
         from stepwatt.formulation.plant.step import advance
+        from stepwatt.learning.environment.play import playing_engine
         from stepwatt.learning.environment.world import World
 
         begun = time.perf_counter()
@@ -99,17 +98,16 @@ class Run:
             raise InputError(field="slot", value=t, expected=f"a slot before {self.known['n_slots']}")
         _note(self.known, told, t)
         instance = Instance.from_dict(self.known)
-        a, engine = instance.arrays(), torch_engine(torch.float64)
-        asked = time.perf_counter()
+        a, asked = instance.arrays(), time.perf_counter()
         task = self.policy.task_of(instance)
+        engine = playing_engine(task)
         pool, planned = self._pool(instance, task, told, engine)
         world = World(pool, engine, task, integral=a.integral_jobs)
         world.t, world.planned = t, planned
         if self.state is not None:
-            world.state = _state(self.state)
+            world.state = _state(self.state, engine)
         before, problem = world.state, world.drawn.problem
-        with torch.no_grad():
-            request = world.request(self.policy(world.observation()))
+        request = world.request(self.policy(world.observation()))
         decided = time.perf_counter()
         after, outcome = advance(engine, problem, t, before, request, integral=world.integral)
         schedule = schedules([a], problem, [request], [outcome])[0]
@@ -166,7 +164,7 @@ class Run:
             for t in range(planned + 1, slot + 1):
                 _note(known, lines[t], t)
             problem = stack([Instance.from_dict(known).arrays()], engine)
-            ahead = beliefs.renewed(problem, ahead, slot, _state(state), engine)
+            ahead = beliefs.renewed(problem, ahead, slot, _state(state, engine), engine)
             planned = slot
         return ahead, beliefs, planned
 
@@ -276,12 +274,10 @@ def _plain(state: PlantState) -> dict[str, Any]:
     return {name: getattr(state, name).tolist() for name in _STATE}
 
 
-def _state(plain: dict[str, Any]) -> PlantState:
-    import torch
-
+def _state(plain: dict[str, Any], engine: Engine) -> PlantState:
     from stepwatt.formulation.plant.state import PlantState
 
-    return PlantState(**{name: torch.tensor(plain[name]).double() for name in _STATE})
+    return PlantState(**{name: engine.asarray(np.array(plain[name], dtype=float)) for name in _STATE})
 
 
 def _certified(a: Any, codec: Codec) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import stepwatt as sw
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.learning.codecs import priced
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.training.families import Family
 from stepwatt.solvers.planners.foresight import foresight
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from stepwatt.learning.environment.world import TaskSettings
+from stepwatt.learning.environment.task import TaskSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 

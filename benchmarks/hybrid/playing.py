@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 import stepwatt as sw
-from stepwatt.formulation.plant.engine import torch_engine
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.solvers.planners.foresight.expected import expected_of
 from stepwatt.solvers.planners.foresight.foresight import expectations, foreseen
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy

@@ -7,7 +7,7 @@ import time
 import torch
 
 import stepwatt as sw
-from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import make_pool
 from stepwatt.learning.model_guided.cloning import Demonstrations, clone
 from stepwatt.learning.model_guided.evolution import EvolutionSettings, evolve

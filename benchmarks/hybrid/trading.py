@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 import stepwatt as sw
 from stepwatt.formulation import evaluate
-from stepwatt.formulation.plant.engine import torch_engine
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.training.families import Family
 from stepwatt.solvers.trading import Speaker, networks, play, rehearse, teach
 

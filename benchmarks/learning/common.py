@@ -21,8 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stepwatt.formulation.plant.engine import torch_engine
-from stepwatt.learning.environment.world import SchedulingEnv, TaskSettings, World, make_pool
+from stepwatt.learning.environment.batched import SchedulingEnv
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.model_guided.cloning import Demonstrations, clone
 from stepwatt.learning.model_guided.gradient import refine
 from stepwatt.learning.model_guided.schedule_demonstrations import demonstrations_of

@@ -14,7 +14,8 @@ from torch import Tensor
 import stepwatt as sw
 from stepwatt.formulation import Instance, Schedule, evaluate
 from stepwatt.learning.environment.play import plan
-from stepwatt.learning.environment.world import TaskSettings
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.networks.policy import Policy
 
 from .common import Record
@@ -55,7 +56,7 @@ def by_policies(task: TaskSettings, policies: Sequence[Policy], instances: Seque
     """What the policies of several runs do on the instances."""
     runs, begun = [], time.process_time()
     for policy in policies:
-        made = plan(instances, _in_single(policy), task)
+        made = plan(instances, _in_single(policy), task, engine=torch_engine(torch.float64))
         runs.append(columns([judged(inst, one) for inst, one in zip(instances, made, strict=True)]))
     return {"runs": runs, "cpu_seconds": (time.process_time() - begun) / len(policies)}
 

@@ -23,8 +23,10 @@ import torch
 import stepwatt as sw
 import stepwatt.learning.environment.gym_env
 from stepwatt.formulation import Instance
-from stepwatt.formulation.plant.engine import torch_engine
-from stepwatt.learning.environment.world import SchedulingEnv, TaskSettings, make_pool
+from stepwatt.learning.environment.batched import SchedulingEnv
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import make_pool
 
 from .common import provenance, write_json
 

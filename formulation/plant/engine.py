@@ -1,7 +1,7 @@
-"""Two array engines for one environment: torch for batches, numpy for a single instance.
+"""The array engine of an environment: numpy here, torch for what is trained (:mod:`.torch_engine`).
 
-A torch operation on a handful of numbers costs several microseconds, a numpy one less than one; so formulas
-of the plant, the codecs and the observation are written once, over this small vocabulary, and run on either.
+Formulas of the plant, the codecs and the observation are written once, over this small vocabulary, and run on
+either: an operation on a handful of numbers costs torch several microseconds, and numpy less than one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 
 #: A numpy array or a torch tensor, as the engine has it.
 Array = Any
@@ -62,7 +61,7 @@ class Engine(Elementwise):
     """What the environment asks of an array library. Reductions are over the last axis.
 
     ``sum(x, axis)`` also takes another axis, counted from the end, or a tuple of all axes but the first.
-    ``site_by_site``: formulas of a single site run on plain numbers, one site after the other.
+    ``site_by_site``: formulas of a single site run on plain numbers where there are few, one after the other.
     ``look_up(tables, index)`` gives the entries of the tables, (B,...) each, at index (B,...);
     ``interpolate(tables, index, share)`` adds to those of the first half the share of those of the second.
     ``batch_inside(x, axis)`` keeps the shape but lays the batch axis innermost in memory: loops then run over
@@ -85,104 +84,91 @@ class Engine(Elementwise):
     batch_inside: Callable[[Array, int], Array]
 
 
-def torch_engine(dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Engine:
-    """Tensors of one precision on one device."""
-
-    def look_up(tables: Tables, index: Array) -> list[Array]:
-        one, *_ = tables.parts
-        if tables.shared:
-            flat = index + _first_entries(one.shape[1:-1], one.shape[-1], device)
-            return [torch.take(table, flat) for table in tables.parts]
-        wide = [table.expand(len(index), *table.shape[1:]) for table in tables.parts]
-        return [torch.gather(table, -1, index[..., None])[..., 0] for table in wide]
-
-    def interpolate(tables: Tables, index: Array, share: Array) -> list[Array]:
-        found, half = look_up(tables, index), len(tables.parts) // 2
-        return [torch.addcmul(a, b, share) for a, b in zip(found[:half], found[half:], strict=True)]
-
-    def asarray(values: np.ndarray[Any, Any]) -> Array:
-        kind = dtype if values.dtype.kind == "f" else None
-        return torch.as_tensor(values).to(device=device, dtype=kind)
-
-    return Engine(
-        name="torch",
-        site_by_site=False,
-        minimum=torch.minimum,
-        maximum=torch.maximum,
-        positive=torch.relu,
-        where=torch.where,
-        floor=torch.floor,
-        ceil=torch.ceil,
-        concat=lambda parts: torch.cat([part.movedim(-1, 0) for part in parts]).movedim(0, -1),
-        rank=lambda x: torch.argsort(torch.argsort(x, dim=-1, descending=True, stable=True), dim=-1),
-        look_up=look_up,
-        interpolate=interpolate,
-        sum=lambda x, axis=-1: x.movedim(0, -1).sum(_inner(axis)).movedim(-1, 0),
-        highest=lambda x: x.amax(-1),
-        whole=lambda x: x.long(),
-        real=lambda x, like: x.to(like.dtype),
-        asarray=asarray,
-        batch_inside=lambda x, axis: x.movedim(axis, -1).contiguous().movedim(-1, axis),
-    )
-
-
 def numpy_engine() -> Engine:
     """Arrays of double precision."""
-
-    def asarray(values: np.ndarray[Any, Any]) -> Array:
-        return np.asarray(values, dtype=np.float64) if values.dtype.kind == "f" else values
-
-    def look_up(tables: Tables, index: Array) -> Array:
-        if tables.shared:
-            return tables.packed.take(index + _numpy_first_entries(tables.parts[0].shape), 1)
-        wide = [np.broadcast_to(table, (len(index), *table.shape[1:])) for table in tables.parts]
-        return np.stack([np.take_along_axis(table, index[..., None], axis=-1)[..., 0] for table in wide])
-
-    def interpolate(tables: Tables, index: Array, share: Array) -> Array:
-        found, half = look_up(tables, index), len(tables.parts) // 2
-        return found[:half] + found[half:] * share
-
-    nothing = np.zeros(())
-
-    def total(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
-        if axis == -1:
-            return x.dot(_ones(x.shape[-1]))
-        if isinstance(axis, int):
-            return np.add.reduce(x, axis)
-        flat = x.reshape(len(x), -1)
-        return flat.dot(_ones(flat.shape[-1]))
-
     return Engine(
         name="numpy",
         site_by_site=True,
         minimum=np.minimum,
         maximum=np.maximum,
-        positive=lambda x: np.maximum(x, nothing),
+        positive=_positive,
         where=np.where,
         floor=np.floor,
         ceil=np.ceil,
-        concat=lambda parts: np.concatenate(parts, axis=-1),
-        rank=lambda x: np.argsort(np.argsort(-x, axis=-1, kind="stable"), axis=-1),
-        look_up=look_up,
-        interpolate=interpolate,
-        sum=total,
-        highest=lambda x: np.maximum.reduce(x, -1),
-        whole=lambda x: x.astype(np.int64),
-        real=lambda x, like: x.astype(np.float64),
-        asarray=asarray,
-        batch_inside=lambda x, axis: np.ascontiguousarray(x),
+        concat=_concat,
+        rank=_rank,
+        look_up=_look_up,
+        interpolate=_interpolate,
+        sum=_total,
+        highest=_highest,
+        whole=_whole,
+        real=_real,
+        asarray=_asarray,
+        batch_inside=_batch_inside,
     )
 
 
-@lru_cache
-def _first_entries(shape: tuple[int, ...], width: int, device: torch.device | str) -> torch.Tensor:
-    """Where each row of a table (*shape, width) begins once it lies flat."""
-    return torch.arange(math.prod(shape), device=device).view(shape) * width
+# functions of the module, so that an engine, and what holds one, can be pickled
+
+_NOTHING = np.zeros(())
+
+
+def _positive(x: Array) -> Array:
+    return np.maximum(x, _NOTHING)
+
+
+def _concat(parts: Sequence[Array]) -> Array:
+    return np.concatenate(parts, axis=-1)
+
+
+def _rank(x: Array) -> Array:
+    return np.argsort(np.argsort(-x, axis=-1, kind="stable"), axis=-1)
+
+
+def _look_up(tables: Tables, index: Array) -> Array:
+    if tables.shared:
+        return tables.packed.take(index + _first_entries(tables.parts[0].shape), 1)
+    wide = [np.broadcast_to(table, (len(index), *table.shape[1:])) for table in tables.parts]
+    return np.stack([np.take_along_axis(table, index[..., None], axis=-1)[..., 0] for table in wide])
+
+
+def _interpolate(tables: Tables, index: Array, share: Array) -> Array:
+    found, half = _look_up(tables, index), len(tables.parts) // 2
+    return found[:half] + found[half:] * share
+
+
+def _total(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
+    if axis == -1:
+        return x.dot(_ones(x.shape[-1]))
+    if isinstance(axis, int):
+        return np.add.reduce(x, axis)
+    flat = x.reshape(len(x), -1)
+    return flat.dot(_ones(flat.shape[-1]))
+
+
+def _highest(x: Array) -> Array:
+    return np.maximum.reduce(x, -1)
+
+
+def _whole(x: Array) -> Array:
+    return x.astype(np.int64)
+
+
+def _real(x: Array, like: Array) -> Array:
+    return x.astype(np.float64)
+
+
+def _asarray(values: np.ndarray[Any, Any]) -> Array:
+    return np.asarray(values, dtype=np.float64) if values.dtype.kind == "f" else values
+
+
+def _batch_inside(x: Array, axis: int) -> Array:
+    return np.ascontiguousarray(x)
 
 
 @lru_cache
-def _numpy_first_entries(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """The same for a table (1,...,width)."""
+def _first_entries(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Where each row of a table (1,...,width) begins once it lies flat."""
     return np.arange(math.prod(shape[1:-1])).reshape(shape[1:-1]) * shape[-1]
 
 
@@ -190,8 +176,3 @@ def _numpy_first_entries(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
 def _ones(count: int) -> np.ndarray[Any, Any]:
     """A sum over a few numbers is a product with ones several times sooner than a reduction."""
     return np.ones(count)
-
-
-def _inner(axis: int | tuple[int, ...]) -> int | tuple[int, ...]:
-    """Negative axes once the batch has moved behind them."""
-    return axis - 1 if isinstance(axis, int) else tuple(a - 1 for a in axis)

@@ -1,8 +1,8 @@
 """One site in one slot: what it can carry, and how it is then cooled and powered.
 
-The formulas are elementwise and written once: on torch they work on all sites of a batch (B,J) at a time, on
-numpy on plain numbers, one site after the other, because an array operation on three sites costs as much as
-one on a thousand. Power MW, energy MWh, money USD, temperature °C.
+The formulas are elementwise and written once: they work on all sites of a batch (B,J) at a time, or, of few
+sites on numpy, on plain numbers, one site after the other, because an array operation on three sites costs as
+much as one on a thousand. Power MW, energy MWh, money USD, temperature °C.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ TINY = 1e-30
 
 #: A generator below this is off (evaluate.py has the same limit), MW.
 OFF_MW = 1e-9
+
+#: Up to so many sites in all, plain numbers are sooner done than numpy's arrays.
+FEW = 6
 
 #: Of a site's headroom: fluid jobs leave a hair's breadth free; where jobs are whole, rounding must not cost
 #: one that fits exactly.
@@ -141,7 +144,7 @@ def _everywhere(
     e: Engine, problem: Problem, t: int, formula: Any, inputs: tuple[Array, ...], constants: tuple[Any, ...]
 ) -> Any:
     """The outputs of ``formula(e, parts, site, *constants, *inputs)`` at all sites, (B,J) each."""
-    if e.site_by_site:
+    if e.site_by_site and inputs[0].size <= FEW:
         rows = np.concatenate(inputs).reshape(len(inputs), -1).T.tolist()
         here = zip(problem.plain_sites[t], rows, strict=True)
         found = [formula(PLAIN, problem.parts, site, *constants, *row) for site, row in here]

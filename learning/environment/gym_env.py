@@ -1,7 +1,10 @@
 """The environment as Gymnasium has it: one instance at a time on numpy, or many side by side on torch.
 
-    import gymnasium as gym, stepwatt as sw, stepwatt.learning.gym_env
+    import gymnasium as gym, stepwatt as sw, stepwatt.learning.environment.gym_env
     env = gym.make("stepwatt/Scheduling-v0", instances=[sw.scenario("jemas", start="2018-06-12")])
+
+Importing this module makes the name known (Gymnasium has no plug-ins since 1.0); where nothing is imported,
+``gym.make("stepwatt.learning.environment.gym_env:stepwatt/Scheduling-v0", ...)`` has Gymnasium do it.
 
 Actions are the box [-1,1]^A of the task's codec, observations the vector of ``observation.py`` in single
 precision. An episode is one instance from its first slot to its last, where it terminates (never truncates).
@@ -11,20 +14,25 @@ cut back over jobs dealt with, at the worst site); what it earned is judged by `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.plant.engine import numpy_engine, torch_engine
+from stepwatt.formulation.plant.engine import numpy_engine
 
-from .registration import ENVIRONMENT, register
-from .world import SchedulingEnv, TaskSettings, World, make_pool
+from .actions import in_the_box
+from .task import TaskSettings
+from .world import World, make_pool
+
+if TYPE_CHECKING:
+    import torch
+
+ENVIRONMENT = "stepwatt/Scheduling-v0"
 
 Vector = NDArray[np.float32]
 
@@ -40,24 +48,37 @@ def _spaces(observed: int, acted: int) -> tuple[gymnasium.Space[Vector], gymnasi
     )
 
 
-class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
-    """One instance per episode, drawn by the environment's own ``np_random``; on the numpy engine.
+def _listed(instances: Any, histories: Any) -> tuple[list[Instance], list[Instance | None] | None]:
+    """One instance is a list of one, and so is its history."""
+    if isinstance(instances, Instance):
+        instances = [instances]
+        histories = [histories] if isinstance(histories, Instance) else histories
+    given = list(instances) if isinstance(instances, Iterable) else [instances]
+    for number, one in enumerate(given):
+        if not isinstance(one, Instance):
+            raise InputError(field=f"instances[{number}]", value=one, expected="an Instance")
+    return given, None if histories is None else list(histories)
 
-    ``instances`` share one shape; ``histories`` are the days before them, for ``persistence``;
-    ``forecast_seed`` draws the errors of ``day-ahead``. With ``integral``, jobs and GPUs are whole.
+
+class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
+    """One instance per episode, drawn by the environment's own ``np_random``; on numpy, without torch.
+
+    ``instances`` share one shape, one alone need not be a list; ``histories`` are the days before them, for
+    ``persistence``; ``forecast_seed`` draws the errors of ``day-ahead``. With ``integral``, jobs and GPUs are
+    whole. It can be pickled, and goes on from there.
 
     Raises:
-        InputError: instances of different shapes, or a task with foresight, which the vector form has.
+        InputError: no instances, or of different shapes; or a task with foresight, which the vector form has.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (Gymnasium's own annotation)
 
     def __init__(
         self,
-        instances: Sequence[Instance],
+        instances: Sequence[Instance] | Instance,
         task: TaskSettings | None = None,
         *,
-        histories: Sequence[Instance | None] | None = None,
+        histories: Sequence[Instance | None] | Instance | None = None,
         forecast_seed: int = 0,
         integral: bool = False,
         render_mode: None = None,
@@ -66,7 +87,8 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         task = TaskSettings() if task is None else task
         if task.foresight:
             raise InputError(field="task.foresight", value=True, expected="False, or the vector form")
-        pool = make_pool(instances, task.information, engine, histories=histories, seed=forecast_seed)
+        days, past = _listed(instances, histories)
+        pool = make_pool(days, task.information, engine, histories=past, seed=forecast_seed)
         self._days = [pool.take(np.array([n]), engine) for n in range(len(pool))]
         self.world = World(self._days[0], engine, task, integral=integral)
         self.render_mode = render_mode
@@ -82,14 +104,15 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         return self._seen(), {"instance": chosen}
 
     def step(self, action: Vector) -> tuple[Vector, float, bool, bool, dict[str, Any]]:
-        """One slot; ``action`` (A,) in [-1,1].
+        """One slot; ``action`` (A,), cut to [-1,1].
 
         Raises:
+            InputError: other than A finite numbers.
             RuntimeError: the horizon is over and :meth:`reset` was not called.
         """
         if self.world.over:
             raise RuntimeError("the horizon is over: reset the environment before the next step")
-        reward, _, outcome = self.world.step(np.asarray(action, dtype=np.float64)[None])
+        reward, _, outcome = self.world.step(in_the_box(action, (self.world.act_size,))[None])
         info = {"utility": float(outcome.utility[0]), "failed_share": float(self.world.failed[0])}
         return self._seen(), float(reward[0]), self.world.over, False, info
 
@@ -113,21 +136,25 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
 
     def __init__(
         self,
-        instances: Sequence[Instance],
+        instances: Sequence[Instance] | Instance,
         task: TaskSettings | None = None,
         *,
         num_envs: int = 1,
-        histories: Sequence[Instance | None] | None = None,
+        histories: Sequence[Instance | None] | Instance | None = None,
         forecast_seed: int = 0,
         device: str = "cpu",
     ):
+        from .batched import SchedulingEnv
+        from .torch_engine import torch_engine
+
         engine = torch_engine(device=device)
         task = TaskSettings() if task is None else task
+        days, past = _listed(instances, histories)
         pool = make_pool(
-            instances,
+            days,
             task.information,
             engine,
-            histories=histories,
+            histories=past,
             seed=forecast_seed,
             foresight=task.foresight,
         )
@@ -152,8 +179,13 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
     def step(
         self, actions: Vector
     ) -> tuple[Vector, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """One slot everywhere; ``actions`` (E,A) in [-1,1]."""
-        done = self.inner.step(torch.as_tensor(actions, dtype=torch.float32, device=self.inner.device))
+        """One slot everywhere; ``actions`` (E,A), cut to [-1,1].
+
+        Raises:
+            InputError: other than E × A finite numbers.
+        """
+        said = in_the_box(actions, (self.num_envs, self.inner.act_size))
+        done = self.inner.step(self.inner.engine.asarray(said))
         everywhere = np.ones(self.num_envs, dtype=bool)
         infos: dict[str, Any] = {
             "utility": _outside(self.inner.outcome.utility),
@@ -172,6 +204,16 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
 def _outside(values: torch.Tensor) -> NDArray[Any]:
     """A numpy array of its own, row after row."""
     return np.array(values.cpu().numpy(), order="C")
+
+
+def register() -> None:
+    """Make ``gymnasium.make("stepwatt/Scheduling-v0", instances=[...])`` and ``make_vec`` known."""
+    if ENVIRONMENT not in gymnasium.registry:
+        gymnasium.register(
+            ENVIRONMENT,
+            entry_point=f"{__name__}:SchedulingGymEnv",
+            vector_entry_point=f"{__name__}:SchedulingVectorEnv",
+        )
 
 
 register()

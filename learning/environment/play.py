@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
-
 from stepwatt.formulation import Instance, Schedule
-from stepwatt.formulation.plant.engine import Array, numpy_engine, torch_engine
+from stepwatt.formulation.plant.engine import Array, Engine, numpy_engine
 from stepwatt.formulation.plant.schedules import schedules
 from stepwatt.formulation.plant.state import Outcome, Request
 from stepwatt.formulation.plant.step import advance
 
-from .world import TaskSettings, World, make_pool
+from .task import TaskSettings
+from .world import World, make_pool
 
 #: A policy of the environment: observations (B,O) → actions (B,A) in [-1,1], in the engine's arrays.
 ActionPolicy = Callable[[Array], Array]
@@ -25,13 +24,13 @@ def plan(
     *,
     histories: Sequence[Instance | None] | None = None,
     seed: int = 0,
-    batched: bool = True,
+    engine: Engine | None = None,
 ) -> list[Schedule]:
     """The schedules that a policy makes of instances of one shape, side by side, in double precision.
 
-    Jobs and GPUs are whole where the instances ask for it. ``batched`` False gives the policy numpy arrays.
+    Jobs and GPUs are whole where the instances ask for it. The policy sees arrays of the engine (numpy).
     """
-    engine = torch_engine(torch.float64) if batched else numpy_engine()
+    engine = playing_engine(task) if engine is None else engine
     pool = make_pool(
         instances, task.information, engine, histories=histories, seed=seed, foresight=task.foresight
     )
@@ -40,7 +39,18 @@ def plan(
     return schedules([inst.arrays() for inst in instances], pool.problem, requests, outcomes)
 
 
-@torch.no_grad()
+def playing_engine(task: TaskSettings) -> Engine:
+    """What policies of the task are played on."""
+    # transition: until what is foreseen is numpy (branch arrays), tasks with foresight need tensors
+    if task.foresight:
+        import torch
+
+        from .torch_engine import torch_engine
+
+        return torch_engine(torch.float64)
+    return numpy_engine()
+
+
 def record(world: World, policy: ActionPolicy) -> tuple[list[Request], list[Outcome]]:
     """What a policy asks for and what happens, slot by slot, to the end of the horizon."""
     problem = world.drawn.problem

@@ -1,21 +1,16 @@
-"""The batched scheduling environment: E instances side by side, one slot per step, on one engine.
+"""The scheduling environment: instances side by side, one slot per step, on one engine.
 
-All environments share the clock: an episode is one instance from its first to its last slot, and every
-environment draws its next instance from the pool when the horizon ends (in the same step). The semantics are
-model.md's with fluid jobs; with ``integral`` the plant moves whole jobs and GPUs.
+An episode is one instance from its first to its last slot. The semantics are model.md's with fluid jobs; with
+``integral`` the plant moves whole jobs and GPUs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.plant.engine import Array, Engine, torch_engine
+from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first_state
@@ -25,43 +20,10 @@ from stepwatt.solvers.planners.foresight.foresight import Foresight, expectation
 from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
 
 from ..codecs import CODECS, Codec, PricedCodec
-from ..memory.transitions import Step
-from .observation import INFORMATION, observation_size, observe, outlook
-from .rewards import REWARDS, SPARSE_THRESHOLD, failed_share, reward
+from .observation import observation_size, observe, outlook
+from .rewards import failed_share, reward
 from .solver_potential import Potential
-
-
-@dataclass(frozen=True)
-class TaskSettings:
-    """What is learned: how actions are coded, what is seen, how it is paid."""
-
-    codec: str = "direct"
-    """``direct``: say what to do; ``priced``: say what things are worth."""
-    information: str = "day-ahead"
-    """What the policy sees of the future: none, persistence, day-ahead, perfect."""
-    reward: str = "sparse"
-    """dense, sparse (a slot is paid only if its service goal is met) or episode (all at the end)."""
-    threshold: float = SPARSE_THRESHOLD
-    """Share of a site's jobs that may be missed or cut back in a slot for it to count as a success."""
-    reward_scale: float = 1.0
-    """Factor on the reward, whose unit is a slot's typical revenue."""
-    foresight: bool = False
-    """Priced only: actions are corrections of the prices that the forecast suggests, which are seen too."""
-    renewal: int = 0
-    """With foresight: slots after which the rest of the day is planned again; 0 plans once."""
-
-    def __post_init__(self) -> None:
-        for field, known in (("codec", CODECS), ("information", INFORMATION), ("reward", REWARDS)):
-            if getattr(self, field) not in known:
-                raise InputError(
-                    field=field, value=getattr(self, field), expected=f"one of {', '.join(known)}"
-                )
-        if self.foresight and (self.codec != "priced" or self.information == "none"):
-            raise InputError(field="foresight", value=True, expected="codec priced and a forecast")
-        if self.renewal < 0 or (self.renewal and not self.foresight):
-            raise InputError(
-                field="renewal", value=self.renewal, expected="0, or slots of a task with foresight"
-            )
+from .task import TaskSettings
 
 
 @dataclass(frozen=True)
@@ -83,7 +45,7 @@ class Pool:
         potential = None if self.potential is None else self.potential.take(index, engine)
         seen = engine.batch_inside(self.outlook[:, index], 1)
         ahead = None if self.foresight is None else self.foresight.take(index, engine)
-        beliefs = None if self.beliefs is None else self.beliefs.take(torch.as_tensor(index))
+        beliefs = None if self.beliefs is None else self.beliefs.take(index)
         return Pool(self.problem.take(index, engine), seen, potential, ahead, beliefs)
 
 
@@ -100,8 +62,13 @@ def make_pool(
     """Instances of one shape, ready for an environment on the engine; ``foresight`` for tasks that want it.
 
     Raises:
-        InputError: instances of different shapes, or an unknown information set.
+        InputError: no instances, or of different shapes; not a history each; an unknown information set.
     """
+    if not instances:
+        raise InputError(field="instances", value=[], expected="at least one")
+    if histories is not None and len(histories) != len(instances):
+        told = f"{len(histories)} of them"
+        raise InputError(field="histories", value=told, expected=f"{len(instances)}, one per instance")
     problem = stack([inst.arrays() for inst in instances], engine)
     seen = engine.asarray(outlook(instances, information, histories, seed))
     pool = Pool(problem, seen, None if potential is None else potential.on(engine))
@@ -170,9 +137,23 @@ class World:
         self.drawn, self.planned = replace(self.drawn, foresight=found), self.t
 
     def request(self, action: Array) -> Request:
-        """What an action (B,A) asks for now."""
+        """What an action (B,A) asks for now; numbers beyond the box [-1,1] are cut to it.
+
+        With foresight, an action (B,1) corrects all prices alike.
+
+        Raises:
+            InputError: an action of another shape.
+        """
+        shapes = [(len(self.drawn.problem), self.act_size)]
         if self.task.foresight:
-            action = (self.suggested() + action).clamp(-1, 1)
+            shapes.append((shapes[0][0], 1))
+        if tuple(action.shape) not in shapes:
+            raise InputError(
+                field="action", value=f"numbers of shape {tuple(action.shape)}", expected=f"shape {shapes[0]}"
+            )
+        action = action.clip(-1, 1)
+        if self.task.foresight:
+            action = (self.suggested() + action).clip(-1, 1)
         return self.codec.decode(self.engine, self.drawn.problem, self.t, self.state, action)
 
     def potential(self) -> Array:
@@ -195,94 +176,3 @@ class World:
         success = self.failed <= self.task.threshold
         paid = reward(self.engine, problem, outcome, success, self.task.reward, self.over, self.earned)
         return paid * self.task.reward_scale, success, outcome
-
-
-class SchedulingEnv:
-    """``World`` as agents want it: E environments that draw from a pool and begin anew by themselves.
-
-    ``runs`` splits the environments run-major; each run draws its instances from its own generator.
-    ``outcome`` is what happened in the last slot.
-    """
-
-    def __init__(
-        self,
-        pool: Pool,
-        task: TaskSettings,
-        *,
-        runs: int,
-        envs_per_run: int,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ):
-        self.device = torch.device(device)
-        self.engine = torch_engine(dtype, device)
-        self.envs = runs * envs_per_run
-        self.runs, self.envs_per_run = runs, envs_per_run
-        self._rngs = [torch.Generator(device="cpu").manual_seed(seed) for seed in seeds]
-        self.pool = pool
-        self.world = World(pool.take(self._draw(), self.engine), self.engine, task)
-        self.obs_size, self.act_size = self.world.obs_size, self.world.act_size
-
-    def reseed(self, seeds: Sequence[int]) -> None:
-        """Draw instances as an environment made with these seeds would."""
-        for rng, seed in zip(self._rngs, seeds, strict=True):
-            rng.manual_seed(seed)
-
-    def _draw(self) -> Tensor:
-        """(E,) instances of the pool."""
-        chosen = [torch.randint(len(self.pool), (self.envs_per_run,), generator=rng) for rng in self._rngs]
-        self._index = torch.cat(chosen).to(self.device)
-        return self._index
-
-    @torch.no_grad()
-    def reset(self) -> tuple[Tensor, Tensor]:
-        """Fresh instances: observations (E,O) and the solver's potential (E,)."""
-        self.world.begin(self.pool.take(self._draw(), self.engine))
-        return self.world.observation(), self.world.potential()
-
-    @torch.no_grad()
-    def step(self, action: Tensor) -> Step:
-        """One slot everywhere (see :class:`BatchedEnv`)."""
-        reward, success, self.outcome = self.world.step(action)
-        final_obs, potential = self.world.observation(), self.world.potential()
-        over = self.world.over
-        obs, next_potential = self.reset() if over else (final_obs, potential)
-        ended = torch.full((self.envs,), over, device=self.device)
-        return Step(
-            obs=obs,
-            final_obs=final_obs,
-            reward=reward,
-            terminated=ended,
-            truncated=torch.zeros_like(ended),
-            potential=potential,
-            next_potential=next_potential,
-            success=success,
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Instances drawn, clock, plant state, generators; what is foreseen, once it was planned again."""
-        ahead = self.world.drawn.foresight
-        renewed = {} if ahead is None or not self.world.planned else dict(ahead.__dict__)
-        return {
-            "planned": self.world.planned,
-            "foresight": renewed,
-            "index": self._index,
-            "t": self.world.t,
-            "earned": self.world.earned,
-            "state": dict(self.world.state.__dict__),
-            "generators": [rng.get_state() for rng in self._rngs],
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where ``state_dict`` was taken."""
-        self._index = state["index"]
-        self.world.begin(self.pool.take(self._index, self.engine))
-        self.world.t, self.world.planned = int(state["t"]), int(state["planned"])
-        if state["foresight"]:
-            ahead = Foresight(**state["foresight"])
-            self.world.drawn = replace(self.world.drawn, foresight=ahead)
-        self.world.earned = state["earned"]
-        self.world.state = PlantState(**state["state"])
-        for rng, saved in zip(self._rngs, state["generators"], strict=True):
-            rng.set_state(saved)

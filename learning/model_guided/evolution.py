@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS
 
 from ..codecs.priced import PricedCodec
-from ..environment.world import Pool, TaskSettings, World
+from ..environment.task import TaskSettings
+from ..environment.torch_engine import torch_engine
+from ..environment.world import Pool, World
 from ..networks.parallel_runs import generators
 from ..networks.policy import Policy
 from ..options import Options, option

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import InputError
-from stepwatt.formulation.plant.engine import torch_engine
 
-from ..environment.world import Pool, TaskSettings, World
+from ..environment.task import TaskSettings
+from ..environment.torch_engine import torch_engine
+from ..environment.world import Pool, World
 from ..networks.descent import descend
 from ..networks.parallel_runs import generators
 from ..networks.policy import Policy

@@ -16,7 +16,8 @@ from stepwatt.formulation.plant.engine import Engine
 from stepwatt.solvers.planners.foresight.foresight import Foresight
 
 from ..codecs import PricedCodec
-from ..environment.world import Pool, TaskSettings, World
+from ..environment.task import TaskSettings
+from ..environment.world import Pool, World
 from .cloning import Demonstrations
 
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import Instance, Schedule
-from stepwatt.formulation.plant.engine import Engine, torch_engine
+from stepwatt.formulation.plant.engine import Engine
 from stepwatt.formulation.plant.schedule_replay import request_of
 from stepwatt.formulation.plant.state import first_state
 from stepwatt.formulation.plant.step import advance
 
 from ..codecs import DirectCodec
 from ..environment.observation import observe
+from ..environment.torch_engine import torch_engine
 from ..environment.world import Pool, make_pool
 from .cloning import Demonstrations
 

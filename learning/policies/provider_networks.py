@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState
@@ -27,6 +26,7 @@ from stepwatt.solvers.trading.play import play
 from stepwatt.solvers.trading.private import own_place, own_rows, private
 
 from ..codecs import PricedCodec
+from ..environment.torch_engine import torch_engine
 from ..model_guided.cloning import Demonstrations, clone
 from ..networks.parallel_runs import generators
 from ..networks.policy import Policy

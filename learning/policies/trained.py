@@ -1,4 +1,7 @@
-"""Trained policies as planners and as files: a network, what it sees and says, what it was trained for."""
+"""Trained policies as planners and as files: a network, what it sees and says, what it was trained for.
+
+They are played on numpy: torch is for those who train one.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,28 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
+from zlib import error as BadCompression
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.lib.format import read_array
+from numpy.typing import NDArray
+from pydantic import ConfigDict, ValidationError
 
 from stepwatt.formulation import InputError, Instance, Schedule
+from stepwatt.formulation.plant.engine import Array
 from stepwatt.formulation.plant.stacking import shape_of
+from stepwatt.formulation.records import Positive, Record, as_input_error
 
 from ..environment.play import plan
-from ..environment.world import TaskSettings
-from ..networks.policy import Policy
+from ..environment.task import TaskSettings
+from ..options import read_options
+from .actor import Actor, Description, Size
+
+if TYPE_CHECKING:
+    from ..networks.policy import Policy
 
 POLICY_FILE = "policy.npz"
 #: Raised whenever the numbers of an action or an observation come to mean something else.
@@ -27,6 +39,8 @@ SCHEMA = "stepwatt.policy/3"
 
 #: What instances must share with those a policy was trained on.
 FAMILY = ("sites", "classes", "slot_hours", "has_generator", "has_demand_charge")
+#: Bytes of a policy file, unpacked: far more than any network here has, and less than a machine's memory.
+LARGEST = 2**30
 
 
 @dataclass(frozen=True)
@@ -37,16 +51,17 @@ class TrainedPolicy:
     how it came about (settings, seed), for the record.
     """
 
-    network: Policy
+    network: Actor
     task: TaskSettings
     family: Mapping[str, Any]
     training: Mapping[str, Any]
 
-    def __call__(self, observation: Tensor) -> Tensor:
-        """(B,O) observations to (B,A) actions in [-1,1]."""
-        with torch.no_grad():
-            action: Tensor = self.network(observation.to(torch.float32))
-            return action.to(observation.dtype)
+    def __call__(self, observation: Array) -> Array:
+        """(B,O) observations to (B,A) actions in [-1,1], arrays as they came: of numpy or of torch."""
+        said = self.network(np.asarray(observation))
+        if isinstance(observation, np.ndarray):
+            return said.astype(observation.dtype)
+        return observation.new_tensor(said)
 
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """The schedule it makes of an instance; ``history`` is the day before, for persistence.
@@ -86,8 +101,8 @@ class TrainedPolicy:
 
     def fingerprint(self) -> bytes:
         """What tells it from other policies."""
-        state = sorted(self.network.run_state(0).items())
-        return b"".join(name.encode() + values.numpy().tobytes() for name, values in state)
+        state = sorted(self.network.state.items())
+        return b"".join(name.encode() + values.tobytes() for name, values in state)
 
     def save(self, path: str | Path) -> Path:
         """Write the policy: arrays and JSON in a NumPy archive, nothing that could run when it is read."""
@@ -97,14 +112,12 @@ class TrainedPolicy:
         target.parent.mkdir(parents=True, exist_ok=True)
         about = {
             "schema": SCHEMA,
-            "network": self.network.description(),
+            "network": self.network.description.model_dump(),
             "task": asdict(self.task),
             "family": dict(self.family),
             "training": dict(self.training),
         }
-        arrays: dict[str, Any] = {
-            name: value.cpu().numpy() for name, value in self.network.run_state(0).items()
-        }
+        arrays: dict[str, Any] = dict(self.network.state)
         partial = target.with_name(target.name + ".partial.npz")
         arrays["about"] = np.array(json.dumps(about))
         np.savez(partial, allow_pickle=False, **arrays)
@@ -112,27 +125,83 @@ class TrainedPolicy:
         return target
 
 
+class _Family(Record):
+    """:data:`FAMILY` in a file; older ones do not say all of it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sites: Size | None = None
+    classes: Size | None = None
+    slot_hours: Positive | None = None
+    has_generator: bool | None = None
+    has_demand_charge: bool | None = None
+
+
+class _About(Record):
+    """What a policy file says beside its arrays."""
+
+    network: Description
+    task: dict[str, Any]
+    family: _Family
+    training: dict[str, Any]
+
+
 def load_policy(path: str | Path) -> TrainedPolicy:
     """Read a policy from its file, or from the folder of its training.
 
     Raises:
-        InputError: no policy there, or not one of this format.
+        InputError: no policy there, not one of this format, or one whose parts do not fit each other.
     """
     source = Path(path)
-    if source.is_dir():
+    if os.path.isdir(source):
         source = source / POLICY_FILE
+    about, arrays = _read_archive(source)
+    schema = about.pop("schema", None)
+    if schema != SCHEMA:
+        raise InputError(field="schema", value=schema, expected=SCHEMA, file=str(source))
     try:
-        with np.load(source, allow_pickle=False) as archive:
-            about = json.loads(str(archive["about"]))
-            state = {name: torch.from_numpy(archive[name]) for name in archive.files if name != "about"}
-    except (OSError, ValueError, KeyError, BadZipFile) as why:
+        said = _About.model_validate(about)
+        network, task = Actor.read(said.network, arrays), _task(said.task)
+    except ValidationError as error:
+        raise as_input_error(error, about).in_file(str(source)) from None
+    except InputError as defect:
+        raise defect.in_file(str(source)) from None
+    return TrainedPolicy(network, task, said.family.model_dump(exclude_none=True), said.training)
+
+
+def _task(values: Mapping[str, Any]) -> TaskSettings:
+    try:
+        return read_options(TaskSettings, values)
+    except InputError as defect:
+        raise defect.inside("task") from None
+
+
+def _read_archive(source: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The JSON object ``about`` of a policy file, and its other arrays."""
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        with ZipFile(source) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+            if unpacked > LARGEST:
+                raise ValueError(f"{unpacked} bytes, unpacked")
+            for name in archive.namelist():
+                with archive.open(name) as part:
+                    arrays[name.removesuffix(".npy")] = read_array(part, allow_pickle=False)
+        about = json.loads(str(arrays.pop("about")))
+        if not isinstance(about, dict):
+            raise ValueError("about is no JSON object")
+    except _UNREADABLE as why:
         raise InputError(
             field="(file)", value=str(why), expected="a policy that stepwatt has saved", file=str(source)
         ) from None
-    if about.get("schema") != SCHEMA:
-        raise InputError(field="schema", value=about.get("schema"), expected=SCHEMA, file=str(source))
-    network = Policy.rebuild(about["network"], state)
-    return TrainedPolicy(network, TaskSettings(**about["task"]), about["family"], about["training"])
+    return about, arrays
+
+
+#: What numpy, zip and JSON say of files that are none of theirs.
+_UNREADABLE = (
+    OSError, EOFError, ValueError, KeyError, SyntaxError, TokenError, RuntimeError, MemoryError,
+    BadZipFile, BadCompression,
+)  # fmt: skip
 
 
 def policy_of(
@@ -140,4 +209,6 @@ def policy_of(
 ) -> TrainedPolicy:
     """A policy of one run (S = 1), trained on instances like this one."""
     shape = asdict(shape_of(instance.arrays()))
-    return TrainedPolicy(network, task, {name: shape[name] for name in FAMILY}, about)
+    arrays = {name: values.cpu().numpy() for name, values in network.run_state(0).items()}
+    actor = Actor.read(Description.model_validate(network.description()), arrays)
+    return TrainedPolicy(actor, task, {name: shape[name] for name in FAMILY}, about)

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.optimum.central_schedule import central_schedule
 from stepwatt.solvers.planners.foresight.foresight import foresee
 
+from ..environment.batched import SchedulingEnv
 from ..environment.solver_potential import potential_of
-from ..environment.world import Pool, SchedulingEnv, TaskSettings, World, make_pool
+from ..environment.task import TaskSettings
+from ..environment.torch_engine import torch_engine
+from ..environment.world import Pool, World, make_pool
 from ..model_guided.cloning import Demonstrations, clone
 from ..model_guided.gradient import refine
 from ..model_guided.price_demonstrations import imitate

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import Instance, Schedule
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.schedules import schedules
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.plant.step import advance
+from stepwatt.learning.environment.torch_engine import torch_engine
 
 from ..response import SlotPrices
 from .exchange import GAP, ROUNDS, exchange

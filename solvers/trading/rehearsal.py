@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import Instance
-from stepwatt.formulation.plant.engine import Engine, torch_engine
+from stepwatt.formulation.plant.engine import Engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.plant.step import advance
+from stepwatt.learning.environment.torch_engine import torch_engine
 
 from ..planners.foresight.foresight import TOLERANCE, Foresight, around, block_size, coarser, expectations
 from ..response import SlotPrices

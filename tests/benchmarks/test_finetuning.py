@@ -29,7 +29,7 @@ from benchmarks.hybrid.finetuning.tables import (
     cell_file,
     finetuned,
 )
-from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World
 from stepwatt.learning.model_guided.evolution import utility
 from stepwatt.learning.networks.parallel_runs import generators

@@ -12,8 +12,9 @@ import torch
 
 import stepwatt as sw
 from stepwatt.cli import run
-from stepwatt.formulation.plant.engine import torch_engine
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.networks.parallel_runs import generators
 from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.policies.trained import TrainedPolicy, policy_of

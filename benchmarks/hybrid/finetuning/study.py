@@ -25,9 +25,11 @@ from torch import Tensor
 
 import stepwatt as sw
 from stepwatt.formulation import Instance
-from stepwatt.formulation.plant.engine import torch_engine
+from stepwatt.learning.environment.batched import SchedulingEnv
 from stepwatt.learning.environment.solver_potential import Potential, potential_of
-from stepwatt.learning.environment.world import Pool, SchedulingEnv, TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import Pool, World, make_pool
 from stepwatt.learning.model_guided.cloning import Demonstrations
 from stepwatt.learning.model_guided.evolution import Corrected, EvolutionSettings, evolve, utility
 from stepwatt.learning.networks.parallel_runs import generators, normal

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance, InstanceArrays
-from stepwatt.formulation.plant.engine import Engine, torch_engine
+from stepwatt.formulation.plant.engine import Engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.schedule.windows import SERIES
 from stepwatt.learning.codecs.priced import PricedCodec, local_ends, queue_values
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
 from stepwatt.solvers.response.slot_prices import uniform_ends

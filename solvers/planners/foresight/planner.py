@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance, Schedule
 from stepwatt.learning.environment.play import plan
-from stepwatt.learning.environment.world import TaskSettings
+from stepwatt.learning.environment.task import TaskSettings
 
 #: Hours after which the rest of the horizon is planned again, and in slots shorter than so many hours: those
 #: at which the study met all its targets (docs/hybrid.md). More often gains a little and costs time.

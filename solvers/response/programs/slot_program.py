@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacked import UNLIMITED, Problem
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.formulation.plant.step import battery_interval
+from stepwatt.learning.environment.torch_engine import torch_engine
 
 from ..slot_prices import SlotPrices, pieces
 from .features import Features, make_features

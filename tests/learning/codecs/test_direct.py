@@ -17,7 +17,7 @@ from stepwatt.formulation import Instance, evaluate
 
 torch = pytest.importorskip("torch")
 
-from stepwatt.formulation.plant.engine import Engine, numpy_engine, torch_engine  # noqa: E402
+from stepwatt.formulation.plant.engine import Engine, numpy_engine  # noqa: E402
 from stepwatt.formulation.plant.schedule_replay import request_of  # noqa: E402
 from stepwatt.formulation.plant.schedules import schedules  # noqa: E402
 from stepwatt.formulation.plant.stacked import Problem  # noqa: E402
@@ -26,7 +26,9 @@ from stepwatt.formulation.plant.state import Request, first_state  # noqa: E402
 from stepwatt.formulation.plant.step import advance  # noqa: E402
 from stepwatt.learning.codecs import DirectCodec  # noqa: E402
 from stepwatt.learning.environment.play import record  # noqa: E402
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool  # noqa: E402
+from stepwatt.learning.environment.task import TaskSettings  # noqa: E402
+from stepwatt.learning.environment.torch_engine import torch_engine  # noqa: E402
+from stepwatt.learning.environment.world import World, make_pool  # noqa: E402
 
 Floats = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)

@@ -20,17 +20,20 @@ torch = pytest.importorskip("torch")
 
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from stepwatt.formulation.plant.engine import Engine, numpy_engine, torch_engine  # noqa: E402
+from stepwatt.formulation.plant.engine import Engine, numpy_engine  # noqa: E402
 from stepwatt.formulation.plant.schedule_replay import replay  # noqa: E402
 from stepwatt.formulation.plant.schedules import schedules  # noqa: E402
 from stepwatt.formulation.plant.stacking import stack  # noqa: E402
 from stepwatt.formulation.plant.state import Outcome  # noqa: E402
 from stepwatt.learning.codecs.direct import sparsemax  # noqa: E402
+from stepwatt.learning.environment.batched import SchedulingEnv  # noqa: E402
 from stepwatt.learning.environment.observation import INFORMATION, observe, outlook  # noqa: E402
 from stepwatt.learning.environment.play import plan, record  # noqa: E402
 from stepwatt.learning.environment.rewards import failed_share  # noqa: E402
 from stepwatt.learning.environment.solver_potential import potential_of, slot_utilities  # noqa: E402
-from stepwatt.learning.environment.world import SchedulingEnv, TaskSettings, World, make_pool  # noqa: E402
+from stepwatt.learning.environment.task import TaskSettings  # noqa: E402
+from stepwatt.learning.environment.torch_engine import torch_engine  # noqa: E402
+from stepwatt.learning.environment.world import World, make_pool  # noqa: E402
 
 Floats = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -164,23 +167,25 @@ def test_planning_gives_feasible_schedules_of_several_instances_at_once() -> Non
     first = Instance.from_dict(random_file(rng, n_slots=6, n_sites=3, features=features))
     insts = [first, *variants(first, 3, seed=1)]
     actions = world_of([first], ENGINES["numpy"]).act_size
-    made = plan(insts, lambda obs: torch.zeros((len(obs), actions), dtype=obs.dtype), BLIND)
+    made = plan(insts, lambda obs: np.zeros((len(obs), actions)), BLIND)
     assert [evaluate(inst, schedule).broken for inst, schedule in zip(insts, made, strict=True)] == [{}] * 4
 
 
 # ------------------------------------------------------------------------------------------ batches, seeds
 
 
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 @settings(max_examples=15)
-@given(instances(max_slots=5, max_sites=3), SEEDS)
-def test_a_batch_does_to_each_instance_what_happens_to_it_alone(inst: Instance, seed: int) -> None:
+@given(inst=instances(max_slots=5, max_sites=3), seed=SEEDS)
+def test_a_batch_does_to_each_instance_what_happens_to_it_alone(
+    engine: Engine, inst: Instance, seed: int
+) -> None:
     insts = [inst, *variants(inst, 3, seed)]
-    engine = ENGINES["torch"]
     batch = world_of(insts, engine)
     alone = [world_of([one], engine) for one in insts]
     rng = np.random.default_rng(seed)
     while not batch.over:
-        actions = torch.as_tensor(rng.uniform(-1, 1, (len(insts), batch.act_size)))
+        actions = engine.asarray(rng.uniform(-1, 1, (len(insts), batch.act_size)))
         together = batch.observation()
         reward, success, outcome = batch.step(actions)
         for n, world in enumerate(alone):

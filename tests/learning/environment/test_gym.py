@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from places import ROOT
-from strategies import random_file
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import instances, random_file
 
+import stepwatt as sw
 from stepwatt.formulation import InputError, Instance
 
 gymnasium = pytest.importorskip("gymnasium")
@@ -23,7 +25,8 @@ from gymnasium.vector import AutoresetMode  # noqa: E402
 
 from stepwatt.formulation.plant.engine import numpy_engine  # noqa: E402
 from stepwatt.learning.environment.gym_env import ENVIRONMENT, SchedulingGymEnv, SchedulingVectorEnv  # noqa: E402
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool  # noqa: E402
+from stepwatt.learning.environment.task import TaskSettings  # noqa: E402
+from stepwatt.learning.environment.world import World, make_pool  # noqa: E402
 
 FEATURES = {"battery", "thermal", "deadline", "dvfs", "generator", "fluid"}
 
@@ -165,20 +168,140 @@ def test_arrays_that_were_handed_out_stay_as_they_were() -> None:
     np.testing.assert_array_equal(first, kept)
 
 
-@pytest.mark.parametrize("module", ["stepwatt", "stepwatt.learning.environment.registration"])
-def test_naming_the_environment_loads_neither_gymnasium_nor_torch(module: str, tmp_path: Path) -> None:
-    code = f"import {module}, sys; print(*sys.modules)"
+def in_a_fresh_process(code: str, folder: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=True
     )
-    assert not {"gymnasium", "torch"} & {name.partition(".")[0] for name in done.stdout.split()}
+    return done.stdout
 
 
-def test_gymnasium_is_told_by_an_entry_point() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["entry-points"]["gymnasium.envs"] == {
-        "stepwatt": "stepwatt.learning.environment.registration:register"
-    }
+def test_importing_the_package_loads_neither_gymnasium_nor_torch(tmp_path: Path) -> None:
+    loaded = in_a_fresh_process("import stepwatt, sys; print(*sys.modules)", tmp_path)
+    assert not {"gymnasium", "torch"} & {name.partition(".")[0] for name in loaded.split()}
+
+
+@pytest.mark.parametrize(
+    ("imported", "name"),
+    [
+        ("stepwatt as sw", f"stepwatt.learning.environment.gym_env:{ENVIRONMENT}"),
+        ("stepwatt as sw, stepwatt.learning.environment.gym_env", ENVIRONMENT),
+    ],
+)
+def test_gymnasium_finds_the_name_in_a_fresh_process(imported: str, name: str, tmp_path: Path) -> None:
+    """As docs/environment.md says; by itself it loads nothing (since Gymnasium 1.0)."""
+    code = f"""
+import gymnasium, {imported}
+env = gymnasium.make({name!r}, instances=sw.scenario("jemas", n_slots=2))
+print(env.spec.id, env.reset(seed=0)[1])
+"""
+    assert in_a_fresh_process(code, tmp_path).strip() == f"{ENVIRONMENT} {{'instance': 0}}"
+
+
+# ----------------------------------------------------------------------------------- what comes from outside
+
+WILD = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    instances(max_slots=4, max_sites=3), st.lists(WILD, min_size=1), st.booleans(), st.integers(0, 2**32 - 1)
+)
+def test_no_actions_whatever_earn_more_than_the_bound(
+    inst: Instance, wild: list[float], integral: bool, seed: int
+) -> None:
+    bound = sw.solve(inst, "lp").bound
+    assert bound is not None
+    env = SchedulingGymEnv(inst, integral=integral and inst.integral_jobs)
+    env.reset(seed=0)
+    rng, earned, over = np.random.default_rng(seed), 0.0, False
+    while not over:
+        action = rng.choice([*wild, 1.5, -3.0, 1e300, 0.0], env.action_space.shape)
+        _, _, over, _, info = env.step(action)
+        earned += info["utility"]
+    assert earned <= bound + 1e-6 * max(1.0, abs(bound))
+
+
+def test_numbers_beyond_the_box_are_cut_to_it_in_every_form() -> None:
+    rng = np.random.default_rng(0)
+    singles, many = [made() for _ in range(2)], [SchedulingVectorEnv([day(1)], num_envs=2) for _ in range(2)]
+    for env in (*singles, *many):
+        env.reset(seed=0)
+    for _ in range(6):
+        wild = rng.choice([-1e300, -2.0, -0.3, 0.8, 1.5, 1e300], many[0].action_space.shape)
+        cut = np.clip(wild, -1, 1)
+        for (one, other), actions in ((singles, (wild[0], cut[0])), (many, (wild, cut))):
+            first, second = one.step(actions[0]), other.step(actions[1])
+            np.testing.assert_array_equal(first[0], second[0])
+            np.testing.assert_array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda a: np.where(np.arange(a.size).reshape(a.shape) == 3, np.nan, a), "3] = nan"),
+        (lambda a: np.where(np.arange(a.size).reshape(a.shape) == 0, np.inf, a), "0] = inf"),
+        (lambda a: -a / 0.0, "0] = -inf"),
+        (lambda a: np.concatenate([a, a[..., :1]], -1), "shape"),
+        (lambda a: a[..., 1:], "shape"),
+        (lambda a: a[None], "shape (1, "),
+        (lambda a: a.sum(), "shape ()"),
+        (lambda a: np.full(a.shape, "full"), "'full'"),
+    ],
+)
+def test_other_than_as_many_finite_numbers_is_told_in_one_line(spoil: Any, told: str) -> None:
+    single, many = made(), SchedulingVectorEnv([day(1)], num_envs=2)
+    size = single.action_space.shape[0]
+    for env, expected in ((single, f"{size} finite numbers"), (many, f"2 × {size} finite numbers")):
+        env.reset(seed=0)
+        with np.errstate(divide="ignore"), pytest.raises(InputError) as found:
+            env.step(spoil(np.ones(env.action_space.shape)))
+        assert told in str(found.value)
+        assert found.value.expected == expected
+        assert "\n" not in str(found.value)
+
+
+def test_one_action_for_several_environments_is_not_enough() -> None:
+    many = SchedulingVectorEnv([day(1)], num_envs=2)
+    many.reset(seed=0)
+    with pytest.raises(InputError, match="2 × "):
+        many.step(np.zeros((1, many.inner.act_size)))
+
+
+@pytest.mark.parametrize("form", [SchedulingGymEnv, SchedulingVectorEnv])
+def test_one_instance_is_a_list_of_one(form: Any) -> None:
+    task = TaskSettings(information="persistence")
+    alone, listed = form(day(1), task, histories=day(2)), form([day(1)], task, histories=[day(2)])
+    np.testing.assert_array_equal(alone.reset(seed=0)[0], listed.reset(seed=0)[0])
+
+
+@pytest.mark.parametrize("form", [SchedulingGymEnv, SchedulingVectorEnv])
+@pytest.mark.parametrize(
+    ("given", "past", "field"),
+    [
+        ([], None, "instances"),
+        (["2018-06-12"], None, "instances[0]"),
+        (7, None, "instances[0]"),
+        ([day(1), day(2)], [None], "histories"),
+    ],
+)
+def test_what_cannot_be_drawn_from_is_refused(form: Any, given: Any, past: Any, field: str) -> None:
+    with pytest.raises(InputError) as found:
+        form(given, histories=past)
+    assert found.value.field == field
+
+
+def test_pickled_in_the_middle_an_environment_goes_on_as_it_was() -> None:
+    single, many = made(task=TaskSettings(reward="dense")), SchedulingVectorEnv([day(1), day(2)], num_envs=2)
+    rng = np.random.default_rng(0)
+    for env in (single, many):
+        env.reset(seed=1)
+        env.step(rng.uniform(-1, 1, env.action_space.shape))
+        copy = pickle.loads(pickle.dumps(env))
+        for _ in range(5):
+            action = rng.uniform(-1, 1, env.action_space.shape)
+            one, other = env.step(action), copy.step(action)
+            for part in range(4):
+                np.testing.assert_array_equal(one[part], other[part])
+        np.testing.assert_array_equal(env.reset()[0], copy.reset()[0])
 
 
 # ----------------------------------------------------------------------------------------- Stable-Baselines3

@@ -9,8 +9,9 @@ from stepwatt.formulation import InputError, Instance
 
 torch = pytest.importorskip("torch")
 
-from stepwatt.formulation.plant.engine import torch_engine  # noqa: E402
-from stepwatt.learning.environment.world import Pool, TaskSettings, World, make_pool  # noqa: E402
+from stepwatt.learning.environment.task import TaskSettings  # noqa: E402
+from stepwatt.learning.environment.torch_engine import torch_engine  # noqa: E402
+from stepwatt.learning.environment.world import Pool, World, make_pool  # noqa: E402
 from stepwatt.learning.model_guided.gradient import refine  # noqa: E402
 from stepwatt.learning.networks.parallel_runs import generators  # noqa: E402
 from stepwatt.learning.networks.policy import Policy  # noqa: E402

@@ -92,6 +92,40 @@ def test_callables_of_observations_are_asked_slot_by_slot(day: sw.Instance) -> N
     assert comparison.table.loc["mine", "gap"] > comparison.table.loc["greedy", "gap"]
 
 
+def test_a_callables_numbers_are_cut_to_the_box(day: sw.Instance) -> None:
+    size = 60
+    wild = np.where(np.arange(size) % 2, 1e300, -7.0)
+
+    def earned(action: np.ndarray) -> float:
+        def mine(observation: np.ndarray) -> np.ndarray:
+            return action
+
+        return float(sw.compare(day, {"mine": mine}, bound="lp").table.loc["mine", "utility"])
+
+    assert earned(wild) == earned(np.clip(wild, -1, 1))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (np.zeros(59), r"shape \(59,\)'?: expected 60 finite numbers"),
+        (np.zeros((1, 60)), r"shape \(1, 60\)"),
+        (np.full(60, np.nan), r"action\[0\] = nan: expected 60 finite numbers"),
+        (np.r_[np.zeros(59), np.inf], r"action\[59\] = inf"),
+        (["full"] * 60, "expected 60 finite numbers"),
+        (None, "expected 60 finite numbers"),
+    ],
+)
+def test_a_callable_that_says_something_else_is_told_in_one_line(
+    answer: object, told: str, day: sw.Instance
+) -> None:
+    def mine(observation: np.ndarray) -> object:
+        return answer
+
+    with pytest.raises(sw.InputError, match=told):
+        sw.compare(day, {"mine": mine}, bound="lp")
+
+
 @pytest.mark.parametrize(
     ("word", "field"),
     [
@@ -100,6 +134,11 @@ def test_callables_of_observations_are_asked_slot_by_slot(day: sw.Instance) -> N
         ("family.zones=DE", "zones"),
         ("agent.width=3", "width"),
         ("task.horizon=3", "task.horizon"),
+        ("task.codec=[1]", "codec"),
+        ("task.renewal=1.5", "renewal"),
+        ("task.threshold=-0.1", "threshold"),
+        ("task.reward_scale=nan", "reward_scale"),
+        ("task.foresight=1", "foresight"),
         ("nonsense", "override"),
     ],
 )
@@ -122,8 +161,8 @@ def test_a_training_near_demonstrations_resumes_as_if_never_interrupted(tmp_path
     [at_once] = run_plan(whole)
     run_plan(half, tmp_path)
     [in_parts] = run_plan(whole, tmp_path, resume=True)
-    for name, value in at_once.network.state_dict().items():
-        assert torch.equal(in_parts.network.state_dict()[name], value), name
+    for name, value in at_once.network.state.items():
+        np.testing.assert_array_equal(in_parts.network.state[name], value, err_msg=name)
 
 
 def test_the_command_trains_resumes_and_compares(

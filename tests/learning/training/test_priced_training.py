@@ -9,8 +9,9 @@ import torch
 
 from stepwatt.data import scenario
 from stepwatt.formulation import Instance
-from stepwatt.formulation.plant.engine import torch_engine
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.model_guided.evolution import (
     Corrected,
     EvolutionSettings,
@@ -92,7 +93,7 @@ def test_a_plan_with_prices_trains_and_its_policy_can_be_loaded(tmp_path: Path, 
     [made] = run_plan(plan, tmp_path)
     again = load_policy(tmp_path)
     assert again.task == plan.task
-    assert again.network.act_size == made.network.act_size
+    assert again.network.description == made.network.description
     schedule = again.schedule(plan.family.instances("validation")[0], None)
     assert schedule.runs.sum() > 0
 

@@ -11,9 +11,9 @@ from slot_draws import drawn_prices, drawn_state
 from strategies import FEATURES, random_instance
 
 from stepwatt.data import scenario
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.solvers.response.day import day_rows
 from stepwatt.solvers.response.interior_point import choice as solving
 from stepwatt.solvers.response.interior_point import tensors as interior

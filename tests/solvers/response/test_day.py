@@ -10,8 +10,8 @@ from strategies import FEATURES, random_instance
 import stepwatt as sw
 from benchmarks.hybrid.cases import DEMAND_CHARGE
 from stepwatt.data import scenario
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacking import stack
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.solvers.common.relaxation import solve_relaxation
 from stepwatt.solvers.planners.foresight.foresight import coarser
 from stepwatt.solvers.response.day import day_rows, plan_day

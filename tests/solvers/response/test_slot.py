@@ -11,14 +11,16 @@ from strategies import FEATURES, random_instance
 
 from stepwatt.data import scenario
 from stepwatt.formulation import InputError, Instance, evaluate
-from stepwatt.formulation.plant.engine import numpy_engine, torch_engine
+from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.schedules import schedules
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.plant.step import advance
 from stepwatt.learning.codecs import PricedCodec
 from stepwatt.learning.environment.play import plan as planned
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.solvers import solve
 from stepwatt.solvers.planners.foresight.foresight import foresee
 from stepwatt.solvers.response import at_the_end, best_response, worth
@@ -134,7 +136,7 @@ def test_any_action_makes_a_schedule_that_the_evaluator_accepts(seed: int, batch
         action = rng.uniform(-1, 1, (1, size))
         return torch.as_tensor(action) if batched else action
 
-    [schedule] = planned([instance], act, world.task, batched=batched)
+    [schedule] = planned([instance], act, world.task, engine=engine)
     judged = evaluate(instance, schedule)
     assert judged.feasible, judged.violations
 

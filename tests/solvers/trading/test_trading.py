@@ -18,12 +18,12 @@ from strategies import instances, random_instance
 import stepwatt as sw
 from benchmarks.hybrid.trading import MARKS, REHEARSED, write_docs
 from stepwatt.formulation import Instance, evaluate
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.formulation.plant.step import advance
 from stepwatt.learning.codecs import PricedCodec
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.policies.provider_networks import own_parts, said, seen
 from stepwatt.solvers.planners.foresight.foresight import TABLES
 from stepwatt.solvers.response import SlotPrices, best_response, worth

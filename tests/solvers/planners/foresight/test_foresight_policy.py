@@ -10,8 +10,9 @@ import torch
 
 import stepwatt as sw
 from stepwatt.cli import run
-from stepwatt.formulation.plant.engine import torch_engine
-from stepwatt.learning.environment.world import TaskSettings, World, make_pool
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.methods import method_note
 from stepwatt.solvers.planners.foresight.foresight import believed
 from stepwatt.streaming import Run

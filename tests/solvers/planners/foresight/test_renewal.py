@@ -8,12 +8,14 @@ import torch
 
 import stepwatt as sw
 from stepwatt.formulation.instance.arrays import State
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import first_state
 from stepwatt.formulation.schedule.windows import window
-from stepwatt.learning.environment.world import SchedulingEnv, TaskSettings, World, make_pool
+from stepwatt.learning.environment.batched import SchedulingEnv
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.torch_engine import torch_engine
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.solvers.planners.foresight import foresight
 from stepwatt.solvers.planners.foresight.expected import Expected, expected_of, planning_problem
 from stepwatt.solvers.planners.foresight.foresight import coarser

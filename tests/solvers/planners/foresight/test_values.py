@@ -11,9 +11,9 @@ from scipy.optimize import linprog
 
 import stepwatt as sw
 from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR
-from stepwatt.formulation.plant.engine import torch_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
+from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.solvers.planners.foresight.values import (
     ENERGY_LEVELS,
     WARMTH_LEVELS,

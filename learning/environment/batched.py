@@ -1,0 +1,113 @@
+"""The batched environment of agents: E instances side by side on torch, begun anew by itself.
+
+All environments share the clock: an episode is one instance from its first to its last slot, and every
+environment draws its next instance from the pool when the horizon ends (in the same step).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stepwatt.formulation.plant.state import PlantState
+from stepwatt.solvers.planners.foresight.foresight import Foresight
+
+from ..memory.transitions import Step
+from .task import TaskSettings
+from .torch_engine import torch_engine
+from .world import Pool, World
+
+
+class SchedulingEnv:
+    """``World`` as agents want it: E environments that draw from a pool and begin anew by themselves.
+
+    ``runs`` splits the environments run-major; each run draws its instances from its own generator.
+    ``outcome`` is what happened in the last slot.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        task: TaskSettings,
+        *,
+        runs: int,
+        envs_per_run: int,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ):
+        self.device = torch.device(device)
+        self.engine = torch_engine(dtype, device)
+        self.envs = runs * envs_per_run
+        self.runs, self.envs_per_run = runs, envs_per_run
+        self._rngs = [torch.Generator(device="cpu").manual_seed(seed) for seed in seeds]
+        self.pool = pool
+        self.world = World(pool.take(self._draw(), self.engine), self.engine, task)
+        self.obs_size, self.act_size = self.world.obs_size, self.world.act_size
+
+    def reseed(self, seeds: Sequence[int]) -> None:
+        """Draw instances as an environment made with these seeds would."""
+        for rng, seed in zip(self._rngs, seeds, strict=True):
+            rng.manual_seed(seed)
+
+    def _draw(self) -> Tensor:
+        """(E,) instances of the pool."""
+        chosen = [torch.randint(len(self.pool), (self.envs_per_run,), generator=rng) for rng in self._rngs]
+        self._index = torch.cat(chosen).to(self.device)
+        return self._index
+
+    @torch.no_grad()
+    def reset(self) -> tuple[Tensor, Tensor]:
+        """Fresh instances: observations (E,O) and the solver's potential (E,)."""
+        self.world.begin(self.pool.take(self._draw(), self.engine))
+        return self.world.observation(), self.world.potential()
+
+    @torch.no_grad()
+    def step(self, action: Tensor) -> Step:
+        """One slot everywhere (see :class:`BatchedEnv`)."""
+        reward, success, self.outcome = self.world.step(action)
+        final_obs, potential = self.world.observation(), self.world.potential()
+        over = self.world.over
+        obs, next_potential = self.reset() if over else (final_obs, potential)
+        ended = torch.full((self.envs,), over, device=self.device)
+        return Step(
+            obs=obs,
+            final_obs=final_obs,
+            reward=reward,
+            terminated=ended,
+            truncated=torch.zeros_like(ended),
+            potential=potential,
+            next_potential=next_potential,
+            success=success,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Instances drawn, clock, plant state, generators; what is foreseen, once it was planned again."""
+        ahead = self.world.drawn.foresight
+        renewed = {} if ahead is None or not self.world.planned else dict(ahead.__dict__)
+        return {
+            "planned": self.world.planned,
+            "foresight": renewed,
+            "index": self._index,
+            "t": self.world.t,
+            "earned": self.world.earned,
+            "state": dict(self.world.state.__dict__),
+            "generators": [rng.get_state() for rng in self._rngs],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        self._index = state["index"]
+        self.world.begin(self.pool.take(self._index, self.engine))
+        self.world.t, self.world.planned = int(state["t"]), int(state["planned"])
+        if state["foresight"]:
+            ahead = Foresight(**state["foresight"])
+            self.world.drawn = replace(self.world.drawn, foresight=ahead)
+        self.world.earned = state["earned"]
+        self.world.state = PlantState(**state["state"])
+        for rng, saved in zip(self._rngs, state["generators"], strict=True):
+            rng.set_state(saved)
