@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -80,6 +81,13 @@ def listed(names: Iterable[str]) -> str:
     known = list(names)
     more = f", … {len(known)} in all" if len(known) > _LISTED else ""
     return ", ".join(known[:_LISTED]) + more
+
+
+def one_of(names: Iterable[str], value: Any) -> str:
+    """``one of a, b, c`` for a message, and which of them was meant where the value is close to one."""
+    known = list(names)
+    near = difflib.get_close_matches(value[:_SHOWN].lower(), known, 1) if isinstance(value, str) else []
+    return f"one of {', '.join(known)}" + "".join(f"; did you mean {name}?" for name in near)
 
 
 def field_path(parts: Sequence[str | int]) -> str:

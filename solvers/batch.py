@@ -17,7 +17,7 @@ from stepwatt.formulation import InputError, Instance
 
 from .interface.result import Result
 from .interface.settings import Progress, Settings, silent
-from .methods import METHODS, solve
+from .methods import METHODS, Method, solve
 
 #: What a worker sends back: the fields of a result but for the instance, which stays where it was.
 _Answer = tuple[int, "dict[str, Any] | BatchError"]
@@ -86,7 +86,7 @@ def solve_many(
 
     Args:
         instances: any number, all held in memory (:func:`solve_each` holds only those in work).
-        method: a key of :data:`.methods.METHODS`.
+        method: a name in :data:`.methods.METHODS`.
         processes: how many solve at a time; None for one per core, 1 for none but this one.
         on_error: ``raise`` at the first instance that cannot be solved, or ``keep`` its error in its place.
         progress: called with the share done and the instance that was finished last.
@@ -129,8 +129,7 @@ def solve_each(
     Raises:
         InputError: unknown method, settings out of range, ``processes`` below 1.
     """
-    if method not in METHODS:
-        raise InputError(field="method", value=method, expected=f"one of {', '.join(METHODS)}")
+    METHODS.check(method)
     Settings(**settings)
     at_once = _at_once(processes)
     return (
@@ -222,14 +221,18 @@ class _Batch:
     def _tasks(self, waiting: Iterator[tuple[int, Instance]]) -> Iterator[Any]:
         import joblib
 
+        own = METHODS.by_hand([self._method])
         for index, inst in waiting:
             self._in_work[index] = inst
-            yield joblib.delayed(_work)(index, inst, self._method, self._settings)
+            yield joblib.delayed(_work)(index, inst, self._method, self._settings, own)
 
 
-def _work(index: int, inst: Instance, method: str, settings: SolveSettings) -> _Answer:
+def _work(
+    index: int, inst: Instance, method: str, settings: SolveSettings, own: dict[str, Method]
+) -> _Answer:
     """In a worker: Ctrl-C is the parent's business, who ends the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    METHODS.adopt(own)
     result = _attempt(index, inst, method, settings)
     if isinstance(result, BatchError):
         return index, result

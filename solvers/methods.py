@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation import Instance
+from stepwatt.formulation.registry import Registry
 
 from .common.relaxation import lp
 from .distributed.coordination import distributed
 from .interface.result import Result
 from .interface.settings import Progress, Settings, silent
-from .optimum.ablations import ABLATIONS, ablation
+from .optimum.ablations import ablation
 from .optimum.oracle import oracle
 from .planners.rolling import rolling
 from .planners.rules import greedy, random
 
-Method = Callable[[Instance, Settings], Result]
+Kind = Literal["optimum", "bound", "planner", "ablation", "yours"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What readers of a table are told: ``kind`` says what a row may be compared with, ``what`` is one line.
+
+    ``optimum`` and ``ablation`` know the whole day beforehand; a ``planner`` knows at most a forecast; of
+    what is ``yours`` nobody here knows.
+    """
+
+    kind: Kind
+    what: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way from an instance to a judged schedule.
+
+    ``proves_bound``: the bound of its results holds for the instance itself, not for a restricted problem
+    only; ``keeps_best``: Ctrl-C ends its search with the best schedule until then; ``forecasts`` has notes by
+    forecast (``rolling:day-ahead``), for methods that plan on one.
+    """
+
+    run: Callable[[Instance, Settings], Result]
+    kind: Kind
+    what: str
+    proves_bound: bool = False
+    keeps_best: bool = False
+    forecasts: Mapping[str, Note] = field(default_factory=dict)
+
+    def note(self, forecast: str = "") -> Note:
+        """The note on the method, with the forecast where one is named."""
+        return self.forecasts.get(forecast, Note(self.kind, self.what))
 
 
 def _conic(inst: Instance, settings: Settings) -> Result:
@@ -30,17 +66,50 @@ def _pyomo(inst: Instance, settings: Settings) -> Result:
     return pyomo(inst, settings)
 
 
-METHODS: dict[str, Method] = {
-    "oracle": oracle,
-    "lp": lp,
-    "conic": _conic,
-    "pyomo": _pyomo,
-    "greedy": greedy,
-    "rolling": rolling,
-    **{name: ablation(name) for name in ABLATIONS},
-    "random": random,
-    "distributed": distributed,
+_FORECASTS = {
+    "persistence": Note("planner", "plans ahead on yesterday's profile, again and again"),
+    "day-ahead": Note("planner", "plans ahead on day-ahead prices and forecasts with their usual errors"),
+    "perfect": Note("ablation", "plans ahead on a perfect forecast, but not to the end of the day"),
 }
+
+
+def _without(lever: str, what: str, kind: Kind = "ablation") -> Method:
+    return Method(ablation(lever), kind, what, keeps_best=True)
+
+
+_AT_ONCE = "optimum without waiting: every job runs in the slot in which it arrives"
+_ALL_OFF = "what an operator without this toolkit does: local, 30 steps, one clock, no battery, at once"
+_CONIC = "relaxation with continuous steps and divisible jobs: no schedule can be worth more"
+_TRADED = "the optimum as providers reach it by trading jobs at prices, each with its own data only"
+
+METHODS: Registry[Method] = Registry(
+    "method",
+    {
+        "oracle": Method(
+            oracle,
+            "optimum",
+            "knows the whole day beforehand; certified with a bound",
+            proves_bound=True,
+            keeps_best=True,
+        ),
+        "lp": Method(lp, "bound", "linear relaxation: no schedule can be worth more", proves_bound=True),
+        "conic": Method(_conic, "bound", _CONIC, proves_bound=True),
+        "pyomo": Method(
+            _pyomo, "optimum", "the same optimum, from the explicit Pyomo model", proves_bound=True
+        ),
+        "greedy": Method(greedy, "planner", "exact within each slot, never looks ahead"),
+        "rolling": Method(rolling, "planner", _FORECASTS["persistence"].what, forecasts=_FORECASTS),
+        "local": _without("local", "optimum without transfers: every job runs where it arrives"),
+        "fixed-steps": _without("fixed-steps", "optimum with 30 denoising steps for every job"),
+        "no-dvfs": _without("no-dvfs", "optimum with GPUs at one clock"),
+        "no-renewables": _without("no-renewables", "optimum without wind and sun"),
+        "no-storage": _without("no-storage", "optimum without batteries"),
+        "no-deferral": _without("no-deferral", _AT_ONCE),
+        "all-off": _without("all-off", _ALL_OFF, "planner"),
+        "random": Method(random, "planner", "random choices within the rules"),
+        "distributed": Method(distributed, "optimum", _TRADED, proves_bound=True, keeps_best=True),
+    },
+)
 
 
 def solve(
@@ -59,7 +128,7 @@ def solve(
 
     Args:
         inst: the instance.
-        method: a key of :data:`METHODS`.
+        method: a name in :data:`METHODS`.
         gap: relative optimality gap at which ``oracle`` and the ablations stop.
         time_limit: seconds for methods that search; None for no limit.
         seed: for methods that draw (``random``, the errors of the ``day-ahead`` forecast).
@@ -72,8 +141,7 @@ def solve(
         InputError: unknown method or forecast, or settings out of range.
         SolverError: the solver failed, or a slot-by-slot method met a slot without feasible decision.
     """
-    if method not in METHODS:
-        raise InputError(field="method", value=method, expected=f"one of {', '.join(METHODS)}")
+    chosen = METHODS[method]
     settings = Settings(
         gap=gap,
         time_limit=time_limit,
@@ -83,4 +151,4 @@ def solve(
         history=history,
         progress=progress,
     )
-    return METHODS[method](inst, settings)
+    return chosen.run(inst, settings)

@@ -35,6 +35,15 @@ if TYPE_CHECKING:
     from stepwatt.learned import foresight as foresight
     from stepwatt.learned import load_policy as load_policy
     from stepwatt.learned import train as train
+    from stepwatt.registering import register_agent as register_agent
+    from stepwatt.registering import register_codec as register_codec
+    from stepwatt.registering import register_figure as register_figure
+    from stepwatt.registering import register_importer as register_importer
+    from stepwatt.registering import register_method as register_method
+    from stepwatt.registering import register_policy as register_policy
+    from stepwatt.registering import register_reward as register_reward
+    from stepwatt.registering import register_scenario as register_scenario
+    from stepwatt.registering import register_shaper as register_shaper
     from stepwatt.reports.page import report as report
     from stepwatt.solvers import METHODS as METHODS
     from stepwatt.solvers import Explanation as Explanation
@@ -70,6 +79,15 @@ _HOME = {
     "load_policy": "learned",
     "load_schedule": "formulation",
     "report": "reports.page",
+    "register_agent": "registering",
+    "register_codec": "registering",
+    "register_figure": "registering",
+    "register_importer": "registering",
+    "register_method": "registering",
+    "register_policy": "registering",
+    "register_reward": "registering",
+    "register_scenario": "registering",
+    "register_shaper": "registering",
     "scenario": "data",
     "solve": "solvers",
     "solve_many": "solvers",
@@ -99,6 +117,15 @@ __all__ = [
     "load",
     "load_policy",
     "load_schedule",
+    "register_agent",
+    "register_codec",
+    "register_figure",
+    "register_importer",
+    "register_method",
+    "register_policy",
+    "register_reward",
+    "register_scenario",
+    "register_shaper",
     "report",
     "scenario",
     "solve",

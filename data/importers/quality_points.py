@@ -1,4 +1,4 @@
-"""Measured points of quality against steps from a CSV file."""
+"""Measured points of a quality curve, from a CSV file."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from ..memory.rollout import Rollout
 from ..memory.transitions import Batch
 from ..networks.policy import Policy
 
@@ -36,4 +37,38 @@ class OffPolicyAgent(Agent, Protocol):
 
     def update(self, batch: Batch, demonstrations: tuple[Tensor, Tensor] | None = None) -> dict[str, Tensor]:
         """One update from a batch whose reward is final; metrics (S,)."""
+        ...
+
+
+class RolloutSettings(Protocol):
+    """What the loop must know of the settings of an agent that learns from rollouts."""
+
+    @property
+    def rollout_slots(self) -> int:
+        """Steps of each environment between two rounds of updates."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """Passes over a rollout."""
+        ...
+
+    @property
+    def minibatches(self) -> int:
+        """Updates per pass."""
+        ...
+
+
+class OnPolicyAgent(Agent, Protocol):
+    """Learns from what it has just done, in whole rollouts."""
+
+    @property
+    def settings(self) -> RolloutSettings:
+        """Its settings."""
+        ...
+
+    def update(
+        self, rollout: Rollout, demonstrations: tuple[Tensor, Tensor] | None = None
+    ) -> list[dict[str, Tensor]]:
+        """All passes over a rollout whose rewards are final; metrics (S,) of every update."""
         ...

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from stepwatt.formulation.plant.engine import Array, Engine
-from stepwatt.formulation.plant.stacked import Problem, Shape
+from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState, Request
 
 from .direct import DirectCodec
 from .priced import PricedCodec
+from .registry import CODECS
 
 
 class Codec(Protocol):
@@ -23,8 +23,5 @@ class Codec(Protocol):
         """The request of an action (B,size) in slot t."""
         ...
 
-
-CODECS: dict[str, Callable[[Shape], Codec]] = {"direct": DirectCodec, "priced": PricedCodec}
-"""By name; each takes the shape of the instances."""
 
 __all__ = ["CODECS", "Codec", "DirectCodec", "PricedCodec"]

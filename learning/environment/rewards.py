@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from stepwatt.formulation import InputError
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import Outcome
+from stepwatt.formulation.registry import Registry
 
 #: Share of a site's jobs in a slot that may be missed or cut back before the sparse reward pays nothing.
 SPARSE_THRESHOLD = 0.02
-
-#: (engine, problem, outcome) → (B,) reward of the slot, utility in units of ``problem.money_scale``.
-Reward = Callable[[Engine, Problem, Outcome], Array]
 
 
 def failed_share(e: Engine, outcome: Outcome) -> Array:
@@ -23,24 +21,54 @@ def failed_share(e: Engine, outcome: Outcome) -> Array:
     return e.highest(failed / (dealt + 1e-9))
 
 
-REWARDS = ("dense", "sparse", "episode")
+@dataclass(frozen=True)
+class Slot:
+    """What happened in a slot: ``success`` (B,) whether it met its goal, ``last`` whether the day is over.
+
+    ``so_far`` (B,) is the utility of the episode up to and with this slot (USD).
+    """
+
+    engine: Engine
+    problem: Problem
+    outcome: Outcome
+    success: Array
+    last: bool
+    so_far: Array
+
+    @property
+    def earned(self) -> Array:
+        """(B,) utility of the slot in units of ``problem.money_scale``, a slot's typical revenue."""
+        return self.outcome.utility / self.problem.money_scale
+
+
+#: What happened in a slot → (B,) what is paid for it, in units of ``problem.money_scale``.
+Reward = Callable[[Slot], Array]
+
+
+def dense(slot: Slot) -> Array:
+    """What the slot earned."""
+    return slot.earned
+
+
+def sparse(slot: Slot) -> Array:
+    """What the slot earned, if its service goal was met."""
+    return slot.earned * slot.engine.real(slot.success, slot.earned)
+
+
+def episode(slot: Slot) -> Array:
+    """All that the day earned, at its end."""
+    return slot.so_far / slot.problem.money_scale if slot.last else slot.earned * 0.0
+
+
+REWARDS: Registry[Reward] = Registry("reward", {"dense": dense, "sparse": sparse, "episode": episode})
 
 
 def reward(
     e: Engine, problem: Problem, outcome: Outcome, success: Array, kind: str, last: bool, so_far: Array
 ) -> Array:
-    """(B,) the slot's learning signal: ``dense``, ``sparse`` or ``episode`` (all of it at the end).
-
-    ``so_far`` (B,) is the utility of the episode up to and with this slot (USD).
+    """(B,) the slot's learning signal by the name of the reward; the fields are those of :class:`Slot`.
 
     Raises:
         InputError: an unknown kind.
     """
-    scaled = outcome.utility / problem.money_scale
-    if kind == "dense":
-        return scaled
-    if kind == "sparse":
-        return scaled * e.real(success, scaled)
-    if kind == "episode":
-        return so_far / problem.money_scale if last else scaled * 0.0
-    raise InputError(field="reward", value=kind, expected=f"one of {', '.join(REWARDS)}")
+    return REWARDS[kind](Slot(e, problem, outcome, success, last, so_far))

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..agents import Agent, OffPolicyAgent
-from ..agents.ppo import PPO
+from ..agents import Agent, OffPolicyAgent, OnPolicyAgent
 from ..memory.replay import Replay
 from ..memory.rollout import RolloutMemory, pick
 from ..memory.transitions import Batch, Step
@@ -148,7 +147,7 @@ class OnPolicyLearner:
 
     def __init__(
         self,
-        agent: PPO,
+        agent: OnPolicyAgent,
         settings: TrainingSettings,
         device: torch.device,
         demonstrations: Demonstrations | None,

@@ -18,7 +18,6 @@ from torch import Tensor
 from stepwatt.formulation import InputError
 
 from ..agents import AGENTS, Agent
-from ..agents.ppo import PPO
 from ..memory.replay import fresh_batch
 from ..memory.transitions import BatchedEnv, Step
 from ..model_guided.cloning import Demonstrations
@@ -157,7 +156,7 @@ def train_agent(
 def _build_learner(
     agent: Any, settings: TrainingSettings, env: BatchedEnv, demonstrations: Demonstrations | None
 ) -> Learner:
-    if isinstance(agent, PPO):
+    if AGENTS[settings.algo].learns_from == "rollouts":
         return OnPolicyLearner(agent, settings, env.device, demonstrations)
     return OffPolicyLearner(agent, settings, env.obs_size, env.act_size, env.device, demonstrations)
 

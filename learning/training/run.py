@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.errors import one_of
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.optimum.central_schedule import central_schedule
 from stepwatt.solvers.planners.foresight.foresight import foresee
@@ -73,6 +74,9 @@ class TrainingPlan:
 
     def __post_init__(self) -> None:
         start = self.warm_start
+        if start.kind == "clone" and self.task.codec not in ("direct", "priced"):
+            expected = "none with a codec other than direct and priced"
+            raise InputError(field="warm_start.kind", value=start.kind, expected=expected)
         if start.refining and (start.kind == "none" or self.task.codec != "direct"):
             raise InputError(
                 field="warm_start.refining", value=start.refining, expected="0 but for clones of codec direct"
@@ -147,7 +151,7 @@ def _read_training(values: Mapping[str, Any], file: str | None) -> TrainingSetti
     settings = settings_of(merged, file)
     if settings.shaper not in SHAPERS:
         raise InputError(
-            field="shaper", value=settings.shaper, expected=f"one of {', '.join(SHAPERS)}", file=file
+            field="shaper", value=settings.shaper, expected=one_of(SHAPERS, settings.shaper), file=file
         )
     return settings
 

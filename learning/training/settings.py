@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.errors import one_of
 
 from ..agents import AGENTS
 from ..agents.sac import SACSettings
@@ -25,7 +26,7 @@ from ..options import Options, option, plain, read_options
 class TrainingSettings(Options):
     """What can be set of a training; every number of steps counts transitions of one run."""
 
-    algo: str = option("sac", one_of=tuple(AGENTS))
+    algo: str = option("sac")
     """Name of the agent."""
     agent: Options = field(default_factory=SACSettings)
     """The agent's own settings."""
@@ -94,8 +95,8 @@ def settings_of(values: Mapping[str, Any], file: str | None = None) -> TrainingS
     """Settings from nested dictionaries, as TOML or ``plain`` give them. Raises InputError."""
     values = dict(values)
     algo = values.get("algo", "sac")
-    if not isinstance(algo, str) or algo not in AGENTS:
-        raise InputError(field="algo", value=algo, expected=f"one of {', '.join(AGENTS)}", file=file)
+    if algo not in AGENTS:
+        raise InputError(field="algo", value=algo, expected=one_of(AGENTS, algo), file=file)
     agent = values.get("agent", {})
     if not isinstance(agent, Mapping):
         raise InputError(field="agent", value=agent, expected="a table", file=file)

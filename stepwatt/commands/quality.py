@@ -34,6 +34,9 @@ def fit(
     best: Annotated[
         float | None, typer.Option(help="Metric value that means quality 1; with --worst.")
     ] = None,
+    importer: Annotated[
+        str, typer.Option(help="What reads the file; an unknown name lists the known ones.")
+    ] = "quality-points",
     as_json: Json = False,
 ) -> None:
     """Fit the curve kinds to measured points.
@@ -46,13 +49,13 @@ def fit(
     """
     import json
 
+    from stepwatt.data import imported
     from stepwatt.data.importers.quality_fit import fit_curves
-    from stepwatt.data.importers.quality_points import read_points
     from stepwatt.formulation import InputError
 
     from ..console import print_json, print_table
 
-    steps, values = read_points(points)
+    steps, values = imported(points, importer, "points")
     if (worst is None) != (best is None):
         raise InputError(field="--worst, --best", value=(worst, best), expected="both or neither")
     if worst is not None and best is not None:

@@ -11,6 +11,7 @@ from .options import Json
 
 
 def scenario(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the scenario, for example jemas.")] = "jemas",
     start: Annotated[str, typer.Option(help="Start of the first slot, ISO 8601.")] = "2018-06-12",
     zones: Annotated[str, typer.Option(help="Price zones, one site each, with commas between.")] = "DE,FR,DK",
@@ -18,6 +19,12 @@ def scenario(
     slot_minutes: Annotated[int, typer.Option(help="Length of a slot; divides 60.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of the arrivals.")] = 0,
     fluid: Annotated[bool, typer.Option("--fluid", help="Divisible jobs and GPUs.")] = False,
+    series: Annotated[
+        Path | None, typer.Option(help="File of prices, carbon, sun and wind in place of the embedded year.")
+    ] = None,
+    importer: Annotated[
+        str, typer.Option(help="What reads that file; an unknown name lists the known ones.")
+    ] = "series",
     change: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a constant; repeatable.")
     ] = None,
@@ -35,19 +42,27 @@ def scenario(
 
     constants = dict(_constant(text) for text in change or [])
     make_room(out)
+    from stepwatt.data import imported, takes
     from stepwatt.data import scenario as build
 
-    parameters: dict[str, Any] = {"integral_jobs": False} if fluid else {}
-    inst = build(
-        name,
-        start=start,
-        zones=tuple(zone.strip() for zone in zones.split(",")),
-        n_slots=slots,
-        slot_minutes=slot_minutes,
-        seed=seed,
-        **parameters,
-        **constants,
-    )
+    said = {
+        "start": start,
+        "zones": tuple(zone.strip() for zone in zones.split(",")),
+        "n_slots": slots,
+        "slot_minutes": slot_minutes,
+        "seed": seed,
+    }
+    options = {"n_slots": "slots"}
+    parameters: dict[str, Any] = {
+        key: value
+        for key, value in said.items()
+        if takes(name, key) or _is_given(context, options.get(key, key))
+    }
+    if fluid:
+        parameters["integral_jobs"] = False
+    if series is not None:
+        parameters["series"] = imported(series, importer, "series")
+    inst = build(name, **parameters, **constants)
     inst.save(out)
     if as_json:
         print_json(
@@ -64,6 +79,12 @@ def scenario(
     else:
         print_facts([("instance", inst.name), *instance_facts(inst)])
         tell(f"wrote {out}")
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    """Whether an option stands on the command line: scenarios are spared defaults that they do not take."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _constant(text: str) -> tuple[str, float]:

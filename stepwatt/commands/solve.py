@@ -61,7 +61,8 @@ def solve(
             make_room(file)
     from stepwatt import solvers
 
-    run = _searching if _keeps_its_best(method) else working
+    # the solvers themselves hear Ctrl-C, in the main thread
+    run = _searching if solvers.METHODS[method].keeps_best else working
     result = run(
         f"solve {method}",
         lambda progress: solvers.solve(
@@ -101,13 +102,6 @@ def solve(
     if result.schedule is None:
         complain(f"no schedule: {result.status}" + (f" ({result.message})" if result.message else ""))
         raise typer.Exit(1)
-
-
-def _keeps_its_best(method: str) -> bool:
-    """Whether Ctrl-C leaves the method's best schedule."""
-    from stepwatt.solvers.optimum.ablations import ABLATIONS
-
-    return method in {"oracle", "distributed", *ABLATIONS}
 
 
 def _searching(title: str, work: Callable[[Callable[[float, str], None]], T]) -> T:

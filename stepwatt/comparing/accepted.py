@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from stepwatt.formulation import InputError, Instance, Schedule
+from stepwatt.formulation.errors import one_of
+from stepwatt.formulation.registry import Registry
 
-from ..methods import FORESIGHT, PROVES_BOUND
+from ..methods import FORESIGHT, proves_bound
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
@@ -39,6 +41,30 @@ class Seeds:
     def __post_init__(self) -> None:
         if not len(self.runs):
             raise InputError(field="Seeds.runs", value=self.runs, expected="at least one policy")
+
+
+POLICIES: Registry[Callable[[], Any]] = Registry("policy", {})
+"""Policies by name, besides the methods; each is called for what :func:`compare` takes for a policy."""
+
+
+def made(policies: Mapping[str, Any]) -> dict[str, Any]:
+    """The policies, with those made that are given by a name of :data:`POLICIES`."""
+
+    def one(policy: Any) -> Any:
+        if isinstance(policy, Seeds):
+            return Seeds([one(run) for run in policy.runs])
+        if not isinstance(policy, str) or _planner(policy):
+            return policy
+        return POLICIES[policy]() if policy in POLICIES else policy
+
+    return {name: one(policy) for name, policy in policies.items()}
+
+
+def _planner(policy: str) -> bool:
+    from stepwatt.solvers import METHODS
+
+    name = policy.partition(":")[0]
+    return name == FORESIGHT or name in METHODS
 
 
 def runs_of(policies: Mapping[str, Any]) -> Iterable[tuple[str, int, str, Any]]:
@@ -87,15 +113,18 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
         if not isinstance(policy, str):
             continue
         name, colon, forecast = policy.partition(":")
-        if name not in (*METHODS, FORESIGHT):
-            raise InputError(field=field, value=policy, expected="one of " + ", ".join((*METHODS, FORESIGHT)))
-        if colon and name not in ("rolling", FORESIGHT):
-            expected = f"a forecast only after rolling: or {FORESIGHT}:"
+        if not _planner(policy):
+            expected = one_of((*METHODS, FORESIGHT, *POLICIES), policy)
+            raise InputError(field=field, value=policy, expected=expected)
+        if colon and name != FORESIGHT and not METHODS[name].forecasts:
+            after = [f"{known}:" for known, method in METHODS.items() if method.forecasts]
+            expected = f"a forecast only after {' or '.join([*after, FORESIGHT + ':'])}"
             raise InputError(field=field, value=policy, expected=expected)
         if name == FORESIGHT:
             foresight(forecast or "day-ahead")
-    if bound is not None and bound not in PROVES_BOUND:
-        raise InputError(field="bound", value=bound, expected="one of " + ", ".join(PROVES_BOUND))
+    if bound is not None and not proves_bound(bound):
+        known = [name for name, method in METHODS.items() if method.proves_bound]
+        raise InputError(field="bound", value=bound, expected=one_of(known, bound))
     if reference is not None and reference not in policies:
         raise InputError(field="reference", value=reference, expected="one of " + ", ".join(policies))
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 
 from ..learned import ObservationPolicy, foresight, sees_observations
-from ..methods import FORESIGHT, PROVES_BOUND
+from ..methods import FORESIGHT, proves_bound
 from ..scores.record import Case, Entry, case_of
-from .accepted import check_policies, check_portable, is_scheduler, method_of, of_instance, runs_of
+from .accepted import check_policies, check_portable, is_scheduler, made, method_of, of_instance, runs_of
 from .comparison import Comparison
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
+    from stepwatt.solvers.methods import Method
 
 Progress = Callable[[float, str], None]
 
@@ -81,9 +82,9 @@ def compare(
 
     Args:
         instances: one or several.
-        policies: name → method name, result (or one per instance), schedule, :class:`.accepted.Scheduler`,
-            callable ``(instance) -> Schedule`` or ``(observation) -> action`` (told apart by the name of the
-            parameter), or :class:`.accepted.Seeds` of several of these.
+        policies: name → name of a method or of a registered policy, result (or one per instance), schedule,
+            :class:`.accepted.Scheduler`, callable ``(instance) -> Schedule`` or ``(observation) -> action``
+            (told apart by the name of the parameter), or :class:`.accepted.Seeds` of several of these.
         bound: method that proves the bound where no policy is one that does; None for no bound.
         reference: the policy that statistics hold the others against; the first one if not given.
         gap, time_limit, seed, look_ahead_hours: as in ``solve``, for every method run here; seconds each.
@@ -99,6 +100,7 @@ def compare(
     cases = [instances] if isinstance(instances, Instance) else list(instances)
     if not cases:
         raise InputError(field="instances", value=[], expected="at least one")
+    policies = made(policies)
     check_policies(policies, bound, reference)
     if workers < 1:
         raise InputError(field="workers", value=workers, expected="1 or more")
@@ -141,7 +143,7 @@ def _to_judge_by(runs: Sequence[_Run], bound: str | None) -> list[_Run]:
     """What only serves for the bound and for the zero of the captured share, where no run does."""
     methods = {method_of(run.policy) for run in runs}
     extra: list[_Run] = []
-    if bound is not None and not methods & set(PROVES_BOUND):
+    if bound is not None and not any(map(proves_bound, methods)):
         extra.append(_Run("bound", 0, "bound", bound))
     if "all-off" not in methods:
         extra.append(_Run("all-off", 0, "all-off", "all-off"))
@@ -151,12 +153,15 @@ def _to_judge_by(runs: Sequence[_Run], bound: str | None) -> list[_Run]:
 def _side_by_side(steps: Sequence[_Step], workers: int, told: Progress) -> list[_Found]:
     import joblib
 
+    from stepwatt.solvers import METHODS
+
+    own = METHODS.by_hand({method_of(step.run.policy).partition(":")[0] for step in steps})
     done: dict[int, _Found] = {}
     told(0.0, "")
     with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
         answers: Iterator[tuple[int, _Found]] = pool(
-            joblib.delayed(_numbered)(number, step, os.getpid()) for number, step in enumerate(steps)
+            joblib.delayed(_numbered)(number, step, os.getpid(), own) for number, step in enumerate(steps)
         )
     try:
         for number, found in answers:
@@ -169,8 +174,11 @@ def _side_by_side(steps: Sequence[_Step], workers: int, told: Progress) -> list[
     return [done[number] for number in range(len(steps))]
 
 
-def _numbered(number: int, step: _Step, caller: int) -> tuple[int, _Found]:
+def _numbered(number: int, step: _Step, caller: int, own: dict[str, Method]) -> tuple[int, _Found]:
+    from stepwatt.solvers import METHODS
+
     _end_with(caller)
+    METHODS.adopt(own)
     return number, _entry(step, lambda done, what: None)
 
 
@@ -251,7 +259,7 @@ def _solved(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Res
 
 
 def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
-    proven = result.bound if method in PROVES_BOUND else None
+    proven = result.bound if proves_bound(method) else None
     entry = Entry(
         policy=name,
         method=method,

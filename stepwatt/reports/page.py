@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,12 +11,13 @@ from stepwatt.formulation import InputError
 from stepwatt.formulation.files import write_text
 from stepwatt.solvers import Result
 
-from ..methods import KIND_LABELS, PROVES_BOUND, method_note
+from ..methods import KIND_LABELS, method_note, proves_bound
 from ..scores.intervals import LEVEL
 from ..scores.record import Case, Entry, case_of
 from ..scores.scores import Scores
-from . import figures
 from .facts import instance_facts
+from .figures.panel import Shown
+from .figures.registry import FIGURES, Figure
 from .tables import COLUMNS, cells, headings, money, percent, statistics_cells, statistics_headings
 
 #: Schedules shown in detail; each adds some 200 kB.
@@ -57,7 +57,7 @@ def comparison_of(result: Result) -> Scores:
         seconds=result.seconds.total,
         schedule=result.schedule,
         evaluation=result.evaluation,
-        bound=result.bound if result.method in PROVES_BOUND else None,
+        bound=result.bound if proves_bound(result.method) else None,
     )
     case = case_of(result.instance, (entry,))
     return Scores((Case(**{**vars(case), "prices": result.prices}),), entry.policy)
@@ -69,13 +69,13 @@ def html(comparison: Scores, number: int = 0) -> str:
     from plotly.offline import get_plotlyjs
 
     case = comparison.cases[number]
-    overview = [asdict(panel) for panel in _overview(comparison)]
+    overview = list(_overview(comparison))
     details: list[dict[str, Any]] = [
         {
             "policy": entry.policy,
             "what": method_note(entry.method).what,
             "facts": _runs(comparison, entry) + _entry_facts(case, entry),
-            "panels": [asdict(panel) for panel in _details(case, entry)],
+            "panels": list(_details(case, entry)),
         }
         for entry in _shown(comparison, case)
     ]
@@ -109,12 +109,11 @@ def _script_safe(value: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _overview(comparison: Scores) -> Iterator[figures.Panel]:
-    yield figures.gap_panel(comparison)
-    if comparison.several:
-        yield figures.seeds_panel(comparison)
-        yield figures.profile_panel(comparison)
-    yield figures.money_panel(comparison)
+def _overview(comparison: Scores) -> Iterator[dict[str, Any]]:
+    wanted = ("comparison", "several") if comparison.several else ("comparison",)
+    for name, figure in FIGURES.items():
+        if figure.needs in wanted:
+            yield _panel(name, figure, comparison)
 
 
 def _statistics(comparison: Scores) -> dict[str, Any]:
@@ -126,18 +125,26 @@ def _statistics(comparison: Scores) -> dict[str, Any]:
     }
 
 
-def _details(case: Case, entry: Entry) -> Iterator[figures.Panel]:
-    inst, schedule, judged = case.instance, entry.schedule, entry.evaluation
-    if schedule is None or judged is None:
+def _details(case: Case, entry: Entry) -> Iterator[dict[str, Any]]:
+    if entry.schedule is None or entry.evaluation is None:
         return
-    yield figures.dispatch_panel(inst, schedule, judged)
-    yield figures.prices_panel(inst, case.prices)
-    yield figures.charge_panel(inst, judged)
-    yield figures.temperature_panel(inst, judged)
-    yield figures.transfers_panel(inst, schedule)
-    yield figures.steps_panel(inst, schedule)
-    yield figures.clock_panel(inst, schedule)
-    yield figures.jobs_panel(inst, schedule, judged)
+    shown = Shown(case.instance, entry.schedule, entry.evaluation, case.prices)
+    for name, figure in FIGURES.items():
+        if figure.needs == "schedule":
+            yield _panel(name, figure, shown)
+
+
+def _panel(name: str, figure: Figure, of: Scores | Shown) -> dict[str, Any]:
+    drawn = figure.draw(of)
+    height = (drawn.figure or {}).get("layout", {}).get("height", 330)
+    return {
+        "key": name,
+        "title": figure.title,
+        "size": figure.size,
+        "words": drawn.words,
+        "figure": drawn.figure,
+        "height": height,
+    }
 
 
 def _shown(comparison: Scores, case: Case) -> list[Entry]:

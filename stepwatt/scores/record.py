@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from stepwatt.formulation import Evaluation, Instance, Schedule
 from stepwatt.solvers.interface.dual_prices import Prices
+from stepwatt.solvers.methods import Kind
 
-from ..methods import PROVES_BOUND, Kind, method_note
+from ..methods import method_note, proves_bound
 
 #: Money terms that are the energy side of the utility (model.md); export is income.
 ENERGY_COSTS = ("import", "carbon", "wear", "fuel", "startup", "demand", "terminal")
@@ -93,10 +94,10 @@ def energy_cost(evaluation: Evaluation) -> float:
 def case_of(instance: Instance, entries: tuple[Entry, ...], bounding: tuple[Entry, ...] = ()) -> Case:
     """A case from entries; ``bounding`` are further ones that only serve for the bound and the zero.
 
-    The bound is the lowest one proven by a method in :data:`PROVES_BOUND`.
+    The bound is the lowest one proven by a method that :func:`.methods.proves_bound` knows.
     """
     known = entries + bounding
-    proven = [e for e in known if e.bound is not None and e.method in PROVES_BOUND]
+    proven = [e for e in known if e.bound is not None and proves_bound(e.method)]
     best = min(proven, key=lambda e: e.bound or 0.0) if proven else None
     zero = next((e for e in known if e.method == "all-off" and e.scored), None)
     return Case(

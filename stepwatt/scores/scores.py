@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..methods import Kind
+from stepwatt.solvers.methods import Kind
+
 from .record import Case, energy_cost
 from .statistics import statistics_table
 

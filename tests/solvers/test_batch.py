@@ -107,10 +107,10 @@ def test_a_worker_that_dies_costs_its_own_instance_only(monkeypatch: pytest.Monk
     module = importlib.import_module("stepwatt.solvers.batch")
     work = module._work
 
-    def deadly(index: int, inst: Instance, method: str, settings: object) -> object:
+    def deadly(index: int, inst: Instance, *more: object) -> object:
         if inst.name == "dead end":
             os._exit(3)
-        return work(index, inst, method, settings)
+        return work(index, inst, *more)
 
     monkeypatch.setattr(module, "_work", deadly)
     instances = [tiny.one_slot(), dead_end(), tiny.battery(), tiny.two_sites()]

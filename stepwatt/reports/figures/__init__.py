@@ -1,19 +1,23 @@
-"""The figures of a report, one subject per file; each returns a panel of title, plain words and figure."""
+"""The figures of a report, one subject per file; each returns a panel of plain words and figure."""
 
 from .dispatch import dispatch_panel
 from .gaps import gap_panel
 from .jobs import jobs_panel
 from .money import money_panel
-from .panel import Panel
+from .panel import Panel, Shown
 from .prices import prices_panel
 from .profile import profile_panel
+from .registry import FIGURES, Figure
 from .seeds import seeds_panel
 from .state import charge_panel, temperature_panel
 from .steps import clock_panel, steps_panel
 from .transfers import transfers_panel
 
 __all__ = [
+    "FIGURES",
+    "Figure",
     "Panel",
+    "Shown",
     "charge_panel",
     "clock_panel",
     "dispatch_panel",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepwatt.formulation import Evaluation, Instance, Schedule
-
-from .panel import COLOURS, Panel, held, stacked_rows, times
+from .panel import COLOURS, Panel, Shown, held, stacked_rows, times
 
 _WORDS = (
     "Above zero: where each site's power comes from. Below zero: where it goes. The two heights are equal"
@@ -15,8 +13,9 @@ _WORDS = (
 )
 
 
-def dispatch_panel(inst: Instance, schedule: Schedule, judged: Evaluation) -> Panel:
+def dispatch_panel(shown: Shown) -> Panel:
     """Stacks of supply and use per site over time, in MW."""
+    inst, schedule, judged = shown.instance, shown.schedule, shown.evaluation
     sites = list(inst.sites)
     look, rows = stacked_rows(inst, sites, "MW", row_height=230)
     cooling = judged.facility_mw - judged.it_mw
@@ -54,4 +53,4 @@ def dispatch_panel(inst: Instance, schedule: Schedule, judged: Evaluation) -> Pa
                         **rows[j],
                     }
                 )
-    return Panel("dispatch", "Power at each site", _WORDS, {"data": traces, "layout": look})
+    return Panel(_WORDS, {"data": traces, "layout": look})

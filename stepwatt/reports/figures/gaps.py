@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stepwatt.methods import KIND_LABELS, Kind
+from stepwatt.methods import KIND_LABELS
 from stepwatt.scores.scores import Scores
 
 from ..tables import percent
 from .panel import Panel, axis, colour, label, layout, numbers
+
+if TYPE_CHECKING:
+    from stepwatt.solvers.methods import Kind
 
 _WORDS = (
     "{dots}he distance of the policy's utility from the bound, in % of the bound. "
@@ -21,10 +24,9 @@ _ORDER: tuple[Kind, ...] = ("optimum", "planner", "ablation", "yours")
 
 def gap_panel(comparison: Scores) -> Panel:
     """Gaps per policy, in % of the bound."""
-    title = "Distance from the bound"
     table = comparison.table.dropna(subset=["gap"]).sort_values("gap", ascending=False)
     if table.empty:
-        return Panel("gaps", title, "There is no bound, or no schedule that may be scored.")
+        return Panel("There is no bound, or no schedule that may be scored.")
     traces: list[dict[str, Any]] = []
     order = [label(str(policy), 22) for policy in table.index]
     for number, kind in enumerate(_ORDER):
@@ -75,4 +77,4 @@ def gap_panel(comparison: Scores) -> Panel:
     one = "one instance" if comparison.table["seeds"].max() == 1 else "one run on one instance"
     dots, bar = (f"Each dot is {one}: t", "The bar is the mean. ") if comparison.several else ("T", "")
     words = _WORDS.format(dots=dots, bar=bar)
-    return Panel("gaps", title, words, {"data": traces, "layout": look})
+    return Panel(words, {"data": traces, "layout": look})

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stepwatt.formulation import Evaluation, Instance, Schedule
-
-from .panel import COLOURS, Panel, colour, held, label, stacked_rows, step_line, times
+from .panel import COLOURS, Panel, Shown, colour, held, label, stacked_rows, step_line, times
 
 _WORDS = (
     "Top: jobs that arrive in each slot, and jobs that are run. Where run lies below arriving, patient "
@@ -18,8 +16,9 @@ _WORDS = (
 )
 
 
-def jobs_panel(inst: Instance, schedule: Schedule, judged: Evaluation) -> Panel:
+def jobs_panel(shown: Shown) -> Panel:
     """Arriving and run, waiting and missed jobs per slot, all sites together."""
+    inst, schedule, judged = shown.instance, shown.schedule, shown.evaluation
     a = inst.arrays()
     look, rows = stacked_rows(
         inst, ["arriving and run", "waiting", "missed"], "jobs", row_height=150, same_scale=False
@@ -28,10 +27,10 @@ def jobs_panel(inst: Instance, schedule: Schedule, judged: Evaluation) -> Panel:
         look[f"yaxis{suffix}"]["rangemode"] = "tozero"
     arriving = a.arrivals.sum(axis=(0, 1))
     run = schedule.runs.sum(axis=0)
-    shown = "%{y:,.0f} jobs"
+    written = "%{y:,.0f} jobs"
     traces: list[dict[str, Any]] = [
-        step_line(inst, arriving, "arriving", COLOURS["faint"], hovertemplate=shown, **rows[0]),
-        step_line(inst, run, "run", COLOURS["ink"], hovertemplate=shown, **rows[0]),
+        step_line(inst, arriving, "arriving", COLOURS["faint"], hovertemplate=written, **rows[0]),
+        step_line(inst, run, "run", COLOURS["ink"], hovertemplate=written, **rows[0]),
     ]
     waiting, lost = judged.waiting.sum(axis=0), judged.lost.sum(axis=0)
     for k, name in enumerate(a.classes):
@@ -47,7 +46,7 @@ def jobs_panel(inst: Instance, schedule: Schedule, judged: Evaluation) -> Panel:
                     "stackgroup": group,
                     "fillcolor": shade,
                     "line": {"width": 0, "shape": "hv", "color": shade},
-                    "hovertemplate": shown,
+                    "hovertemplate": written,
                     **times(inst),
                     "y": held(values),
                     **rows[row],
@@ -55,4 +54,4 @@ def jobs_panel(inst: Instance, schedule: Schedule, judged: Evaluation) -> Panel:
             )
     if not np.any(lost > 0.5):
         look["yaxis3"]["range"] = [0, 1]
-    return Panel("jobs", "Jobs waiting and missed", _WORDS, {"data": traces, "layout": look})
+    return Panel(_WORDS, {"data": traces, "layout": look})

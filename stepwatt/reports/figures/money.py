@@ -32,11 +32,10 @@ _TERMS = (
 
 def money_panel(comparison: Scores) -> Panel:
     """Stacked bars of the money terms per policy, in USD (means over instances)."""
-    title = "Where the money comes from and goes"
     rows = comparison.results
     table = comparison.table["utility"].dropna().sort_values()
     if table.empty:
-        return Panel("money", title, "No schedule may be scored.")
+        return Panel("No schedule may be scored.")
     terms = [f"money_{name}" for name, *_ in _TERMS]
     means = rows.groupby("policy")[terms].mean().loc[table.index]
     names = [label(str(policy), 22) for policy in table.index]
@@ -81,4 +80,4 @@ def money_panel(comparison: Scores) -> Panel:
     )
     count = len(comparison.cases)
     mean = f"Means over {count} instances. " if count > 1 else ""
-    return Panel("money", title, _WORDS.format(mean=mean), {"data": traces, "layout": look})
+    return Panel(_WORDS.format(mean=mean), {"data": traces, "layout": look})

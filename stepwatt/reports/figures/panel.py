@@ -10,9 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from math import isfinite
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from stepwatt.formulation import Instance
+from stepwatt.formulation import Evaluation, Instance, Schedule
+
+if TYPE_CHECKING:
+    from stepwatt.solvers.interface.dual_prices import Prices
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito), by what is shown.
 COLOURS = {
@@ -34,13 +37,20 @@ SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure with its heading and the words that explain it; without a figure the words say why."""
+    """A figure ``{"data": […], "layout": {…}}`` and the words that explain it; without one they say why."""
 
-    key: str
-    title: str
     words: str
     figure: dict[str, Any] | None = None
-    size: Literal["wide", "half", "third"] = "wide"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A judged schedule of an instance; ``prices`` are None where no relaxation was solved."""
+
+    instance: Instance
+    schedule: Schedule
+    evaluation: Evaluation
+    prices: Prices | None = None
 
 
 def label(name: str, longest: int = 24) -> str:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from stepwatt.formulation import Instance
-
-from .panel import COLOURS, Panel, stacked_rows, step_line
-
-if TYPE_CHECKING:
-    from stepwatt.solvers.interface.dual_prices import Prices
+from .panel import COLOURS, Panel, Shown, stacked_rows, step_line
 
 _WORDS = (
     "Grid prices at each site, and what one more MWh in the battery would be worth after each slot. That "
@@ -24,12 +19,13 @@ _NO_VALUE = (
 )
 
 
-def prices_panel(inst: Instance, prices: Prices | None) -> Panel:
+def prices_panel(shown: Shown) -> Panel:
     """Import and export price and the value of stored energy per site, in USD/MWh."""
+    inst, prices = shown.instance, shown.prices
     sites = list(inst.sites)
     look, rows = stacked_rows(inst, sites, "USD/MWh", row_height=190)
     traces: list[dict[str, Any]] = []
-    shown = "%{y:.1f} USD/MWh"
+    written = "%{y:.1f} USD/MWh"
     for j, site in enumerate(inst.sites.values()):
         curves = {
             "import price": (site.grid.import_price, COLOURS["import"]),
@@ -44,7 +40,7 @@ def prices_panel(inst: Instance, prices: Prices | None) -> Panel:
                     shade,
                     legendgroup=title,
                     showlegend=j == 0,
-                    hovertemplate=shown,
+                    hovertemplate=written,
                     **rows[j],
                 )
             )
@@ -54,9 +50,9 @@ def prices_panel(inst: Instance, prices: Prices | None) -> Panel:
         if stored is not None and name in stored.columns:
             title = "value of stored energy"
             line = step_line(inst, stored[name], title, COLOURS["discharge"], legendgroup=title, **rows[j])
-            line |= {"showlegend": first, "hovertemplate": shown}
+            line |= {"showlegend": first, "hovertemplate": written}
             line["line"]["width"] = 2.4
             traces.append(line)
             first = False
     words = _WORDS if stored is not None else _NO_VALUE
-    return Panel("prices", "Prices and the value of stored energy", words, {"data": traces, "layout": look})
+    return Panel(words, {"data": traces, "layout": look})

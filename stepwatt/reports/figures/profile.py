@@ -22,11 +22,10 @@ _POINTS = 80
 
 def profile_panel(comparison: Scores) -> Panel:
     """Share of runs at or below each gap, per policy."""
-    title = "How often within a gap"
     found = {policy: score_matrix(comparison, policy, "gap") for policy in comparison.policies}
     gaps = {policy: matrix for policy, matrix in found.items() if matrix is not None}
     if not gaps:
-        return Panel("profile", title, "There is no bound, or no policy all of whose schedules are scored.")
+        return Panel("There is no bound, or no policy all of whose schedules are scored.")
     widest = max(float(matrix.max()) for matrix in gaps.values())
     at = np.linspace(0.0, max(1.05 * widest, 1e-6), _POINTS)
     traces: list[dict[str, Any]] = []
@@ -61,4 +60,4 @@ def profile_panel(comparison: Scores) -> Panel:
         xaxis=axis("gap, % of the bound", rangemode="tozero"),
         yaxis=axis("% of runs", range=[-2, 102]),
     )
-    return Panel("profile", title, _WORDS, {"data": traces, "layout": look}, "half")
+    return Panel(_WORDS, {"data": traces, "layout": look})

@@ -19,11 +19,10 @@ _WORDS = (
 
 def seeds_panel(comparison: Scores) -> Panel:
     """Interquartile mean of the gaps of each seed, in % of the bound."""
-    title = "Every seed"
     found = {policy: score_matrix(comparison, policy, "gap") for policy in comparison.policies}
     table = comparison.statistics.dropna(subset=["gap"]).sort_values("gap", ascending=False)
     if table.empty:
-        return Panel("seeds", title, "There is no bound, or no policy all of whose schedules are scored.")
+        return Panel("There is no bound, or no policy all of whose schedules are scored.")
     order = [label(str(policy), 22) for policy in table.index]
     runs = [
         (label(str(policy), 22), seed, iqm(gaps[None, :]))
@@ -66,4 +65,4 @@ def seeds_panel(comparison: Scores) -> Panel:
         xaxis=axis("gap, % of the bound"),
         yaxis=axis(type="category", categoryorder="array", categoryarray=order, showgrid=False),
     )
-    return Panel("seeds", title, _WORDS, {"data": traces, "layout": look}, "half")
+    return Panel(_WORDS, {"data": traces, "layout": look})

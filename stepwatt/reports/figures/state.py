@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import Evaluation, Instance
+from stepwatt.formulation import Instance
 
-from .panel import Panel, axis, colour, label, layout, numbers, time_axis, times
+from .panel import Panel, Shown, axis, colour, label, layout, numbers, time_axis, times
 
 Floats = NDArray[np.float64]
 
@@ -25,36 +25,34 @@ _TEMPERATURE = (
 )
 
 
-def charge_panel(inst: Instance, judged: Evaluation) -> Panel:
+def charge_panel(shown: Shown) -> Panel:
     """State of charge over time, in % of battery size."""
+    inst, judged = shown.instance, shown.evaluation
     limits: dict[int, tuple[float, float]] = {}
     curves: dict[int, Floats] = {}
     for j, site in enumerate(inst.sites.values()):
         if site.battery is not None and site.battery.energy_mwh > 0:
             limits[j] = (100 * site.battery.soc_min, 100 * site.battery.soc_max)
             curves[j] = 100 * judged.energy_mwh[j] / site.battery.energy_mwh
-    title = "State of charge"
     if not curves:
-        return Panel("charge", title, "No site has a battery.", size="half")
-    return Panel(
-        "charge", title, _CHARGE, _lines(inst, curves, limits, "%", lambda v: f"{v:.0f} %"), size="half"
-    )
+        return Panel("No site has a battery.")
+    return Panel(_CHARGE, _lines(inst, curves, limits, "%", lambda v: f"{v:.0f} %"))
 
 
-def temperature_panel(inst: Instance, judged: Evaluation) -> Panel:
+def temperature_panel(shown: Shown) -> Panel:
     """Room temperature over time, in °C."""
+    inst, judged = shown.instance, shown.evaluation
     limits: dict[int, tuple[float, float]] = {}
     curves: dict[int, Floats] = {}
     for j, site in enumerate(inst.sites.values()):
         if site.cooling.kind == "thermal":
             limits[j] = (site.cooling.min_c, site.cooling.max_c)
             curves[j] = judged.temperature_c[j]
-    title = "Room temperature"
     if not curves:
         words = "No site's cooling is a decision: facility power is a known multiple of computing power."
-        return Panel("temperature", title, words, size="half")
+        return Panel(words)
     figure = _lines(inst, curves, limits, "°C", lambda v: f"{v:g} °C")
-    return Panel("temperature", title, _TEMPERATURE, figure, size="half")
+    return Panel(_TEMPERATURE, figure)
 
 
 def _lines(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stepwatt.formulation import Instance, Schedule
-
-from .panel import Panel, axis, colour, label, layout, numbers
+from .panel import Panel, Shown, axis, colour, label, layout, numbers
 
 _STEPS = (
     "How many jobs were generated with how many denoising steps, by model. More steps cost GPU time and "
@@ -19,13 +17,13 @@ _CLOCKS = (
 )
 
 
-def steps_panel(inst: Instance, schedule: Schedule) -> Panel:
+def steps_panel(shown: Shown) -> Panel:
     """Histogram of denoising steps, jobs stacked by model."""
+    inst, schedule = shown.instance, shown.schedule
     o = inst.arrays().options
     jobs = schedule.runs.sum(axis=1)
-    title = "Denoising steps"
     if not jobs.any():
-        return Panel("steps", title, "No job was run.", size="third")
+        return Panel("No job was run.")
     counts = sorted({int(steps) for steps in o.steps[jobs > 0]})
     traces = []
     for m, name in enumerate(inst.models):
@@ -42,19 +40,19 @@ def steps_panel(inst: Instance, schedule: Schedule) -> Panel:
                 }
             )
     look = layout(330, xaxis=axis("denoising steps", type="category"), yaxis=axis("jobs"), bargap=0.15)
-    return Panel("steps", title, _STEPS, {"data": traces, "layout": look}, size="third")
+    return Panel(_STEPS, {"data": traces, "layout": look})
 
 
-def clock_panel(inst: Instance, schedule: Schedule) -> Panel:
+def clock_panel(shown: Shown) -> Panel:
     """Shares of GPU clocks per site, in %."""
+    inst, schedule = shown.instance, shown.schedule
     a = inst.arrays()
     o, jobs = a.options, schedule.runs.sum(axis=1)
-    title = "GPU clocks"
     if not jobs.any():
-        return Panel("clocks", title, "No job was run.", size="third")
+        return Panel("No job was run.")
     names = list(dict.fromkeys(name for clocks in a.clocks for name in clocks))
     if len(names) == 1:
-        return Panel("clocks", title, f"GPUs have one clock level, {names[0]}.", size="third")
+        return Panel(f"GPUs have one clock level, {names[0]}.")
     total = np.array([jobs[o.site == j].sum() for j in range(len(a.sites))])
     sites = [label(name, 14) for name in a.sites]
     traces = []
@@ -75,4 +73,4 @@ def clock_panel(inst: Instance, schedule: Schedule) -> Panel:
             }
         )
     look = layout(330, xaxis=axis("", type="category"), yaxis=axis("% of jobs", range=[0, 100]), bargap=0.4)
-    return Panel("clocks", title, _CLOCKS, {"data": traces, "layout": look}, size="third")
+    return Panel(_CLOCKS, {"data": traces, "layout": look})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from stepwatt.formulation import Instance, Schedule
-
-from .panel import Panel, axis, label, layout
+from .panel import Panel, Shown, axis, label, layout
 
 _WORDS = (
     "Share of each origin's jobs that ran at each site (hover for counts). The diagonal is work done at "
@@ -13,14 +11,15 @@ _WORDS = (
 )
 
 
-def transfers_panel(inst: Instance, schedule: Schedule) -> Panel:
+def transfers_panel(shown: Shown) -> Panel:
     """Heat map of jobs from origin to site over the whole horizon."""
+    inst, schedule = shown.instance, shown.schedule
     names = [label(name, 14) for name in inst.sites]
     jobs = schedule.transfers.sum(axis=(2, 3))
     totals = jobs.sum(axis=1, keepdims=True)
     share = 100 * jobs / totals.clip(min=1e-12)
     if not totals.any():
-        return Panel("transfers", "Transfers between sites", "No job was run.", size="third")
+        return Panel("No job was run.")
     figure = {
         "data": [
             {
@@ -46,4 +45,4 @@ def transfers_panel(inst: Instance, schedule: Schedule) -> Panel:
             yaxis=axis("arrives at", type="category", autorange="reversed", showgrid=False),
         ),
     }
-    return Panel("transfers", "Transfers between sites", _WORDS, figure, size="third")
+    return Panel(_WORDS, figure)

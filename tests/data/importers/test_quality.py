@@ -13,8 +13,8 @@ from places import SHARED
 from pydantic import TypeAdapter
 
 from stepwatt.cli import run
+from stepwatt.data import IMPORTERS
 from stepwatt.data.importers.quality_fit import fit_curves
-from stepwatt.data.importers.quality_points import read_points
 from stepwatt.formulation import InputError
 from stepwatt.formulation.instance.curves import Curve
 
@@ -123,7 +123,7 @@ def test_printed_quality_can_be_pasted_into_an_instance(
 def test_reading_points_accepts_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "points.csv"
     path.write_text("model,steps,quality\nx,4,0.5\nx,8,0.75\n", encoding="utf-8")
-    assert read_points(path) == ([4.0, 8.0], [0.5, 0.75])
+    assert IMPORTERS["quality-points"].read(path) == ([4.0, 8.0], [0.5, 0.75])
 
 
 def test_lengths_must_agree() -> None:

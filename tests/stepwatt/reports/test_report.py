@@ -110,7 +110,7 @@ def test_supply_and_use_in_the_dispatch_figure_cancel(comparison: sw.Comparison)
     entry = case.entry("oracle")
     assert entry.schedule is not None
     assert entry.evaluation is not None
-    figure = figures.dispatch_panel(case.instance, entry.schedule, entry.evaluation).figure
+    figure = figures.dispatch_panel(figures.Shown(case.instance, entry.schedule, entry.evaluation)).figure
     assert figure is not None
     for axis in {trace["yaxis"] for trace in figure["data"]}:
         flows = [trace["y"] for trace in figure["data"] if trace["yaxis"] == axis]
@@ -121,7 +121,7 @@ def test_step_histogram_counts_every_job_once(comparison: sw.Comparison) -> None
     case = comparison.cases[0]
     entry = case.entry("oracle")
     assert entry.schedule is not None
-    figure = figures.steps_panel(case.instance, entry.schedule).figure
+    figure = figures.steps_panel(figures.Shown(case.instance, entry.schedule, entry.evaluation)).figure
     assert figure is not None
     assert sum(sum(trace["y"]) for trace in figure["data"]) == pytest.approx(
         entry.schedule.runs.sum(), rel=1e-4

@@ -1,0 +1,37 @@
+"""The agents by name: their settings, how they are built, and what they learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from stepwatt.formulation.registry import Registry
+
+from ..options import Options
+from .ddpg import DDPGSettings
+from .ppo import PPO, PPOSettings
+from .sac import SAC, SACSettings
+from .td3 import TD3, TD3Settings
+
+
+class AgentKind(NamedTuple):
+    """``build(settings, obs_size, act_size, seeds, device)`` makes the agent of ``settings``.
+
+    One that learns from ``replay`` is an :class:`.protocol.OffPolicyAgent`, one that learns from ``rollouts``
+    an :class:`.protocol.OnPolicyAgent`.
+    """
+
+    settings: type[Options]
+    build: Callable[..., Any]
+    learns_from: Literal["replay", "rollouts"] = "replay"
+
+
+AGENTS: Registry[AgentKind] = Registry(
+    "algo",
+    {
+        "sac": AgentKind(SACSettings, SAC),
+        "td3": AgentKind(TD3Settings, TD3),
+        "ddpg": AgentKind(DDPGSettings, TD3),
+        "ppo": AgentKind(PPOSettings, PPO, "rollouts"),
+    },
+)
