@@ -60,7 +60,7 @@ def register():
 
 
 def thrifty(instance, settings):
-    from stepwatt.solvers.rules import greedy
+    from stepwatt.solvers.planners.rules import greedy
 
     return replace(greedy(instance, settings), method="thrifty")
 
@@ -71,8 +71,8 @@ def sleep(instance):
 
 def still(settings, obs_size, act_size, seeds, device="cpu"):
     import torch
-    from stepwatt.learning.agents.policy import Policy
-    from stepwatt.learning.networks import generators
+    from stepwatt.learning.networks.policy import Policy
+    from stepwatt.learning.networks.parallel_runs import generators
 
     class Still:
         def __init__(self):
@@ -276,7 +276,7 @@ from stepwatt.data import IMPORTERS
 from stepwatt.reports.figures.registry import FIGURES
 from stepwatt.learning.agents import AGENTS
 from stepwatt.learning.codecs import CODECS
-from stepwatt.learning.rewards import REWARDS
+from stepwatt.learning.environment.rewards import REWARDS
 from stepwatt.learning.shapers import SHAPERS
 from stepwatt.comparing.accepted import POLICIES
 families = (sw.METHODS, sw.SCENARIOS, POLICIES, IMPORTERS, FIGURES, AGENTS, CODECS, REWARDS, SHAPERS)
