@@ -29,7 +29,7 @@ class SolveSettings(TypedDict, total=False):
     gap: float
     time_limit: float | None
     seed: int
-    forecast: str
+    forecast: str | None
     look_ahead_hours: float
     history: Instance | None
 

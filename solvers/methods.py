@@ -119,7 +119,7 @@ def solve(
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
     seed: int = 0,
-    forecast: str = "persistence",
+    forecast: str | None = None,
     look_ahead_hours: float = 24.0,
     history: Instance | None = None,
     progress: Progress = silent,
@@ -132,7 +132,7 @@ def solve(
         gap: relative optimality gap at which ``oracle`` and the ablations stop.
         time_limit: seconds for methods that search; None for no limit.
         seed: for methods that draw (``random``, the errors of the ``day-ahead`` forecast).
-        forecast: what ``rolling`` believes: ``perfect``, ``persistence`` or ``day-ahead``.
+        forecast: what ``rolling`` believes: ``perfect``, ``persistence`` (if not given) or ``day-ahead``.
         look_ahead_hours: window of ``rolling``.
         history: the slots before this instance, for ``persistence``.
         progress: called with the share done and what is being worked on.

@@ -85,9 +85,9 @@ class Run:
         Raises:
             InputError: another slot than the next, or values that do not fit the instance.
         """
+        from stepwatt.formulation.plant.engine import numpy_engine
         from stepwatt.formulation.plant.schedules import schedules
         from stepwatt.formulation.plant.step import advance
-        from stepwatt.learning.environment.play import playing_engine
         from stepwatt.learning.environment.world import World
 
         begun = time.perf_counter()
@@ -99,8 +99,7 @@ class Run:
         _note(self.known, told, t)
         instance = Instance.from_dict(self.known)
         a, asked = instance.arrays(), time.perf_counter()
-        task = self.policy.task_of(instance)
-        engine = playing_engine(task)
+        task, engine = _task_of(self.policy, instance), numpy_engine()
         pool, planned = self._pool(instance, task, told, engine)
         world = World(pool, engine, task, integral=a.integral_jobs)
         world.t, world.planned = t, planned
@@ -143,12 +142,13 @@ class Run:
         if not task.foresight:
             return pool, 0
         if self._ahead is None:
-            self._ahead = self._foresee([*self._told, told], engine)
+            self._ahead = self._foresee([*self._told, told])
         foresight, beliefs, planned = self._ahead
         return replace(pool, foresight=foresight, beliefs=beliefs), planned
 
-    def _foresee(self, lines: list[dict[str, Any]], engine: Engine) -> tuple[Foresight, Beliefs, int]:
+    def _foresee(self, lines: list[dict[str, Any]]) -> tuple[Foresight, Beliefs, int]:
         """The plans so far, made once more: nothing of them is kept but when, and from which state."""
+        from stepwatt.formulation.plant.engine import numpy_engine
         from stepwatt.formulation.plant.stacking import stack
         from stepwatt.solvers.planners.foresight.expected import expected_of
         from stepwatt.solvers.planners.foresight.foresight import foreseen
@@ -157,14 +157,14 @@ class Run:
         known, planned = copy.deepcopy(self._file), 0
         _note(known, lines[0], 0)
         first = Instance.from_dict(known)
-        information = self.policy.task_of(first).information
+        information = _task_of(self.policy, first).information
         beliefs = Beliefs(expected_of([first.arrays()]), persistence_of(information))
-        ahead = foreseen(stack([first.arrays()], engine), beliefs.expected).on(engine)
+        ahead = foreseen(stack([first.arrays()], numpy_engine()), beliefs.expected)
         for slot, state in self._renewals:
             for t in range(planned + 1, slot + 1):
                 _note(known, lines[t], t)
-            problem = stack([Instance.from_dict(known).arrays()], engine)
-            ahead = beliefs.renewed(problem, ahead, slot, _state(state, engine), engine)
+            problem = stack([Instance.from_dict(known).arrays()], numpy_engine())
+            ahead = beliefs.renewed(problem, ahead, slot, _state(state, numpy_engine()))
             planned = slot
         return ahead, beliefs, planned
 
@@ -262,6 +262,13 @@ def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, fiel
     if not isinstance(inner, list):
         raise InputError(field=field, value=value, expected="a series that the instance has")
     inner[t] = value
+
+
+def _task_of(policy: TrainedPolicy | ForesightPolicy, instance: Instance) -> TaskSettings:
+    from stepwatt.learning.environment.world import task_of
+    from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
+
+    return task_of(policy, instance) if isinstance(policy, ForesightPolicy) else policy.task_of(instance)
 
 
 def _identity(policy: TrainedPolicy | ForesightPolicy, instance: Instance) -> str:

@@ -15,16 +15,16 @@ from unittest import mock
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 import stepwatt as sw
 from stepwatt.formulation.plant.stacked import Problem
-from stepwatt.learning.codecs import priced
+from stepwatt.learning.environment.bridge import arrays_of
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.training.families import Family
 from stepwatt.solvers.planners.foresight import foresight
+from stepwatt.solvers.response import slot_prices as prices
 
 from .cases import TRAINED_ON
 from .common import RESULTS, VALIDATION_SEED, about
@@ -41,14 +41,14 @@ def ways() -> dict[str, tuple[object, dict[str, object]]]:
     """What is changed where, by name."""
     values = foresight.warmth_values
 
-    def at_grid_cost(problem: Problem, it: Tensor, price: Tensor) -> Tensor:
+    def at_grid_cost(problem: Problem, it: Floats, price: Floats) -> Floats:
         return values(problem, it, problem.import_cost)
 
     return {
         "as it is": (foresight, {}),
         "blocks of an hour": (foresight, {"BLOCK_HOURS": 1.0}),
         "plan to 1e-6": (foresight, {"TOLERANCE": 1e-6}),
-        "one value for all waiting jobs": (priced, {"QUEUE_BENDS": (0.0,) * 4}),
+        "one value for all waiting jobs": (prices, {"QUEUE_BENDS": (0.0,) * 4}),
         "coolness at the grid's price": (foresight, {"warmth_values": at_grid_cost}),
     }
 
@@ -92,7 +92,7 @@ def planned_again(
         ahead, beliefs = world.drawn.foresight, world.drawn.beliefs
         if world.t and world.t % every == 0 and ahead is not None and beliefs is not None:
             seen = beliefs if lasting else replace(beliefs, persistence=0.0)
-            found = seen.renewed(world.drawn.problem, ahead, world.t, world.state, engine)
+            found = seen.renewed(arrays_of(world.drawn.problem), ahead, world.t, arrays_of(world.state))
             anew = {name: getattr(found, name) for name in names}
             world.drawn = replace(world.drawn, foresight=replace(ahead.since(world.t), **anew))
         world.step(nothing)

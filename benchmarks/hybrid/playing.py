@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 import stepwatt as sw
+from stepwatt.learning.environment.bridge import arrays_of
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
-from stepwatt.learning.environment.world import World, make_pool
+from stepwatt.learning.environment.world import World, make_pool, task_of
 from stepwatt.solvers.planners.foresight.expected import expected_of
 from stepwatt.solvers.planners.foresight.foresight import expectations, foreseen
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
@@ -53,7 +54,7 @@ def played_at_once(days: Days, task: TaskSettings, act: Act, size: int) -> Batch
     begun = time.process_time()
     if expected is not None:
         beliefs = Beliefs(expected, persistence_of(task.information))
-        pool = replace(pool, foresight=foreseen(pool.problem, expected), beliefs=beliefs)
+        pool = replace(pool, foresight=foreseen(arrays_of(pool.problem), expected), beliefs=beliefs)
     planned = time.process_time()
     world = World(pool, engine, task)
     lost = arrived = torch.zeros(len(pool), dtype=torch.float64)
@@ -85,7 +86,7 @@ def played(
 
 def renewed(days: Days, hours: float) -> TaskSettings:
     """Foresight that is planned again every so many hours."""
-    return ForesightPolicy(renewal_hours=hours).task_of(days.instances[0])
+    return task_of(ForesightPolicy(renewal_hours=hours), days.instances[0])
 
 
 def solved(days: Days, method: str) -> dict[str, Any]:

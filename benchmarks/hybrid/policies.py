@@ -69,7 +69,7 @@ def network(case: Case, quick: bool) -> Policy:
     engine = torch_engine(torch.float64)
     days = case.training(60 if quick else 3, "train")
     pool = make_pool(days, "day-ahead", engine, seed=TRAIN_SEED)
-    taught = foresee(days, "perfect", engine)
+    taught = foresee(days, "perfect")
     parts = [imitate(pool, NETWORK, taught, engine)]
     policy = Policy(parts[0].obs.shape[-1], parts[0].act.shape[-1], (256, 256), generators([0]))
     for number in range(2):

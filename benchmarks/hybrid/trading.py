@@ -25,8 +25,9 @@ from stepwatt.formulation import evaluate
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool
+from stepwatt.learning.policies.provider_networks import networks, teach
 from stepwatt.learning.training.families import Family
-from stepwatt.solvers.trading import Speaker, networks, play, rehearse, teach
+from stepwatt.solvers.trading import Speaker, play, rehearse
 
 from .cases import TRAINED_ON
 from .common import RESULTS, ROOT, TRAIN_SEED, VALIDATION_SEED, about
@@ -60,7 +61,7 @@ def rehearsed(days: Sequence[sw.Instance], bound: Floats, rehearsals: int) -> di
     ready = rehearse(days, TASK.information, seed=VALIDATION_SEED, rehearsals=rehearsals)
     seconds, decisions = time.process_time() - begun, len(days) * days[0].n_slots
     return traded(days, bound, ready) | {
-        "rehearsal rounds": float(ready.rounds.double().mean()) / len(ready.opening),
+        "rehearsal rounds": float(ready.rounds.mean()) / len(ready.opening),
         "rehearsal ms": 1000 * seconds / decisions,
     }
 
@@ -78,10 +79,10 @@ def traded(days: Sequence[sw.Instance], bound: Floats, speaker: Speaker) -> dict
     """The days by trade."""
     begun = time.process_time()
     found = play(days, speaker)
-    seconds, decisions = time.process_time() - begun, found.gap.numel()
+    seconds, decisions = time.process_time() - begun, found.gap.size
     judged = [evaluate(inst, schedule) for inst, schedule in zip(days, found.schedules, strict=True)]
     return {
-        "gap %": (100 * (bound - found.utility.numpy()) / np.abs(bound)).tolist(),
+        "gap %": (100 * (bound - found.utility) / np.abs(bound)).tolist(),
         "judged alike": float(
             max(abs(one.utility - float(u)) / abs(u) for one, u in zip(judged, found.utility, strict=True))
         ),
@@ -92,9 +93,9 @@ def traded(days: Sequence[sw.Instance], bound: Floats, speaker: Speaker) -> dict
         ),
         "certificate, mean %": 100 * float(found.gap.mean()),
         "certificate, largest %": 100 * float(found.gap.max()),
-        "rounds, mean": float(found.rounds.double().mean()),
+        "rounds, mean": float(found.rounds.mean()),
         "rounds, largest": int(found.rounds.max()),
-        "bytes": 8 * float(found.numbers.double().mean()),
+        "bytes": 8 * float(found.numbers.mean()),
         "ms": 1000 * seconds / decisions,
     }
 

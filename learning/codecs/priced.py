@@ -8,29 +8,41 @@ import to expect (J) when an instance of the family has a demand charge, and the
 The four slopes hold around the state of charge, over what the battery can take up or give within the slot:
 beyond that the value does not matter. Of the jobs that may wait, those below the queue are worth a little
 more, and those beyond it a little less: at one value for all, either all would wait or none.
+
+Prices and responses are numpy arrays, whatever the engine; here its arrays are handed over and back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem, Shape
 from stepwatt.formulation.plant.state import PlantState, Request
+from stepwatt.solvers.planners.foresight.foresight import Foresight
 from stepwatt.solvers.response import Plan, SlotPrices, best_response
-from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS, uniform_ends
+from stepwatt.solvers.response.slot_prices import (
+    ENERGY_SEGMENTS,
+    QUEUE_STEPS,
+    WARMTH_SEGMENTS,
+    local_ends,
+    most_revenue,
+    queue_values,
+    uniform_ends,
+)
+
+from ..environment.bridge import array, arrays_of, on_engine
+
+Numbers = NDArray[Any]
 
 #: USD/MWh at least between action 0 (the terminal price) and the ends of the box, which reaches down to 0.
 ENERGY_SCALE = 150.0
 #: USD/MWh of electricity that coolness is measured by where the terminal price is lower.
 LEAST_COOLNESS = 50.0
-#: What waiting jobs are worth beside their value, of the best revenue, and where that changes beside the
-#: queue, of the jobs that may wait.
-QUEUE_BENDS, QUEUE_STEPS = (0.015, 0.005, -0.005, -0.015), (-0.3, 0.0, 0.3)
 #: Import to expect at action 1, as a multiple of the largest IT power.
 PEAK_SCALE = 2.0
 
@@ -39,12 +51,12 @@ PEAK_SCALE = 2.0
 class _Parts:
     """The parts of an action (B,size), each with its own shape."""
 
-    energy: Tensor  # (B,J,8)
-    warmth: Tensor  # (B,J,6)
-    waiting: Tensor  # (B,I,K)
-    queue: Tensor  # (B,I,K)
-    peak: Tensor | None  # (B,J)
-    running: Tensor | None
+    energy: Numbers  # (B,J,8)
+    warmth: Numbers  # (B,J,6)
+    waiting: Numbers  # (B,I,K)
+    queue: Numbers  # (B,I,K)
+    peak: Numbers | None  # (B,J)
+    running: Numbers | None
 
 
 class PricedCodec:
@@ -70,23 +82,28 @@ class PricedCodec:
         self.size = sum(self.sizes)
         self.largest_gap = 0.0
         self.last: Plan | None = None
+        self._handed: tuple[Problem, Problem] | None = None
 
     def decode(self, e: Engine, problem: Problem, t: int, state: PlantState, action: Array) -> Request:
         """The best response to the prices of an action (B,size)."""
-        if isinstance(action, Tensor):
-            return self._respond(problem, t, state, action)
-        request = self._respond(_tensors(problem), t, _tensors(state), torch.as_tensor(action))
-        values = {f.name: getattr(request, f.name) for f in fields(request)}
-        arrays: dict[str, Any] = {n: v.numpy() for n, v in values.items() if isinstance(v, Tensor)}
-        return replace(request, **arrays)
-
-    def _respond(self, problem: Problem, t: int, state: PlantState, action: Tensor) -> Request:
-        self.last = best_response(problem, t, state, self.prices(problem, t, state, action))
+        p, now = self._arrays(problem), arrays_of(state)
+        self.last = best_response(p, t, now, self.prices(p, t, now, array(action)))
         self.largest_gap = max(self.largest_gap, float(self.last.gap.max()))
-        return self.last.request
+        return on_engine(self.last.request, e)
 
-    def prices(self, problem: Problem, t: int, state: PlantState, action: Tensor) -> SlotPrices:
-        """What an action (B,size) says things are worth after slot t."""
+    def said(self, e: Engine, problem: Problem, t: int, state: PlantState, ahead: Foresight) -> Array:
+        """(B,size) the engine's action that says what is foreseen."""
+        p, now = self._arrays(problem), arrays_of(state)
+        return e.asarray(self.encode(p, t, now, ahead.prices(p, t, now)))
+
+    def _arrays(self, problem: Problem) -> Problem:
+        """The problem as numpy arrays; handed over once, as it is asked for slot by slot."""
+        if self._handed is None or self._handed[0] is not problem:
+            self._handed = problem, arrays_of(problem)
+        return self._handed[1]
+
+    def prices(self, problem: Problem, t: int, state: PlantState, action: Numbers) -> SlotPrices:
+        """What an action (B,size) says things are worth after slot t, all in numpy arrays."""
         parts = self._parts(action)
         energy = problem.terminal_price[..., None] + _energy_scale(problem) * parts.energy
         warmth = coolness_scale(problem, t)[..., None] * (1 + parts.warmth)
@@ -97,16 +114,16 @@ class PricedCodec:
             low + (1 + parts.waiting) / 2 * (high - low),
             (1 + parts.queue) / 2 * problem.recent[t][..., 0],
         )
-        nothing = torch.zeros_like(problem.gpus)
+        nothing = np.zeros_like(problem.gpus)
         peak, running = nothing, nothing
         if parts.peak is not None:
             peak = (1 + parts.peak) / 2 * PEAK_SCALE * problem.site_power
         if parts.running is not None:
             running = (1 + parts.running) / 2 * _most_running(problem, state)
         return SlotPrices(
-            energy=energy.clamp(min=0).cummin(-1).values,
+            energy=np.minimum.accumulate(np.maximum(energy, 0.0), -1),
             energy_ends=local_ends(problem, state),
-            warmth=warmth.clamp(min=0).cummax(-1).values,
+            warmth=np.maximum.accumulate(np.maximum(warmth, 0.0), -1),
             warmth_ends=uniform_ends(problem)[1],
             waiting=waiting,
             waiting_ends=waiting_ends,
@@ -114,24 +131,26 @@ class PricedCodec:
             running=running,
         )
 
-    def encode(self, problem: Problem, t: int, state: PlantState, prices: SlotPrices) -> Tensor:
+    def encode(self, problem: Problem, t: int, state: PlantState, prices: SlotPrices) -> Numbers:
         """(B,size) the action that says these prices, cut to the box; where segments end is not said."""
         energy = (prices.energy - problem.terminal_price[..., None]) / _energy_scale(problem)
         warmth = prices.warmth / coolness_scale(problem, t)[..., None] - 1
         low, high = _waiting_range(problem)
-        waiting = 2 * (prices.waiting.mean(-1) - low) / (high - low).clamp(min=1e-30) - 1
+        waiting = 2 * (prices.waiting.mean(-1) - low) / np.maximum(high - low, 1e-30) - 1
         middle = prices.waiting_ends[..., len(QUEUE_STEPS) // 2]
-        queue = 2 * middle / problem.recent[t][..., 0].clamp(min=1e-30) - 1
+        queue = 2 * middle / np.maximum(problem.recent[t][..., 0], 1e-30) - 1
         parts = [energy, warmth, waiting, queue]
         if self.shape.has_demand_charge:
             parts.append(2 * prices.peak / (PEAK_SCALE * problem.site_power) - 1)
         if self.shape.has_generator:
-            parts.append(2 * prices.running / _most_running(problem, state).clamp(min=1e-9) - 1)
-        return torch.cat([part.reshape(len(problem), -1) for part in parts], dim=1).clamp(-1, 1)
+            parts.append(2 * prices.running / np.maximum(_most_running(problem, state), 1e-9) - 1)
+        action = np.concatenate([part.reshape(len(problem), -1) for part in parts], axis=1)
+        return action.clip(-1, 1)
 
-    def _parts(self, action: Tensor) -> _Parts:
+    def _parts(self, action: Numbers) -> _Parts:
         j, k = self.shape.sites, self.shape.classes
-        energy, warmth, waiting, queue, peak, running = torch.split(action, self.sizes, dim=1)
+        ends = np.cumsum(self.sizes)[:-1]
+        energy, warmth, waiting, queue, peak, running = np.split(action, ends, axis=1)
         return _Parts(
             energy.reshape(-1, j, ENERGY_SEGMENTS),
             warmth.reshape(-1, j, WARMTH_SEGMENTS),
@@ -142,57 +161,24 @@ class PricedCodec:
         )
 
 
-def local_ends(problem: Problem, state: PlantState) -> Tensor:
-    """(B,J,S−1) MWh where slopes change: at shares of what can be given, here, and of what can be taken,
-    closer to each other the closer they are to what is held."""
-    hours = problem.shape.slot_hours
-    give = problem.battery_power * hours / problem.discharge_efficiency
-    take = problem.battery_power * hours * problem.charge_efficiency
-    half = ENERGY_SEGMENTS // 2
-    shares = [(n / half) ** 1.5 for n in range(1, half)]
-    points = [state.energy - share * give for share in reversed(shares)]
-    points += [state.energy, *(state.energy + share * take for share in shares)]
-    inside = [torch.maximum(torch.minimum(x, problem.energy_max), problem.energy_min) for x in points]
-    return torch.stack(inside, dim=-1)
+def _energy_scale(problem: Problem) -> Numbers:
+    found: Numbers = np.maximum(problem.terminal_price, ENERGY_SCALE)[..., None]
+    return found
 
 
-def _energy_scale(problem: Problem) -> Tensor:
-    return torch.as_tensor(problem.terminal_price).clamp(min=ENERGY_SCALE)[..., None]
-
-
-def coolness_scale(problem: Problem, t: int) -> Tensor:
+def coolness_scale(problem: Problem, t: int) -> Numbers:
     """(B,J) USD/°C: what one degree costs to cool at the terminal price; 1 where there is no room."""
-    price = problem.terminal_price.clamp(min=LEAST_COOLNESS)
-    lift = problem.heat_rate.clamp(min=1e-12) * problem.cop[t].clamp(min=1e-6)
-    scale = torch.where(problem.thermal > 0, price * problem.shape.slot_hours / lift, 1.0)
-    return torch.as_tensor(scale)
+    price = np.maximum(problem.terminal_price, LEAST_COOLNESS)
+    lift = np.maximum(problem.heat_rate, 1e-12) * np.maximum(problem.cop[t], 1e-6)
+    return np.where(problem.thermal > 0, price * problem.shape.slot_hours / lift, 1.0)
 
 
-def _waiting_range(problem: Problem) -> tuple[Tensor, Tensor]:
+def _waiting_range(problem: Problem) -> tuple[Numbers, Numbers]:
     """(B,I,K) USD per job: from missing it to the best that any option brings."""
     best = most_revenue(problem)
-    return (-problem.miss_penalty).expand_as(best), best
+    return np.broadcast_to(-problem.miss_penalty, best.shape), best
 
 
-def most_revenue(problem: Problem) -> Tensor:
-    """(B,I,K) USD that a job brings with the best option anywhere."""
-    best = torch.where(problem.row >= 0, problem.revenue, 0.0).amax((1, 3))[:, None]
-    return best.expand(len(problem), problem.shape.sites, problem.shape.classes)
-
-
-def queue_values(problem: Problem, t: int, value: Tensor, queue: Tensor) -> tuple[Tensor, Tensor]:
-    """(B,I,K,4) USD per job and (B,I,K,3) jobs: a value (B,I,K) that falls along the queue (B,I,K)."""
-    bends = torch.tensor(QUEUE_BENDS, dtype=value.dtype, device=value.device)
-    steps = torch.tensor(QUEUE_STEPS, dtype=value.dtype, device=value.device)
-    may_wait = problem.recent[t][..., :1]
-    return value[..., None] + bends * most_revenue(problem)[..., None], queue[..., None] + steps * may_wait
-
-
-def _most_running(problem: Problem, state: PlantState) -> Tensor:
-    return torch.as_tensor(state.restart + problem.shape.slot_hours * problem.no_load_cost)
-
-
-def _tensors(values: Any) -> Any:
-    """The same dataclass with tensors for arrays."""
-    named = {f.name: getattr(values, f.name) for f in fields(values)}
-    return replace(values, **{n: torch.as_tensor(v) for n, v in named.items() if hasattr(v, "dtype")})
+def _most_running(problem: Problem, state: PlantState) -> Numbers:
+    found: Numbers = state.restart + problem.shape.slot_hours * problem.no_load_cost
+    return found

@@ -17,6 +17,7 @@ from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.foresight.foresight import Foresight
 
 from ..memory.transitions import Step
+from .bridge import arrays_of
 from .task import TaskSettings
 from .torch_engine import torch_engine
 from .world import Pool, World
@@ -88,7 +89,10 @@ class SchedulingEnv:
     def state_dict(self) -> dict[str, Any]:
         """Instances drawn, clock, plant state, generators; what is foreseen, once it was planned again."""
         ahead = self.world.drawn.foresight
-        renewed = {} if ahead is None or not self.world.planned else dict(ahead.__dict__)
+        renewed: dict[str, Any] = {}
+        if ahead is not None and self.world.planned:
+            for name, values in ahead.__dict__.items():
+                renewed[name] = torch.tensor(values) if name != "begun" else values
         return {
             "planned": self.world.planned,
             "foresight": renewed,
@@ -105,7 +109,7 @@ class SchedulingEnv:
         self.world.begin(self.pool.take(self._index, self.engine))
         self.world.t, self.world.planned = int(state["t"]), int(state["planned"])
         if state["foresight"]:
-            ahead = Foresight(**state["foresight"])
+            ahead = arrays_of(Foresight(**state["foresight"]))
             self.world.drawn = replace(self.world.drawn, foresight=ahead)
         self.world.earned = state["earned"]
         self.world.state = PlantState(**state["state"])

@@ -30,25 +30,13 @@ def plan(
 
     Jobs and GPUs are whole where the instances ask for it. The policy sees arrays of the engine (numpy).
     """
-    engine = playing_engine(task) if engine is None else engine
+    engine = numpy_engine() if engine is None else engine
     pool = make_pool(
         instances, task.information, engine, histories=histories, seed=seed, foresight=task.foresight
     )
     world = World(pool, engine, task, integral=instances[0].integral_jobs)
     requests, outcomes = record(world, policy)
     return schedules([inst.arrays() for inst in instances], pool.problem, requests, outcomes)
-
-
-def playing_engine(task: TaskSettings) -> Engine:
-    """What policies of the task are played on."""
-    # transition: until what is foreseen is numpy (branch arrays), tasks with foresight need tensors
-    if task.foresight:
-        import torch
-
-        from .torch_engine import torch_engine
-
-        return torch_engine(torch.float64)
-    return numpy_engine()
 
 
 def record(world: World, policy: ActionPolicy) -> tuple[list[Request], list[Outcome]]:

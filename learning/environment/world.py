@@ -17,19 +17,32 @@ from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first
 from stepwatt.formulation.plant.step import advance
 from stepwatt.solvers.planners.foresight.expected import expected_of
 from stepwatt.solvers.planners.foresight.foresight import Foresight, expectations, foreseen
+from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
 
 from ..codecs import CODECS, Codec, PricedCodec
+from .bridge import array, arrays_of
 from .observation import observation_size, observe, outlook
 from .rewards import failed_share, reward
 from .solver_potential import Potential
 from .task import TaskSettings
 
 
+def task_of(policy: ForesightPolicy, instance: Instance) -> TaskSettings:
+    """Foresight as a task: how slots of the instance are decided where no price is corrected."""
+    return TaskSettings(
+        codec="priced",
+        reward="dense",
+        information=policy.information,
+        foresight=True,
+        renewal=policy.renewal(instance),
+    )
+
+
 @dataclass(frozen=True)
 class Pool:
-    """Instances to draw from, as the engine's arrays: the problem, the outlook (T,N,E), the potentials, what
-    is foreseen, and what that is made of."""
+    """Instances to draw from, as the engine's arrays: the problem, the outlook (T,N,E), the potentials; as
+    numpy arrays, what is foreseen, and what that is made of."""
 
     problem: Problem
     outlook: Array
@@ -44,8 +57,8 @@ class Pool:
         """The chosen instances, possibly repeated."""
         potential = None if self.potential is None else self.potential.take(index, engine)
         seen = engine.batch_inside(self.outlook[:, index], 1)
-        ahead = None if self.foresight is None else self.foresight.take(index, engine)
-        beliefs = None if self.beliefs is None else self.beliefs.take(index)
+        ahead = None if self.foresight is None else self.foresight.take(array(index))
+        beliefs = None if self.beliefs is None else self.beliefs.take(array(index))
         return Pool(self.problem.take(index, engine), seen, potential, ahead, beliefs)
 
 
@@ -76,7 +89,7 @@ def make_pool(
         return pool
     expected = expected_of(expectations(instances, information, histories=histories, seed=seed))
     beliefs = Beliefs(expected, persistence_of(information))
-    return replace(pool, foresight=foreseen(problem, expected).on(engine), beliefs=beliefs)
+    return replace(pool, foresight=foreseen(arrays_of(problem), expected), beliefs=beliefs)
 
 
 class World:
@@ -124,7 +137,7 @@ class World:
         # seen and acted upon, it is one and the same
         said, slot = self._said, min(self.t, problem.shape.n_slots - 1)
         if said is None or said[0] is not ahead or said[1] != slot or said[2] is not self.state:
-            said = (ahead, slot, self.state, ahead.action(codec, problem, slot, self.state))
+            said = (ahead, slot, self.state, codec.said(self.engine, problem, slot, self.state, ahead))
             self._said = said
         return said[3]
 
@@ -133,7 +146,8 @@ class World:
         ahead, beliefs = self.drawn.foresight, self.drawn.beliefs
         if ahead is None or beliefs is None:
             raise ValueError("planning again needs foresight, and beliefs")
-        found = beliefs.renewed(self.drawn.problem, ahead, self.t, self.state, self.engine)
+        problem, state = arrays_of(self.drawn.problem), arrays_of(self.state)
+        found = beliefs.renewed(problem, ahead, self.t, state)
         self.drawn, self.planned = replace(self.drawn, foresight=found), self.t
 
     def request(self, action: Array) -> Request:

@@ -11,11 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState
@@ -26,10 +29,11 @@ from stepwatt.solvers.trading.play import play
 from stepwatt.solvers.trading.private import own_place, own_rows, private
 
 from ..codecs import PricedCodec
-from ..environment.torch_engine import torch_engine
 from ..model_guided.cloning import Demonstrations, clone
 from ..networks.parallel_runs import generators
 from ..networks.policy import Policy
+
+Numbers = NDArray[Any]
 
 #: Hours ahead at which blocks of the own forecast end.
 BLOCKS = (1.0, 2.0, 4.0, 8.0, 16.0, 24.0)
@@ -45,10 +49,9 @@ class Networks:
     policy: Policy
     belief: Problem
 
-    def say(self, own: Problem, t: int, state: PlantState, asked: Tensor) -> tuple[SlotPrices, Tensor]:
+    def say(self, own: Problem, t: int, state: PlantState, asked: Numbers) -> tuple[SlotPrices, Numbers]:
         """What each says its leavings are worth (n·N), and the prices of jobs to begin with."""
-        action = self.policy(seen(own, self.belief, t, state, asked).float()).to(own.gpus.dtype)
-        return said(own, t, state, action), asked
+        return said(own, t, state, _acted(self.policy, seen(own, self.belief, t, state, asked))), asked
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,26 @@ class Lesson:
     belief: Problem
     taught: Foresight
     policy: Policy | None
-    obs: list[Tensor] = field(default_factory=list)
-    act: list[Tensor] = field(default_factory=list)
+    obs: list[Numbers] = field(default_factory=list)
+    act: list[Numbers] = field(default_factory=list)
 
-    def say(self, own: Problem, t: int, state: PlantState, asked: Tensor) -> tuple[SlotPrices, Tensor]:
+    def say(self, own: Problem, t: int, state: PlantState, asked: Numbers) -> tuple[SlotPrices, Numbers]:
         """As :meth:`Networks.say`."""
         obs = seen(own, self.belief, t, state, asked)
         codec = PricedCodec(own.shape)
         act = own_parts(codec, codec.encode(own, t, state, self.taught.prices(own, t, state)))
-        self.obs.append(obs.float())
-        self.act.append(act.float())
+        self.obs.append(obs)
+        self.act.append(act)
         if self.policy is not None:
-            act = self.policy(obs.float()).to(act.dtype)
+            act = _acted(self.policy, obs)
         return said(own, t, state, act), asked
+
+
+@torch.no_grad()
+def _acted(policy: Policy, obs: Numbers) -> Numbers:
+    """(n,N,A) of observations (n,N,O)."""
+    action: Numbers = policy(torch.from_numpy(obs).float()).double().numpy()
+    return action
 
 
 def networks(
@@ -85,7 +95,6 @@ def networks(
     return Networks(policy, _belief(instances, information, histories, seed))
 
 
-@torch.no_grad()
 def _belief(
     instances: Sequence[Instance],
     information: str,
@@ -93,7 +102,7 @@ def _belief(
     seed: int,
 ) -> Problem:
     expected = expectations(instances, information, histories=histories, seed=seed)
-    return private(stack(expected, torch_engine(torch.float64)))
+    return private(stack(expected, numpy_engine()))
 
 
 def teach(
@@ -111,17 +120,17 @@ def teach(
     """
     belief = _belief(instances, information, None, seed)
     n = belief.shape.sites
-    taught = _private(foresee(instances, "perfect", torch_engine(torch.float64)), n)
+    taught = _private(foresee(instances, "perfect"), n)
     seeds = [seed + number for number in range(n)]
     policy: Policy | None = None
-    obs: list[Tensor] = []
-    act: list[Tensor] = []
+    obs: list[Numbers] = []
+    act: list[Numbers] = []
     for number in range(passes):
         lesson = Lesson(belief, taught, policy)
         play(instances, lesson, gap=ROUGH)
         obs += lesson.obs
         act += lesson.act
-        shown = Demonstrations(torch.cat(obs, 1), torch.cat(act, 1))
+        shown = Demonstrations(*(torch.from_numpy(np.concatenate(x, 1)).float() for x in (obs, act)))
         if policy is None:
             policy = Policy(shown.obs.shape[-1], shown.act.shape[-1], HIDDEN, generators(seeds))
         clone(policy, shown, seeds, updates=updates * (1 + number))
@@ -130,21 +139,22 @@ def teach(
     return policy
 
 
-def seen(own: Problem, belief: Problem, t: int, state: PlantState, asked: Tensor) -> Tensor:
+def seen(own: Problem, belief: Problem, t: int, state: PlantState, asked: Numbers) -> Numbers:
     """(n,N,O) what each provider sees in slot t: its own site and queues, its own forecast, the moment, and
     the prices ``asked`` (N,J,K) of jobs in the slot before."""
     n, slots, hours = own.shape.sites, own.shape.n_slots, own.shape.slot_hours
-    unit = _mine(belief.arrivals.mean((0, 3)), n).clamp(min=1e-9)[..., None]
+    unit = np.maximum(_mine(belief.arrivals.mean((0, 3)), n), 1e-9)[..., None]
     power = _mine(own.site_power, n)
 
-    def jobs(values: Tensor) -> Tensor:
-        return _mine(values, n) / unit
+    def jobs(values: Numbers) -> Numbers:
+        found: Numbers = _mine(values, n) / unit
+        return found
 
-    def site(values: Tensor) -> Tensor:
+    def site(values: Numbers) -> Numbers:
         return _mine(values, n)[..., None]
 
     held = (state.energy - own.energy_min) * own.per_energy
-    warm = (state.temperature - own.min_c) / (own.max_c - own.min_c).clamp(min=1e-9) * own.thermal
+    warm = (state.temperature - own.min_c) / np.maximum(own.max_c - own.min_c, 1e-9) * own.thermal
     parts = [
         site(own.import_cost[t]) / PRICE,
         site(own.export_price[t]) / PRICE,
@@ -158,7 +168,7 @@ def seen(own: Problem, belief: Problem, t: int, state: PlantState, asked: Tensor
         site(state.peak) / power[..., None],
     ]
     if own.shape.has_generator:
-        parts.append(site((state.restart <= 0).to(held.dtype)))
+        parts.append(site((state.restart <= 0).astype(held.dtype)))
     begin = t + 1
     for block in BLOCKS:
         end = min(slots, t + 1 + max(1, round(block / hours)))
@@ -170,44 +180,42 @@ def seen(own: Problem, belief: Problem, t: int, state: PlantState, asked: Tensor
         ]
         begin = end
     angle = 2 * math.pi * t / slots
-    moment = torch.tensor([math.sin(angle), math.cos(angle), 1 - t / slots], dtype=held.dtype)
-    parts.append(moment.expand(n, len(asked), 3))
-    best = _mine(torch.where(own.row >= 0, own.revenue, 0.0).amax(-1), n).amax(-1).clamp(min=1e-30)
-    parts.append(asked.flatten(1)[None] / best[..., None])
-    return torch.cat(parts, -1)
+    moment = [math.sin(angle), math.cos(angle), 1 - t / slots]
+    parts.append(np.broadcast_to(moment, (n, len(asked), 3)))
+    best = np.maximum(_mine(np.where(own.row >= 0, own.revenue, 0.0).max(-1), n).max(-1), 1e-30)
+    parts.append(asked.reshape(1, len(asked), -1) / best[..., None])
+    return np.concatenate(parts, -1)
 
 
-def said(own: Problem, t: int, state: PlantState, action: Tensor) -> SlotPrices:
+def said(own: Problem, t: int, state: PlantState, action: Numbers) -> SlotPrices:
     """The prices (n·N) that own actions (n,N,A) say; nothing is worth anything elsewhere."""
     n, batch = own.shape.sites, action.shape[1]
-    at = torch.nn.functional.one_hot(own_place(n, batch), n).to(action)
-    codec = PricedCodec(own.shape)
-    widths = [size // n for size in codec.sizes]
-    parts = torch.split(action.reshape(n * batch, -1), widths, dim=1)
-    whole = torch.cat([(at[..., None] * part[:, None]).flatten(1) for part in parts], 1)
-    return codec.prices(own, t, state, whole)
+    at, codec = own_place(n, batch), PricedCodec(own.shape)
+    ends = np.cumsum([size // n for size in codec.sizes])[:-1]
+    parts = np.split(action.reshape(n * batch, -1), ends, axis=1)
+    whole = [(at[..., None] * part[:, None]).reshape(n * batch, -1) for part in parts]
+    return codec.prices(own, t, state, np.concatenate(whole, 1))
 
 
-def own_parts(codec: PricedCodec, action: Tensor) -> Tensor:
+def own_parts(codec: PricedCodec, action: Numbers) -> Numbers:
     """(n,N,A) the own parts of actions (n·N,size)."""
     n = codec.shape.sites
-    parts = torch.split(action, codec.sizes, dim=1)
-    return torch.cat([_mine(part.reshape(len(part), n, part.shape[1] // n), n) for part in parts], -1)
+    parts = np.split(action, np.cumsum(codec.sizes)[:-1], axis=1)
+    return np.concatenate([_mine(part.reshape(len(part), n, part.shape[1] // n), n) for part in parts], -1)
 
 
-def _mine(values: Tensor, n: int) -> Tensor:
+def _mine(values: Numbers, n: int) -> Numbers:
     """(n,N,...) of values (n·N,n,...): what each provider's own place has."""
-    return own_rows(values, n).transpose(0, 1)
+    return own_rows(values, n).swapaxes(0, 1)
 
 
 def _private(ahead: Foresight, n: int) -> Foresight:
     """Of the foresight of N instances, what is each provider's own, n·N."""
     batch = ahead.energy.shape[1]
-    at = torch.nn.functional.one_hot(own_place(n, batch), n)
-    index = torch.arange(batch).repeat(n)
+    at, index = own_place(n, batch), np.tile(np.arange(batch), n)
 
-    def kept(values: Tensor) -> Tensor:
-        shape = (1, n * batch, n, *[1] * (values.dim() - 3))
-        return torch.where(at.view(shape) > 0, values[:, index], 0.0)
+    def kept(values: Numbers) -> Numbers:
+        shape = (1, n * batch, n, *[1] * (values.ndim - 3))
+        return np.where(at.reshape(shape) > 0, values[:, index], 0.0)
 
     return ahead.changed(kept, TABLES)

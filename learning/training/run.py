@@ -259,7 +259,7 @@ def _demonstrations(
     if task.codec == "priced":
         engine = torch_engine(torch.float64)
         pool = make_pool(instances, task.information, engine, histories=past, foresight=task.foresight)
-        return imitate(pool, task, foresee(instances, "perfect", engine), engine)
+        return imitate(pool, task, foresee(instances, "perfect"), engine)
     if any(result.bound is None for result in solved):
         raise InputError(
             field="warm_start.kind", value="clone", expected="training instances that are feasible"

@@ -20,14 +20,15 @@ class Settings:
     """Options shared by all methods; a method uses those that concern it.
 
     ``gap`` relative optimality gap at which to stop; ``time_limit`` seconds, None for no limit; ``seed`` for
-    methods that draw; ``forecast`` and ``look_ahead_hours`` for ``rolling``; ``history`` an instance of the
-    same sites that ends where this one starts, for forecasts from yesterday.
+    methods that draw; ``forecast`` for ``rolling`` and ``foresight``, None for what each takes by itself;
+    ``look_ahead_hours`` for ``rolling``; ``history`` an instance of the same sites that ends where this one
+    starts, for forecasts from yesterday.
     """
 
     gap: float = 1e-4
     time_limit: float | None = None
     seed: int = 0
-    forecast: str = "persistence"
+    forecast: str | None = None
     look_ahead_hours: float = 24.0
     history: Instance | None = None
     progress: Progress = silent

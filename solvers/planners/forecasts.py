@@ -6,11 +6,12 @@ The current slot is always known. Every forecast maps the moment (a slot) to bel
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import InputError, InstanceArrays
+from stepwatt.formulation import InputError, Instance, InstanceArrays
 from stepwatt.formulation.schedule.windows import SERIES
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,24 @@ def make_forecast(name: str, a: InstanceArrays, history: InstanceArrays | None, 
             field="history", value=list(history.sites), expected="sites, classes and slots of the instance"
         )
     return FORECASTS[name](a, history, seed)
+
+
+def history_of(inst: Instance, history: Instance | None) -> InstanceArrays | None:
+    """The slots just before an instance, where there are any.
+
+    Raises:
+        InputError: a history that does not end where the instance starts.
+    """
+    if history is None:
+        return None
+    ends = history.start_time + timedelta(hours=history.slot_hours * history.n_slots)
+    if abs((ends - inst.start_time).total_seconds()) > 1:
+        raise InputError(
+            field="history",
+            value=ends.isoformat(),
+            expected=f"slots that end at {inst.start_time.isoformat()}",
+        )
+    return history.arrays()
 
 
 def perfect(a: InstanceArrays, history: InstanceArrays | None, seed: int) -> Forecast:

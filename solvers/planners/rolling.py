@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import InputError, Instance, InstanceArrays, State, evaluate
+from stepwatt.formulation import Instance, InstanceArrays, State, evaluate
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import SERIES, window
@@ -25,7 +24,7 @@ from ..highs.certificate import safe_bound
 from ..highs.session import HighsSession, NoDecision, Outcome, Termination
 from ..interface.result import Result, Seconds, Status
 from ..interface.settings import Settings
-from .forecasts import Forecast, make_forecast
+from .forecasts import Forecast, history_of, make_forecast
 from .ring import Ring
 from .slot_by_slot import Decision, SlotSolver, slot_by_slot
 
@@ -45,8 +44,8 @@ def rolling(inst: Instance, settings: Settings) -> Result:
     begun = time.perf_counter()
     a = inst.arrays()
     cut = trimmed(a)
-    history = None if settings.history is None else _history_of(inst, settings.history)
-    forecast = make_forecast(settings.forecast, cut.arrays, history, settings.seed)
+    history = history_of(inst, settings.history)
+    forecast = make_forecast(settings.forecast or "persistence", cut.arrays, history, settings.seed)
     planner = RollingPlanner(cut.arrays, forecast, settings.look_ahead_hours)
     try:
         schedule = cut.expanded(slot_by_slot(cut.arrays, planner.decide, settings.progress))
@@ -61,17 +60,6 @@ def rolling(inst: Instance, settings: Settings) -> Result:
         schedule=schedule,
         evaluation=evaluate(a, schedule),
     )
-
-
-def _history_of(inst: Instance, history: Instance) -> InstanceArrays:
-    ends = history.start_time + timedelta(hours=history.slot_hours * history.n_slots)
-    if abs((ends - inst.start_time).total_seconds()) > 1:
-        raise InputError(
-            field="history",
-            value=ends.isoformat(),
-            expected=f"slots that end at {inst.start_time.isoformat()}",
-        )
-    return history.arrays()
 
 
 @dataclass(frozen=True)

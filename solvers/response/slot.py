@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState, Request
 
 from .interior_point.choice import solve
-from .interior_point.tensors import GOOD, Solution
+from .interior_point.solution import GOOD, Solution
 from .programs.rows import Rows
 from .programs.slot_program import GPU, POWER, Program, slot_program
 from .slot_prices import SlotPrices, at_the_end
 
+Numbers = NDArray[Any]
 _Batched = TypeVar("_Batched", Program, Solution)
 
 #: A share of an option in the mix below this is noise of the interior point.
@@ -34,18 +35,18 @@ class Plan:
     """
 
     request: Request
-    objective: Tensor
-    bound: Tensor
-    power: Tensor
-    gpu_time: Tensor
+    objective: Numbers
+    bound: Numbers
+    power: Numbers
+    gpu_time: Numbers
 
     @property
-    def gap(self) -> Tensor:
+    def gap(self) -> Numbers:
         """(B,) (bound − objective)/max(|bound|, 1e-9)."""
-        return (self.bound - self.objective) / self.bound.abs().clamp(min=1e-9)
+        found: Numbers = (self.bound - self.objective) / np.maximum(np.abs(self.bound), 1e-9)
+        return found
 
 
-@torch.no_grad()
 def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrices) -> Plan:
     """What maximises the slot's utility and the priced worth of what it leaves (fluid jobs).
 
@@ -56,24 +57,24 @@ def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrice
     PUE or cooling: at a small load it may keep a generator off that the plan has on. The certificate is then
     of the plan, not of what happens.
     """
-    offset = torch.zeros_like(problem.money_scale).double()
+    kind, offset = problem.gpus.dtype, np.zeros(len(problem))
     if t == problem.shape.n_slots - 1:
         prices = at_the_end(problem, prices, state)
-        missing = (problem.energy_reference - problem.energy_min).double()
-        offset = (problem.terminal_price.double() * missing).sum(-1)
+        missing = (problem.energy_reference - problem.energy_min).astype(float)
+        offset = (problem.terminal_price.astype(float) * missing).sum(-1)
     program = slot_program(problem, t, state, prices)
     solution = solve(program)
     bound = solution.bound
-    if bool((problem.generator_max > 0).any()):
+    if (problem.generator_max > 0).any():
         program, solution = _committed(problem, t, state, prices, program, solution)
     sites = Rows(program).split(solution.multipliers)[2]
     scale = program.money / program.row_unit
     return Plan(
         request=_request(problem, program, solution),
-        objective=(solution.value - offset).to(problem.gpus.dtype),
-        bound=(bound - offset).to(problem.gpus.dtype),
-        power=(sites[POWER] * scale[POWER] / problem.shape.slot_hours).t().to(problem.gpus.dtype),
-        gpu_time=(-sites[GPU] * scale[GPU] * 3600).t().to(problem.gpus.dtype),
+        objective=(solution.value - offset).astype(kind),
+        bound=(bound - offset).astype(kind),
+        power=(sites[POWER] * scale[POWER] / problem.shape.slot_hours).T.astype(kind),
+        gpu_time=(-sites[GPU] * scale[GPU] * 3600).T.astype(kind),
     )
 
 
@@ -81,12 +82,12 @@ def _committed(
     problem: Problem, t: int, state: PlantState, prices: SlotPrices, relaxed: Program, found: Solution
 ) -> tuple[Program, Solution]:
     """The better of generators as rounded and all off, instance by instance."""
-    level = Rows(relaxed).boxes(found.box)[3][relaxed.names["generator"]].sum(0).t()
-    share = problem.generator_min / problem.generator_max.clamp(min=1e-30)
+    level = Rows(relaxed).boxes(found.box)[3][relaxed.names["generator"]].sum(0).T
+    share = problem.generator_min / np.maximum(problem.generator_max, 1e-30)
     rounded = (level >= 0.5 * share) & (level > 1e-3) & (problem.generator_max > 0)
-    off = slot_program(problem, t, state, prices, torch.zeros_like(rounded))
+    off = slot_program(problem, t, state, prices, np.zeros_like(rounded))
     without = solve(off)
-    if not bool(rounded.any()):
+    if not rounded.any():
         return off, without
     on = slot_program(problem, t, state, prices, rounded)
     with_some = solve(on)
@@ -95,12 +96,12 @@ def _committed(
     return _either(worse, off, on), _either(worse, without, with_some)
 
 
-def _either(first: Tensor, a: _Batched, b: _Batched) -> _Batched:
+def _either(first: NDArray[np.bool_], a: _Batched, b: _Batched) -> _Batched:
     """``a`` where ``first`` (B,), else ``b``."""
     chosen: dict[str, Any] = {
-        f.name: torch.where(first, getattr(a, f.name), getattr(b, f.name))
+        f.name: np.where(first, getattr(a, f.name), getattr(b, f.name))
         for f in fields(a)
-        if isinstance(getattr(a, f.name), Tensor)
+        if isinstance(getattr(a, f.name), np.ndarray)
     }
     return replace(b, **chosen)
 
@@ -109,25 +110,25 @@ def _request(problem: Problem, p: Program, found: Solution) -> Request:
     transfers, _, _, sites, _ = Rows(p).boxes(found.box)
     kind = problem.gpus.dtype
 
-    def first(values: Tensor) -> Tensor:
-        return values.movedim(-1, 0).to(kind)
+    def first(values: Numbers) -> Numbers:
+        return values.transpose(-1, *range(values.ndim - 1)).astype(kind, copy=False)
 
-    def total(name: str) -> Tensor:
+    def total(name: str) -> Numbers:
         place = p.names.get(name, slice(0))
-        return (sites[place] * p.site_unit[place]).sum(0)
+        found: Numbers = (sites[place] * p.site_unit[place]).sum(0)
+        return found
 
     runs = found.options * (p.open[:, :, None] * p.features.usable())
-    share = runs / runs.sum(2, keepdim=True).clamp(min=1e-30)
-    share = torch.where(share > _NOISE, share, 0.0)
-    share = share / share.sum(2, keepdim=True).clamp(min=1e-30)
+    share = runs / np.maximum(runs.sum(2, keepdims=True), 1e-30)
+    share = np.where(share > _NOISE, share, 0.0)
+    total_share = share.sum(2, keepdims=True)
+    share = share / np.maximum(total_share, 1e-30)
     # where nothing is sent: the first option there is
-    fallback = torch.zeros_like(problem.seconds)
-    valid = (problem.row >= 0).to(kind)
-    fallback.scatter_(-1, valid.argmax(-1, keepdim=True), 1.0)
-    mix = first(share)
+    row = problem.row.transpose(1, 2, 3, 0)
+    fallback = np.arange(row.shape[2])[:, None] == (row >= 0).argmax(2)[:, :, None]
     return Request(
         transfers=first(transfers * p.transfer_unit),
-        mix=torch.where(mix.sum(-1, keepdim=True) > 0.5, mix, fallback),
+        mix=first(np.where(total_share > 0, share, fallback)),
         battery=first(total("charge") - total("discharge")),
         cooling=first(total("cooling")),
         generator=first(total("generator") + p.generator_floor),

@@ -10,9 +10,12 @@ the last ones jump from round to round.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[Any]
 
 _MOST_STEPS = 40
 _EXACT = 1e-9
@@ -22,13 +25,14 @@ _EXACT = 1e-9
 class Cleared:
     """``shares`` (N,n,R) of the offers; ``asked`` (N,G) USD, prices to ask next; ``value`` (N,) USD."""
 
-    shares: Tensor
-    asked: Tensor
-    value: Tensor
+    shares: Numbers
+    asked: Numbers
+    value: Numbers
 
 
-@torch.no_grad()
-def clear(worth: Tensor, net: Tensor, low: Tensor, high: Tensor, start: Tensor, rough: Tensor) -> Cleared:
+def clear(
+    worth: Numbers, net: Numbers, low: Numbers, high: Numbers, start: Numbers, rough: Numbers
+) -> Cleared:
     """Mix offers.
 
     Args:
@@ -42,62 +46,69 @@ def clear(worth: Tensor, net: Tensor, low: Tensor, high: Tensor, start: Tensor, 
     """
     batch, n, offers = worth.shape
     goods = net.shape[-1]
-    unit = net.abs().amax((1, 2)).clamp(min=1e-9)  # (N,G)
-    money = torch.maximum(worth.abs().amax((1, 2)), (torch.maximum(low.abs(), high.abs()) * unit).amax(1))
-    money = money.clamp(min=1e-12)
-    balance = (net / unit[:, None, None]).flatten(1, 2).transpose(1, 2)  # (N,G,nR)
-    convex = torch.eye(n, dtype=worth.dtype).repeat_interleave(offers, 1).expand(batch, -1, -1)
-    each = torch.eye(goods, dtype=worth.dtype).expand(batch, -1, -1)
-    none = worth.new_zeros(batch, n, 2 * goods)
-    matrix = torch.cat([torch.cat([convex, none], 2), torch.cat([balance, -each, each], 2)], 1)
-    right = torch.cat([worth.new_ones(batch, n), worth.new_zeros(batch, goods)], 1)
+    unit = np.maximum(np.abs(net).max((1, 2)), 1e-9)  # (N,G)
+    largest = (np.maximum(np.abs(low), np.abs(high)) * unit).max(1)
+    money = np.maximum(np.maximum(np.abs(worth).max((1, 2)), largest), 1e-12)
+    balance = (net / unit[:, None, None]).reshape(batch, n * offers, goods).swapaxes(1, 2)  # (N,G,nR)
+    matrix = np.zeros((batch, n + goods, n * offers + 2 * goods))
+    matrix[:, :n, : n * offers] = np.eye(n).repeat(offers, 1)
+    matrix[:, n:, : n * offers] = balance
+    matrix[:, n:, n * offers :] = np.concatenate([-np.eye(goods), np.eye(goods)], 1)
+    right = np.concatenate([np.ones((batch, n)), np.zeros((batch, goods))], 1)
     scale = unit / money[:, None]
-    cost = torch.cat([-worth.flatten(1) / money[:, None], -low * scale, high * scale], 1)
+    cost = np.concatenate([-worth.reshape(batch, -1) / money[:, None], -low * scale, high * scale], 1)
     # begin feasible on both sides
-    x = torch.full_like(worth.flatten(1), 1.0 / offers)
-    excess = (balance @ x[..., None])[..., 0]
-    x = torch.cat([x, excess.clamp(min=0) + 0.1, (-excess).clamp(min=0) + 0.1], 1)
+    x = np.full((batch, n * offers), 1.0 / offers)
+    excess = _times(balance, x)
+    x = np.concatenate([x, np.maximum(excess, 0.0) + 0.1, np.maximum(-excess, 0.0) + 0.1], 1)
     prices = start * scale
-    least = (cost[:, : n * offers] - (prices[:, None] @ balance)[:, 0]).view(batch, n, offers).amin(2) - 0.1
-    y = torch.cat([least, prices], 1)
-    s = cost - (y[:, None] @ matrix)[:, 0]
-    asked, found = prices, torch.zeros(batch, dtype=torch.bool)
+    reduced = cost[:, : n * offers] - _times(balance.swapaxes(1, 2), prices)
+    y = np.concatenate([reduced.reshape(batch, n, offers).min(2) - 0.1, prices], 1)
+    s = cost - _times(matrix.swapaxes(1, 2), y)
+    asked, found = prices, np.zeros(batch, dtype=bool)
     for _ in range(_MOST_STEPS):
         gap = (x * s).sum(1)
         now = ~found & (gap * money <= rough)
-        asked = torch.where(now[:, None], y[:, n:], asked)
+        asked = np.where(now[:, None], y[:, n:], asked)
         found = found | now
         done = gap < _EXACT
-        if bool(done.all()):
+        if done.all():
             break
         weight = x / s
-        normal = (matrix * weight[:, None]) @ matrix.transpose(1, 2)
-        normal.diagonal(dim1=1, dim2=2).mul_(1 + 1e-12).add_(1e-14)
-        factor = torch.linalg.cholesky_ex(normal)[0]
+        normal = (matrix * weight[:, None]) @ matrix.swapaxes(1, 2)
+        diagonal = np.einsum("bii->bi", normal)
+        diagonal += 1e-12 * diagonal + 1e-14
 
-        def direction(wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def direction(wanted: Numbers) -> tuple[Numbers, Numbers, Numbers]:
             """For x·ds + s·dx = wanted."""
-            missing = right - (matrix @ x[..., None])[..., 0]  # noqa: B023
-            pull = missing - (matrix @ (wanted / s)[..., None])[..., 0]  # noqa: B023
-            dy = torch.cholesky_solve(pull[..., None], factor)[..., 0]  # noqa: B023
-            ds = -(dy[:, None] @ matrix)[:, 0]
+            missing = right - _times(matrix, x)  # noqa: B023
+            pull = missing - _times(matrix, wanted / s)  # noqa: B023
+            dy = np.linalg.solve(normal, pull[..., None])[..., 0]  # noqa: B023
+            ds = -_times(matrix.swapaxes(1, 2), dy)
             return (wanted - x * ds) / s, dy, ds  # noqa: B023
 
         dx, dy, ds = direction(-x * s)
         primal, dual = _length(x, dx), _length(s, ds)
         ahead = ((x + primal * dx) * (s + dual * ds)).sum(1)
-        centre = ((ahead / gap).clamp(0, 1) ** 3 * gap / x.shape[1])[:, None]
+        centre = (np.minimum(np.maximum(ahead / gap, 0.0), 1.0) ** 3 * gap / x.shape[1])[:, None]
         dx, dy, ds = direction(centre - x * s - dx * ds)
-        primal, dual = (torch.where(done[:, None], 0.0, 0.99 * _length(v, d)) for v, d in ((x, dx), (s, ds)))
+        primal, dual = (np.where(done[:, None], 0.0, 0.99 * _length(v, d)) for v, d in ((x, dx), (s, ds)))
         x, y, s = x + primal * dx, y + dual * dy, s + dual * ds
-    asked = torch.where(found[:, None], asked, y[:, n:])
+    asked = np.where(found[:, None], asked, y[:, n:])
     return Cleared(
-        shares=x[:, : n * offers].view(batch, n, offers),
+        shares=x[:, : n * offers].reshape(batch, n, offers),
         asked=asked / scale,
         value=-(cost * x).sum(1) * money,
     )
 
 
-def _length(values: Tensor, change: Tensor) -> Tensor:
+def _times(matrix: Numbers, vector: Numbers) -> Numbers:
+    """(N,·) products of matrices (N,·,m) and vectors (N,m)."""
+    found: Numbers = (matrix @ vector[..., None])[..., 0]
+    return found
+
+
+def _length(values: Numbers, change: Numbers) -> Numbers:
     """(N,1) longest step, at most 1, that keeps values nonnegative."""
-    return 1.0 / (-change / values).amax(1, keepdim=True).clamp(min=1.0)
+    found: Numbers = 1.0 / np.maximum((-change / values).max(1, keepdims=True), 1.0)
+    return found

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from stepwatt.formulation import Instance, Schedule
+from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.schedules import schedules
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.plant.step import advance
-from stepwatt.learning.environment.torch_engine import torch_engine
 
+from ..planners.foresight.expected import plant_engine
 from ..response import SlotPrices
 from .exchange import GAP, ROUNDS, exchange
 from .private import private, private_state
+
+Numbers = NDArray[Any]
 
 
 class Speaker(Protocol):
     """Whoever says what the providers' leavings are worth."""
 
-    def say(self, own: Problem, t: int, state: PlantState, asked: Tensor) -> tuple[SlotPrices, Tensor]:
+    def say(self, own: Problem, t: int, state: PlantState, asked: Numbers) -> tuple[SlotPrices, Numbers]:
         """Prices (n·N) for the own problems in slot t, and the prices (N,J,K) of jobs to begin trading with;
         ``asked`` (N,J,K) are those of the slot before, 0 in the first."""
         ...
@@ -37,24 +40,22 @@ class Played:
     joint response, ``rounds`` of questions and answers, and ``numbers`` a provider sent and received."""
 
     schedules: list[Schedule]
-    utility: Tensor
-    gap: Tensor
-    rounds: Tensor
-    numbers: Tensor
+    utility: Numbers
+    gap: Numbers
+    rounds: NDArray[np.int64]
+    numbers: NDArray[np.int64]
 
 
-@torch.no_grad()
 def play(
     instances: Sequence[Instance], speaker: Speaker, *, rounds: int = ROUNDS, gap: float = GAP
 ) -> Played:
     """Play the days with what is said of them (fluid jobs): a :class:`.rehearsal.Rehearsal` of these days, or
     :class:`policies.provider_networks.Networks`. ``rounds`` and ``gap`` as in :func:`.exchange.exchange`."""
-    engine = torch_engine(torch.float64)
     arrays = [inst.arrays() for inst in instances]
-    problem = stack(arrays, engine)
-    own, n = private(problem), problem.shape.sites
-    state, earned = first_state(problem), torch.zeros(len(problem), dtype=torch.float64)
-    asked = torch.zeros(len(problem), n, problem.shape.classes, dtype=torch.float64)
+    problem = stack(arrays, numpy_engine())
+    own, n, engine = private(problem), problem.shape.sites, plant_engine(problem)
+    state, earned = first_state(problem), np.zeros(len(problem))
+    asked = np.zeros((len(problem), n, problem.shape.classes))
     requests, outcomes, trades = [], [], []
     for t in range(problem.shape.n_slots):
         mine = private_state(state, n)
@@ -69,7 +70,7 @@ def play(
     return Played(
         schedules=schedules(arrays, problem, requests, outcomes),
         utility=earned,
-        gap=torch.stack([trade.gap for trade in trades]),
-        rounds=torch.stack([trade.rounds for trade in trades]),
-        numbers=torch.stack([trade.numbers for trade in trades]),
+        gap=np.stack([trade.gap for trade in trades]),
+        rounds=np.stack([trade.rounds for trade in trades]),
+        numbers=np.stack([trade.numbers for trade in trades]),
     )

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from stepwatt.formulation.plant.site_numbers import SLOT_SERIES
 from stepwatt.formulation.plant.stacked import UNLIMITED, Problem
 from stepwatt.formulation.plant.state import PlantState
+
+Numbers = NDArray[Any]
 
 _OPTIONS = tuple(more + name for more in ("", "more_") for name in ("seconds", "energy", "power", "revenue"))
 _CLOCKS = ("shortest", "span", "last_choice")
@@ -26,22 +28,21 @@ _ONES = ("per_gpu", "charge_efficiency", "discharge_efficiency", "mw_per_degree"
 _BY_ORIGIN = ("arrivals", "recent", "moving_cost", "link", "open", "first_waiting")
 
 
-def own_place(n: int, batch: int) -> Tensor:
-    """(n·N,) the place of each provider."""
-    return torch.arange(n).repeat_interleave(batch)
+def own_place(n: int, batch: int) -> Numbers:
+    """(n·N,n) 1 at the place of each provider."""
+    return np.eye(n).repeat(batch, 0)
 
 
-def own_rows(values: Tensor, n: int) -> Tensor:
+def own_rows(values: Numbers, n: int) -> Numbers:
     """(N,n,...) of values (n·N,n,...): what each provider says of its own place."""
     batch = len(values) // n
-    return torch.stack([values[i * batch : (i + 1) * batch, i] for i in range(n)], dim=1)
+    return np.stack([values[i * batch : (i + 1) * batch, i] for i in range(n)], axis=1)
 
 
 def private(problem: Problem) -> Problem:
     """The own problems of all providers, before any trade: no price, and nothing to come."""
     n, batch = problem.shape.sites, len(problem)
-    index = torch.arange(batch).repeat(n)
-    at = torch.nn.functional.one_hot(own_place(n, batch), n).to(problem.gpus)  # (n·N,n)
+    index, at = np.tile(np.arange(batch), n), own_place(n, batch)
     found: dict[str, Any] = {}
     for f in fields(problem):
         values = getattr(problem, f.name)
@@ -50,7 +51,7 @@ def private(problem: Problem) -> Problem:
         if f.name in (*SLOT_SERIES, "arrivals", "recent"):
             found[f.name] = _kept(values[:, index], at, 1)
         elif f.name in (*_OPTIONS, *_CLOCKS, "row"):
-            found[f.name] = _kept(values[index if len(values) > 1 else torch.zeros_like(index)], at, 0)
+            found[f.name] = _kept(values[index if len(values) > 1 else np.zeros_like(index)], at, 0)
         elif f.name in _BY_ORIGIN or values.shape == problem.gpus.shape:
             found[f.name] = _kept(values[index], at, 0)
         else:
@@ -58,33 +59,32 @@ def private(problem: Problem) -> Problem:
     for name in _ONES:
         found[name] = found[name] + (1 - at)
     # a bare place takes a job by its only option
-    found["row"] = torch.where(at[..., None, None] > 0, found["row"], -1)
-    found["row"][..., 0] = torch.where(at[..., None] > 0, found["row"][..., 0], 0)
+    found["row"] = np.where(at[..., None, None] > 0, found["row"], -1)
+    found["row"][..., 0] = np.where(at[..., None] > 0, found["row"][..., 0], 0)
     found["miss_penalty"] = problem.miss_penalty[index] * at[..., None]
     found["link"] = found["link"] + UNLIMITED * (1 - at[..., None])
-    served = ((problem.row >= 0).any(-1)).expand(batch, -1, -1)[index]
+    served = np.broadcast_to((problem.row >= 0).any(-1), (batch, *problem.row.shape[1:3]))[index]
     comes = (served * at[..., None]).sum(1)  # (n·N,K) whether it serves the class
     into = (1 - at)[:, :, None, None] * comes[:, None, :, None] * at[:, None, None, :]
     found["open"] = found["open"] + into
     found["closed"] = (found["open"] - 1) * 1e3
-    found["home"] = torch.zeros_like(found["open"])
-    best = torch.where(found["row"] >= 0, found["revenue"], 0.0).amax((1, 3))  # (n·N,K)
-    earned = (found["arrivals"].sum(2).amax(0) * (best + problem.miss_penalty[index][:, 0])).sum(-1)
-    found["money_scale"] = torch.where(earned > 0, earned, 1.0)
-    found["job_scale"] = torch.ones_like(problem.job_scale[index])
-    found["per_job"] = torch.ones_like(problem.per_job[index])
+    found["home"] = np.zeros_like(found["open"])
+    best = np.where(found["row"] >= 0, found["revenue"], 0.0).max((1, 3))  # (n·N,K)
+    earned = (found["arrivals"].sum(2).max(0) * (best + problem.miss_penalty[index][:, 0])).sum(-1)
+    found["money_scale"] = np.where(earned > 0, earned, 1.0)
+    found["job_scale"] = np.ones_like(problem.job_scale[index])
+    found["per_job"] = np.ones_like(problem.per_job[index])
     return replace(problem, **found)
 
 
 def private_state(state: PlantState, n: int) -> PlantState:
     """What each provider knows of the state."""
     batch = len(state.energy)
-    index = torch.arange(batch).repeat(n)
-    at = torch.nn.functional.one_hot(own_place(n, batch), n).to(state.energy)
+    index, at = np.tile(np.arange(batch), n), own_place(n, batch)
     return PlantState(**{f.name: _kept(getattr(state, f.name)[index], at, 0) for f in fields(state)})
 
 
-def _kept(values: Tensor, at: Tensor, axis: int) -> Tensor:
+def _kept(values: Numbers, at: Numbers, axis: int) -> Numbers:
     """Values (...,A,n,...) where ``at`` (A,n), 0 elsewhere; the axis of A is given."""
-    shape = [1] * axis + list(at.shape) + [1] * (values.dim() - axis - 2)
-    return torch.where(at.view(shape) > 0, values, torch.zeros((), dtype=values.dtype))
+    shape = [1] * axis + list(at.shape) + [1] * (values.ndim - axis - 2)
+    return np.where(at.reshape(shape) > 0, values, np.zeros((), values.dtype))

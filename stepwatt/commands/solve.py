@@ -29,8 +29,12 @@ def solve(
     time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
     forecast: Annotated[
-        str, typer.Option(help="What the rolling horizon plans on: perfect, persistence or day-ahead.")
-    ] = "persistence",
+        str | None,
+        typer.Option(
+            help="What the rolling horizon plans on: perfect, persistence or day-ahead.",
+            show_default="persistence",
+        ),
+    ] = None,
     look_ahead: LookAhead = 24.0,
     history: Annotated[
         Path | None,

@@ -7,14 +7,23 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
+from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays
-from stepwatt.formulation.plant.engine import Array
+from stepwatt.formulation.plant.engine import Engine, numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState
+
+Numbers = NDArray[Any]
+
+
+#: Sites of all instances from which on the plant's formulas pay as array operations.
+MANY_SITES = 10
+
+
+def plant_engine(problem: Problem) -> Engine:
+    """The engine on which the plant moves a problem of numpy arrays soonest."""
+    return replace(numpy_engine(), site_by_site=problem.gpus.size < MANY_SITES)
 
 
 @dataclass(frozen=True)
@@ -23,20 +32,19 @@ class Expected:
     ``backlog`` (N,I,K,D) jobs that wait at the beginning by age, newest first, ``open_end`` (N,) whether jobs
     may wait after the last slot."""
 
-    arrivals: Tensor
-    renewable: Tensor
-    import_cost: Tensor
-    export_price: Tensor
-    pue: Tensor
-    cop: Tensor
-    outside: Tensor
-    deadline: Tensor
-    backlog: Tensor
-    open_end: Tensor
+    arrivals: Numbers
+    renewable: Numbers
+    import_cost: Numbers
+    export_price: Numbers
+    pue: Numbers
+    cop: Numbers
+    outside: Numbers
+    deadline: NDArray[np.int64]
+    backlog: Numbers
+    open_end: NDArray[np.bool_]
 
-    def take(self, index: Tensor) -> Expected:
-        """The chosen instances, wherever the index is."""
-        index = torch.as_tensor(index).cpu()
+    def take(self, index: NDArray[np.int64]) -> Expected:
+        """The chosen instances."""
         picked = {
             f.name: getattr(self, f.name)[:, index] if f.name in SERIES else getattr(self, f.name)[index]
             for f in fields(self)
@@ -51,8 +59,8 @@ SERIES = ("arrivals", "renewable", "import_cost", "export_price", "pue", "cop", 
 def expected_of(instances: Sequence[InstanceArrays]) -> Expected:
     """What the instances say, as it is."""
 
-    def series(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([np.moveaxis(getattr(a, name), -1, 0) for a in instances], axis=1))
+    def series(name: str) -> Numbers:
+        return np.stack([np.moveaxis(getattr(a, name), -1, 0) for a in instances], axis=1)
 
     depth = max(max(int(a.deadline.max(initial=0)), a.state.backlog.shape[2]) for a in instances)
     backlog = [
@@ -66,18 +74,19 @@ def expected_of(instances: Sequence[InstanceArrays]) -> Expected:
         pue=series("pue"),
         cop=series("cop"),
         outside=series("outside_c"),
-        deadline=torch.from_numpy(np.stack([a.deadline for a in instances])).long(),
-        backlog=torch.from_numpy(np.stack(backlog)),
-        open_end=torch.tensor([not a.closes for a in instances]),
+        deadline=np.stack([a.deadline for a in instances]).astype(np.int64),
+        backlog=np.stack(backlog),
+        open_end=np.array([not a.closes for a in instances]),
     )
 
 
-def ages(problem: Problem, expected: Expected, t: int, waiting: Tensor) -> Tensor:
+def ages(problem: Problem, expected: Expected, t: int, waiting: Numbers) -> Numbers:
     """(N,I,K,D) jobs that wait before slot t by age, newest first: queues are FIFO, so the newest remain."""
-    came = torch.cat([tensor(problem.arrivals[:t]).flip(0).permute(1, 2, 3, 0), expected.backlog], -1)
+    came = np.concatenate([double(problem.arrivals[:t])[::-1].transpose(1, 2, 3, 0), expected.backlog], -1)
     came = came[..., : expected.backlog.shape[-1]]
     newer = came.cumsum(-1) - came
-    return torch.minimum((tensor(waiting)[..., None] - newer).clamp(min=0), came)
+    found: Numbers = np.minimum(np.maximum(double(waiting)[..., None] - newer, 0.0), came)
+    return found
 
 
 def planning_problem(problem: Problem, coming: Expected, state: PlantState, size: int) -> Problem:
@@ -88,20 +97,20 @@ def planning_problem(problem: Problem, coming: Expected, state: PlantState, size
     """
     slots = len(coming.arrivals) // size
 
-    def means(name: str) -> Tensor:
-        values: Tensor = getattr(coming, name)
-        return values.view(slots, size, *values.shape[1:]).mean(1) if size > 1 else values
+    def means(name: str) -> Numbers:
+        values: Numbers = getattr(coming, name)
+        return values.reshape(slots, size, *values.shape[1:]).mean(1) if size > 1 else values
 
     shape = replace(problem.shape, n_slots=slots, slot_hours=problem.shape.slot_hours * size)
     arrivals = means("arrivals") * size
     backlog, deadline = coming.backlog, coming.deadline
     if size > 1:
         backlog = in_blocks(backlog, size)
-        deadline = (deadline / size).round().long()
+        deadline = np.round(deadline / size).astype(np.int64)
     renewable, cop, outside = means("renewable"), means("cop"), means("outside")
-    fixed: dict[str, Any] = {name: tensor(getattr(problem, name)) for name in _FIXED}
-    fixed |= {name: tensor(getattr(problem, name)) * size for name in _BY_LENGTH}
-    begun: dict[str, Any] = {f"first_{f.name}": tensor(getattr(state, f.name)) for f in fields(state)}
+    fixed: dict[str, Any] = {name: double(getattr(problem, name)) for name in _FIXED}
+    fixed |= {name: double(getattr(problem, name)) * size for name in _BY_LENGTH}
+    begun: dict[str, Any] = {f"first_{f.name}": double(getattr(state, f.name)) for f in fields(state)}
     whole = replace(
         problem,
         shape=shape,
@@ -120,10 +129,10 @@ def planning_problem(problem: Problem, coming: Expected, state: PlantState, size
     return replace(whole, ceiling=_ceiling(whole))
 
 
-def in_blocks(backlog: Tensor, size: int) -> Tensor:
+def in_blocks(backlog: Numbers, size: int) -> Numbers:
     """(...,D) jobs by age, newest first, as (...,⌈D/size⌉) jobs by age in blocks of ``size`` slots."""
-    whole = pad(backlog, (0, -backlog.shape[-1] % size))
-    found: Tensor = whole.view(*whole.shape[:-1], -1, size).sum(-1)
+    whole = np.pad(backlog, [*[(0, 0)] * (backlog.ndim - 1), (0, -backlog.shape[-1] % size)])
+    found: Numbers = whole.reshape(*whole.shape[:-1], -1, size).sum(-1)
     return found
 
 
@@ -138,37 +147,42 @@ _FIXED = (
 _BY_LENGTH = ("per_gpu", "heat_rate", "money_scale")
 
 
-def tensor(values: Array) -> Tensor:
-    """The engine's array as a tensor on the processor, in double precision where it is real."""
-    found = torch.as_tensor(values).cpu()
-    return found.double() if found.is_floating_point() else found
+def double(values: Numbers) -> Numbers:
+    """The numbers in double precision where they are real."""
+    return values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
 
 
-def _heat_price(p: Problem, cop: Tensor) -> Tensor:
+def _heat_price(p: Problem, cop: Numbers) -> Numbers:
     """(N,J) USD per °C left above the reference, at the COP (N,J) of the last slot."""
-    capacity = p.shape.slot_hours * tensor(p.mw_per_degree)
-    return capacity / cop * tensor(p.terminal_price) * tensor(p.thermal)
+    capacity = p.shape.slot_hours * double(p.mw_per_degree)
+    found: Numbers = capacity / cop * double(p.terminal_price) * double(p.thermal)
+    return found
 
 
-def _recent(arrivals: Tensor, backlog: Tensor, deadline: Tensor, open_end: Tensor) -> Tensor:
+def _recent(
+    arrivals: Numbers, backlog: Numbers, deadline: NDArray[np.int64], open_end: NDArray[np.bool_]
+) -> Numbers:
     """(T,N,I,K) the jobs that may wait after each slot (``problem._recent``)."""
     depth = backlog.shape[-1]
-    history = torch.cat([backlog.permute(3, 0, 1, 2).flip(0), arrivals])
-    total = torch.cat([torch.zeros_like(history[:1]), history.cumsum(0)])
-    last = torch.arange(depth + 1, len(history) + 1)
-    begin = (last[:, None, None] - deadline).clamp(min=0)[:, :, None, :].expand_as(arrivals)
-    newest = total[depth + 1 :] - total.gather(0, begin)
+    history = np.concatenate([backlog.transpose(3, 0, 1, 2)[::-1], arrivals])
+    total = np.concatenate([np.zeros_like(history[:1]), history.cumsum(0)])
+    last = np.arange(depth + 1, len(history) + 1)
+    begin = np.maximum(last[:, None, None] - deadline, 0)[:, :, None, :]
+    newest: Numbers = total[depth + 1 :] - np.take_along_axis(
+        total, np.broadcast_to(begin, arrivals.shape), axis=0
+    )
     newest[-1] *= open_end[:, None, None]
     return newest
 
 
-def _ceiling(p: Problem) -> Tensor:
+def _ceiling(p: Problem) -> Numbers:
     """(T,N,J) °C that a room may have after each slot (:func:`schedule.windows.safe_temperature`)."""
     keep = 1 - p.heat_rate * p.leak
-    cooling = torch.minimum(p.cooling_max, p.import_limit + p.renewable)
+    cooling = np.minimum(p.cooling_max, p.import_limit + p.renewable)
     drop = p.heat_rate * (p.cop * cooling - p.leak * p.outside)
+    forgets, kept = keep <= 0, np.where(keep > 0, keep, 1.0)
     warmest = [p.max_c]
     for t in range(p.shape.n_slots - 1, 0, -1):
-        held = torch.where(keep > 0, (warmest[-1] + drop[t]) / torch.where(keep > 0, keep, 1.0), torch.inf)
-        warmest.append(torch.minimum(p.max_c, torch.maximum(held, p.min_c)))
-    return torch.stack(warmest[::-1])
+        held = np.maximum((warmest[-1] + drop[t]) / kept, p.min_c)
+        warmest.append(np.where(forgets, p.max_c, np.minimum(p.max_c, held)))
+    return np.stack(warmest[::-1])

@@ -13,25 +13,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance, InstanceArrays
-from stepwatt.formulation.plant.engine import Engine
+from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.schedule.windows import SERIES
-from stepwatt.learning.codecs.priced import PricedCodec, local_ends, queue_values
-from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
-from stepwatt.solvers.response.slot_prices import uniform_ends
+from stepwatt.solvers.response.slot_prices import local_ends, queue_values, uniform_ends
 
 from ..forecasts import make_forecast
 from .expected import Expected, expected_of, in_blocks, planning_problem
 from .values import commit, energy_values, slopes, warmth_values
+
+Numbers = NDArray[Any]
 
 #: Hours of a block of the plan; slots shorter than that share one.
 BLOCK_HOURS = 0.25
@@ -54,22 +52,18 @@ class Foresight:
     import to come at most, ``running`` (T,N,J) USD of a generator that is on. They begin at slot ``begun``.
     ``multipliers`` (·,N,·) are those of the plan (:class:`response.day.DayPlan`)."""
 
-    energy: Tensor
-    warmth: Tensor
-    waiting: Tensor
-    queue: Tensor
-    peak: Tensor
-    running: Tensor
-    multipliers: Tensor
+    energy: Numbers
+    warmth: Numbers
+    waiting: Numbers
+    queue: Numbers
+    peak: Numbers
+    running: Numbers
+    multipliers: Numbers
     begun: int = 0
 
-    def take(self, index: Tensor, engine: Engine) -> Foresight:
-        """The chosen instances."""
-        return self.changed(lambda values: engine.batch_inside(values[:, index], 1))
-
-    def on(self, engine: Engine) -> Foresight:
-        """The same as the engine's arrays."""
-        return self.changed(lambda values: engine.asarray(values.numpy()))
+    def take(self, index: NDArray[np.int64]) -> Foresight:
+        """The chosen instances, innermost in memory."""
+        return self.changed(lambda values: np.moveaxis(np.moveaxis(values, 1, -1).take(index, -1), -1, 1))
 
     def since(self, t: int) -> Foresight:
         """The same from slot t on."""
@@ -77,7 +71,7 @@ class Foresight:
         return replace(self.changed(lambda values: values[past:], TABLES), begun=t)
 
     def changed(
-        self, change: Callable[[Tensor], Tensor], names: Sequence[str] = (*TABLES, "multipliers")
+        self, change: Callable[[Numbers], Numbers], names: Sequence[str] = (*TABLES, "multipliers")
     ) -> Foresight:
         """The same with some of its tables changed."""
         tables: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
@@ -91,34 +85,29 @@ class Foresight:
         hours = problem.shape.slot_hours
         give = problem.battery_power * hours / problem.discharge_efficiency
         take = problem.battery_power * hours * problem.charge_efficiency
-        first = torch.maximum(state.energy - give, low)[..., None]
-        last = torch.minimum(state.energy + take, high)[..., None]
-        energy = slopes(self.energy[at], low, high, torch.cat([first, ends, last], -1))
+        first = np.maximum(state.energy - give, low)[..., None]
+        last = np.minimum(state.energy + take, high)[..., None]
+        energy = slopes(self.energy[at], low, high, np.concatenate([first, ends, last], -1))
         _, warmth_ends = uniform_ends(problem)
-        points = torch.cat([problem.min_c[..., None], warmth_ends, problem.max_c[..., None]], -1)
+        points = np.concatenate([problem.min_c[..., None], warmth_ends, problem.max_c[..., None]], -1)
         warmth = -slopes(self.warmth[at], problem.min_c, problem.max_c, points)
-        waiting, waiting_ends = queue_values(problem, t, self.waiting[at], self.queue[at])
+        queue = np.minimum(self.queue[at], problem.recent[t][..., 0])
+        waiting, waiting_ends = queue_values(problem, t, self.waiting[at], queue)
         return SlotPrices(
-            energy=energy.clamp(min=0).cummin(-1).values,
+            energy=np.minimum.accumulate(np.maximum(energy, 0.0), -1),
             energy_ends=ends,
-            warmth=warmth.clamp(min=0).cummax(-1).values * problem.thermal[..., None],
+            warmth=np.maximum.accumulate(np.maximum(warmth, 0.0), -1) * problem.thermal[..., None],
             warmth_ends=warmth_ends,
             waiting=waiting,
             waiting_ends=waiting_ends,
-            peak=torch.maximum(self.peak[at], state.peak),
+            peak=np.where(problem.demand_charge > 0, np.maximum(self.peak[at], state.peak), 0.0),
             running=self.running[at],
         )
 
-    def action(self, codec: PricedCodec, problem: Problem, t: int, state: PlantState) -> Tensor:
-        """(B,size) the codec's action that says so."""
-        return codec.encode(problem, t, state, self.prices(problem, t, state))
 
-
-@torch.no_grad()
 def foresee(
     instances: Sequence[Instance],
     information: str,
-    engine: Engine,
     *,
     histories: Sequence[Instance | None] | None = None,
     seed: int = 0,
@@ -128,9 +117,9 @@ def foresee(
     Raises:
         InputError: no forecast in the information set.
     """
-    problem = stack([inst.arrays() for inst in instances], torch_engine(torch.float64))
+    problem = stack([inst.arrays() for inst in instances], numpy_engine())
     expected = expectations(instances, information, histories=histories, seed=seed)
-    return foreseen(problem, expected_of(expected)).on(engine)
+    return foreseen(problem, expected_of(expected))
 
 
 def expectations(
@@ -154,14 +143,13 @@ def expectations(
     ]
 
 
-@torch.no_grad()
 def foreseen(problem: Problem, expected: Expected) -> Foresight:
     """The foresight at the beginning of instances of which that is expected."""
     return foreseen_from(problem, expected, first_state(problem), 0)
 
 
 def foreseen_from(
-    problem: Problem, coming: Expected, state: PlantState, begun: int, before: Tensor | None = None
+    problem: Problem, coming: Expected, state: PlantState, begun: int, before: Numbers | None = None
 ) -> Foresight:
     """The foresight of the slots from ``begun`` on, of which that is expected, from the state before them;
     ``before`` are the multipliers of an earlier plan of the same slots."""
@@ -175,7 +163,7 @@ def foreseen_from(
         plan = plan_day(chosen, tolerance, begun=None if before is None else before[:, some])
         parts.append(around(chosen, plan, slots, size))
     names = (*TABLES, "multipliers")
-    joined = {name: torch.cat([getattr(part, name) for part in parts], 1) for name in names}
+    joined = {name: np.concatenate([getattr(part, name) for part in parts], 1) for name in names}
     return replace(parts[0], **joined, begun=begun)
 
 
@@ -193,16 +181,16 @@ def believed(a: InstanceArrays, information: str, before: InstanceArrays | None,
 def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
     """The foresight of ``slots`` slots from a plan of a problem whose blocks have ``size`` of them each."""
     # after a slot: in the middle of a block what its own jobs are worth, at its end what the next one's are
-    after = (torch.arange(1, slots + 1) // size).clamp(max=slots // size - 1)
+    after = np.minimum(np.arange(1, slots + 1) // size, slots // size - 1)
     begun = problem.first_waiting[None]
-    peak = torch.maximum(plan.imported.amax(0), problem.first_peak)
+    peak = np.maximum(plan.imported.max(0), problem.first_peak)
     generators = commit(problem, plan.load)
     return Foresight(
         energy=_after_slots(energy_values(problem, plan.load - generators.generated, peak), slots, size),
         warmth=_after_slots(warmth_values(problem, plan.it, plan.power), slots, size),
         waiting=plan.job[after],
-        queue=_after_slots(torch.cat([begun, plan.queue]), slots, size),
-        peak=peak[None].expand(slots, -1, -1),
+        queue=_after_slots(np.concatenate([begun, plan.queue]), slots, size),
+        peak=np.broadcast_to(peak, (slots, *peak.shape)),
         running=_after_slots(generators.running, slots, size),
         multipliers=plan.multipliers,
     )
@@ -228,7 +216,7 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
 
     series: dict[str, Any] = {name: means(name) for name in SERIES}
     series["arrivals"] = series["arrivals"] * size
-    waiting = in_blocks(torch.from_numpy(a.state.backlog), size).numpy()
+    waiting = in_blocks(a.state.backlog, size)
     return replace(
         a,
         n_slots=a.n_slots // size,
@@ -239,11 +227,12 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
     )
 
 
-def _after_slots(tables: Tensor, slots: int, size: int) -> Tensor:
+def _after_slots(tables: Numbers, slots: int, size: int) -> Numbers:
     """(T,...) after each slot, between the ends of blocks of ``size`` slots."""
     if size == 1:
         return tables[1:]
-    at = torch.arange(1, slots + 1, dtype=tables.dtype) / size
-    before = at.floor().long().clamp(max=len(tables) - 2)
-    weight = (at - before).reshape(-1, *[1] * (tables.dim() - 1))
-    return torch.lerp(tables[before], tables[before + 1], weight)
+    at = np.arange(1, slots + 1) / size
+    before = np.minimum(at.astype(np.int64), len(tables) - 2)
+    weight = (at - before).reshape(-1, *[1] * (tables.ndim - 1))
+    found: Numbers = tables[before] + weight * (tables[before + 1] - tables[before])
+    return found

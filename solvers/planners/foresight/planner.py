@@ -1,20 +1,66 @@
-"""Foresight as a policy: what a forecast says that things are worth, answered slot by slot, untrained."""
+"""Foresight as a planner: what a forecast says that things are worth, answered slot by slot, untrained."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-import torch
-from torch import Tensor
+from stepwatt.formulation import InputError, Instance, Schedule, evaluate
+from stepwatt.formulation.plant.engine import numpy_engine
+from stepwatt.formulation.plant.schedules import schedules
+from stepwatt.formulation.plant.stacked import Problem
+from stepwatt.formulation.plant.stacking import stack
+from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first_state
+from stepwatt.formulation.plant.step import advance
+from stepwatt.solvers.common.relaxation import infeasible_or_raise
+from stepwatt.solvers.highs.session import NoDecision
+from stepwatt.solvers.interface.result import Result, Seconds, Status
+from stepwatt.solvers.interface.settings import Progress, Settings, silent
+from stepwatt.solvers.response import Plan, best_response
 
-from stepwatt.formulation import InputError, Instance, Schedule
-from stepwatt.learning.environment.play import plan
-from stepwatt.learning.environment.task import TaskSettings
+from ..forecasts import FORECASTS, history_of
+from .expected import expected_of, plant_engine
+from .foresight import Foresight, expectations, foreseen
+from .renewal import Beliefs, persistence_of
 
+#: What is believed where nothing else is said.
+FORECAST = "day-ahead"
 #: Hours after which the rest of the horizon is planned again, and in slots shorter than so many hours: those
 #: at which the study met all its targets (docs/hybrid.md). More often gains a little and costs time.
 RENEWAL_HOURS, RENEWAL_HOURS_IF_SHORT, SHORT_SLOTS = 3.0, 1.0, 0.25
+
+
+class Planner(Protocol):
+    """Whoever decides slot by slot."""
+
+    def decide(self, t: int, state: PlantState) -> Request:
+        """What is asked for in slot t."""
+        ...
+
+
+@dataclass
+class ForesightPlanner:
+    """Slots of a problem answered at foreseen prices, planned again every ``renewal`` slots (0: never).
+
+    ``last`` is the last response, with its certificate and prices. Whoever learns of the slots one by one
+    replaces the problem before each decision.
+    """
+
+    problem: Problem
+    beliefs: Beliefs
+    ahead: Foresight
+    renewal: int
+    last: Plan | None = None
+
+    def decide(self, t: int, state: PlantState) -> Request:
+        """Prices, best response; before that the rest planned again, when it is time."""
+        if self.renewal and t - self.ahead.begun >= self.renewal:
+            self.ahead = self.beliefs.renewed(self.problem, self.ahead, t, state)
+        prices = self.ahead.prices(self.problem, t, state)
+        self.last = best_response(self.problem, t, state, prices)
+        return self.last.request
 
 
 @dataclass(frozen=True)
@@ -28,44 +74,62 @@ class ForesightPolicy:
         InputError: hours below 0, or no forecast of that name.
     """
 
-    information: str = "day-ahead"
+    information: str = FORECAST
     renewal_hours: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.renewal_hours is not None and not self.renewal_hours >= 0:
             raise InputError(field="renewal_hours", value=self.renewal_hours, expected="0 (never) or more")
-        self._task(0)
+        if self.information not in FORECASTS:
+            known = ", ".join(FORECASTS)
+            raise InputError(field="information", value=self.information, expected=f"one of {known}")
 
-    def __call__(self, observation: Tensor) -> Tensor:
-        """(B,O) observations to the correction (B,1) of every price: none."""
-        return torch.zeros(len(observation), 1, dtype=observation.dtype)
-
-    def task_of(self, instance: Instance) -> TaskSettings:
-        """How slots of the instance are decided."""
+    def renewal(self, instance: Instance) -> int:
+        """Slots of the instance after which the rest is planned again; 0 for never."""
         hours = self.renewal_hours
         if hours is None:
             hours = RENEWAL_HOURS if instance.slot_hours >= SHORT_SLOTS else RENEWAL_HOURS_IF_SHORT
-        return self._task(max(1, round(hours / instance.slot_hours)) if hours else 0)
+        return max(1, round(hours / instance.slot_hours)) if hours else 0
 
-    def _task(self, renewal: int) -> TaskSettings:
-        return TaskSettings(
-            codec="priced",
-            reward="dense",
-            information=self.information,
-            foresight=True,
-            renewal=renewal,
-        )
-
-    def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
+    def schedule(
+        self, instance: Instance, history: Instance | None = None, *, progress: Progress = silent
+    ) -> Schedule:
         """The schedule it makes of an instance; ``history`` is the day before, for persistence."""
-        return self.schedules([instance], [history])[0]
+        return self.schedules([instance], [history], progress=progress)[0]
 
     def schedules(
-        self, instances: Sequence[Instance], histories: Sequence[Instance | None] | None = None
+        self,
+        instances: Sequence[Instance],
+        histories: Sequence[Instance | None] | None = None,
+        *,
+        progress: Progress = silent,
     ) -> list[Schedule]:
-        """The schedules of several instances of one shape, made side by side."""
-        return plan(instances, self, self.task_of(instances[0]), histories=histories, seed=self.seed)
+        """The schedules of several instances of one shape, made side by side.
+
+        Jobs and GPUs are whole where the instances ask for it.
+
+        Raises:
+            InputError: instances of different shapes, or a history that does not fit.
+        """
+        arrays = [inst.arrays() for inst in instances]
+        told = expectations(instances, self.information, histories=histories, seed=self.seed)
+        expected, problem = expected_of(told), stack(arrays, numpy_engine())
+        engine = plant_engine(problem)
+        beliefs, ahead = Beliefs(expected, persistence_of(self.information)), foreseen(problem, expected)
+        planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]))
+        integral, slots = instances[0].integral_jobs, problem.shape.n_slots
+        state, requests, outcomes = first_state(problem), list[Request](), list[Outcome]()
+        for t in range(slots):
+            requests.append(planner.decide(t, state))
+            state, outcome = advance(engine, problem, t, state, requests[-1], integral=integral)
+            outcomes.append(outcome)
+            progress((t + 1) / slots, f"slot {t + 1} of {slots}")
+        return schedules(arrays, problem, requests, outcomes)
+
+    def __call__(self, observation: Any) -> Any:
+        """(B,O) observations to the correction (B,1) of every price: none."""
+        return 0.0 * observation[:, :1]
 
     def check(self, instance: Instance) -> None:
         """Any instance will do."""
@@ -73,3 +137,33 @@ class ForesightPolicy:
     def fingerprint(self) -> bytes:
         """What tells it from other policies."""
         return repr(self).encode()
+
+
+def foresight(inst: Instance, settings: Settings) -> Result:
+    """The forecast's prices, planned again every few hours, each slot answered exactly.
+
+    The forecast of the settings, or day-ahead.
+
+    Raises:
+        InputError: unknown forecast, or a history that does not fit.
+        NoDecision: a slot had no feasible decision, although the instance is feasible.
+    """
+    begun, forecast = time.perf_counter(), settings.forecast or FORECAST
+    if forecast not in FORECASTS:
+        raise InputError(field="forecast", value=forecast, expected=f"one of {', '.join(FORECASTS)}")
+    history_of(inst, settings.history)
+    policy = ForesightPolicy(forecast, seed=settings.seed)
+    schedule = policy.schedule(inst, settings.history, progress=settings.progress)
+    judged = evaluate(inst, schedule)
+    if not judged.feasible:
+        stuck = NoDecision("foresight led to a slot without a feasible decision")
+        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck)
+    total = time.perf_counter() - begun
+    return Result(
+        inst,
+        "foresight",
+        Status.FEASIBLE,
+        Seconds(0.0, total, total),
+        schedule=schedule,
+        evaluation=judged,
+    )

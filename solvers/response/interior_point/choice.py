@@ -1,22 +1,19 @@
-"""Programs of slots and of whole horizons solved: by the compiled method on the processor, elsewhere, and
-where a program is not made for it, by that of tensors (:mod:`.tensors`)."""
+"""Programs of slots and of whole horizons solved: by the compiled method, and where a program is not made for
+it, by that of tensors (:mod:`.fallback`)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..programs.rows import RIDGE, Rows
 from ..programs.slot_program import HEAT, Program
 from ..programs.ties import DAY_RIDGE, TYING, DayRows
-from . import tensors as interior
 from .compiled import Iterate, Pattern, Sizes, Tables, Work, follow
 from .compiled.lanes import LANES
-from .tensors import GOOD, MOST_STEPS, START, TOLERANCE, Solution
+from .solution import GOOD, MOST_STEPS, START, TOLERANCE, Solution
 
 Numbers = NDArray[Any]
 
@@ -28,32 +25,36 @@ ROUGH_STEPS = 28
 
 def solve(p: Program, tolerance: float = TOLERANCE) -> Solution:
     """The optimum of a slot's program and a bound that holds whatever the accuracy."""
-    rows = Rows(p)
-    return solve_compiled(rows, tolerance) if compilable(p) else interior.solve(p, tolerance)
+    if compilable(p):
+        return solve_compiled(Rows(p), tolerance)
+    from . import fallback  # needs torch
+
+    return fallback.solve(p, tolerance)
 
 
-def solve_rows(rows: DayRows, tolerance: float, begun: Tensor | None = None) -> Solution:
+def solve_rows(rows: DayRows, tolerance: float, begun: Numbers | None = None) -> Solution:
     """The same of a whole horizon; the compiled method may begin at multipliers (rows,TB)."""
     if compilable(rows.p):
         return solve_compiled(rows, tolerance, begun)
-    return interior.solve_rows(rows, tolerance)
+    from . import fallback  # needs torch
+
+    return fallback.solve_rows(rows, tolerance)
 
 
 def compilable(p: Program) -> bool:
-    """Whether the compiled method takes it: on the processor, the same options in all, no limited links."""
-    return p.money.device.type == "cpu" and p.features.shared and p.link_slack is None
+    """Whether the compiled method takes it: the same options in all, no limited links."""
+    return p.features.shared and p.link_slack is None
 
 
-@torch.no_grad()
-def solve_compiled(rows: Rows, tolerance: float, begun: Tensor | None = None) -> Solution:
+def solve_compiled(rows: Rows, tolerance: float, begun: Numbers | None = None) -> Solution:
     """As :func:`.tensors.solve_rows`, a few instances after the other."""
     p, blocks, wide = rows.p, rows.blocks, rows.p.money.shape[-1]
-    kind = np.dtype(np.float32 if p.cost.dtype == torch.float32 else np.float64)
+    kind = p.cost.dtype
     ties = rows.ties if isinstance(rows, DayRows) else None
     n, k, o = p.option_cost.shape[:3]
-    entries = (p.site != 0).flatten(2).any(2).nonzero()
+    entries = np.argwhere((p.site != 0).any((2, 3)))
     whole = _tables(rows, entries, begun)
-    z, pattern = _pattern(rows, entries.numpy())
+    z, pattern = _pattern(rows, entries)
 
     def lanes(count: int, of: int = blocks) -> Numbers:
         return np.zeros(of * count * LANES, kind)
@@ -86,14 +87,14 @@ def solve_compiled(rows: Rows, tolerance: float, begun: Tensor | None = None) ->
         corner=lanes(z.capped * n * n, 1),
         again=lanes(z.capped * height),
     )
-    ridge = RIDGE if ties is None else DAY_RIDGE[p.cost.dtype]
+    ridge = RIDGE if ties is None else DAY_RIDGE[kind]
     box, options, multipliers = (np.empty((x, wide), kind) for x in (width, many, height))
     cost, bound, residual = np.empty(wide, kind), np.empty(wide, kind), np.empty(wide // blocks, kind)
     follow(
         z,
         pattern,
-        p.features.single.numpy().ravel(),
-        p.features.pairs.numpy().ravel(),
+        p.features.single.ravel(),
+        p.features.pairs.ravel(),
         whole,
         Tables(*(lanes(len(x)) for x in whole)),
         now,
@@ -111,26 +112,20 @@ def solve_compiled(rows: Rows, tolerance: float, begun: Tensor | None = None) ->
             0.0 if begun is None else MIDDLE,
         ),
     )
-    value, proven = (rows.total(p.constant - p.money * torch.from_numpy(x)) for x in (cost, bound))
-    return Solution(
-        torch.from_numpy(box),
-        torch.from_numpy(options).view(n, k, o, wide),
-        torch.from_numpy(multipliers),
-        value,
-        proven,
-        torch.from_numpy(residual).repeat(blocks),
-    )
+    value, proven = (rows.total(p.constant - p.money * x) for x in (cost, bound))
+    shares = options.reshape(n, k, o, wide)
+    return Solution(box, shares, multipliers, value, proven, np.tile(residual, blocks))
 
 
-def _tables(rows: Rows, entries: Tensor, begun: Tensor | None) -> Tables:
+def _tables(rows: Rows, entries: NDArray[np.int64], begun: Numbers | None) -> Tables:
     """The program's coefficients, each (rows, blocks·instances)."""
     p, ties = rows.p, rows.ties if isinstance(rows, DayRows) else None
-    tied_site = [] if ties is None else [ties.sites[kind].flatten(0, 1) for kind in ties.sites]
+    tied_site = [] if ties is None else [entry.reshape(-1, entry.shape[-1]) for entry in ties.sites.values()]
+    wide = p.money.shape[-1]
 
-    def flat(values: Tensor) -> Numbers:
-        wide = values.reshape(-1, values.shape[-1]).expand(-1, p.money.shape[-1])
-        found: Numbers = wide.contiguous().numpy()
-        return found
+    def flat(values: Numbers) -> Numbers:
+        found = values.reshape(-1, values.shape[-1])
+        return np.ascontiguousarray(found if found.shape[1] == wide else found.repeat(wide, 1))
 
     parts = (
         p.cost,
@@ -148,7 +143,7 @@ def _tables(rows: Rows, entries: Tensor, begun: Tensor | None) -> Tables:
         p.right,
         p.empty,
         p.lost[:0] if ties is None else ties.held,
-        torch.cat(tied_site) if tied_site else p.right[:0],
+        np.concatenate(tied_site) if tied_site else p.right[:0],
         p.right[:0] if ties is None or ties.rise is None else ties.rise,
         p.right[:0] if begun is None else begun,
     )
@@ -160,7 +155,7 @@ def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
     n, k, o = p.option_cost.shape[:3]
     place, tied = np.full(k, -1), []
     if ties is not None:
-        waits = ties.waits.view(n, k)[0].numpy()
+        waits = ties.waits.reshape(n, k)[0]
         place[waits] = np.arange(waits.sum())
         tied = [(kind, c) for kind in ties.sites for c in range(len(p.site[0]))[p.names[TYING[kind]]]]
     inner = len(p.site) if ties is None else HEAT

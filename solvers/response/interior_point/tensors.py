@@ -11,19 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..programs.rows import Rows
-from ..programs.slot_program import Program
+from .solution import GOOD, MOST_STEPS, START, TOLERANCE
+from .tensors_rows import Program, Rows
 
-#: Relative distance of primal and dual at which an instance is done, and of its rows from their right sides.
-TOLERANCE = 1e-9
-MOST_STEPS = 40
-#: An instance whose distance is at least this small is also done when a step does not halve it.
-GOOD = 1e-6
 #: Instances from which on single precision is worth a start, how far it is followed, from which distance on
 #: it is of no use, and how far such a start keeps from the edges.
 LARGE, ROUGH, USABLE, _EDGE = 256, 3e-3, 0.1, 1e-9
 _SMALL = 64
-START = 0.1
 
 #: Box columns, options, what is left of the boxes, multipliers of lower and upper ends, of options, of rows.
 Iterate = tuple[Tensor, ...]

@@ -57,7 +57,7 @@ def days() -> list[Instance]:
 def test_demonstrated_prices_earn_what_their_teacher_does(days: list[Instance], foresight: bool) -> None:
     task = TaskSettings(codec="priced", reward="dense", foresight=foresight)
     pool = make_pool(days, "day-ahead", ENGINE, foresight=foresight)
-    taught = foresee(days, "perfect", ENGINE)
+    taught = foresee(days, "perfect")
     shown = imitate(pool, task, taught, ENGINE)
     world = World(pool, ENGINE, task)
     assert shown.obs.shape == (24, world.obs_size)
@@ -72,7 +72,7 @@ def test_demonstrated_prices_earn_what_their_teacher_does(days: list[Instance], 
 
 def test_a_pupil_is_told_what_to_say_where_it_goes_itself(days: list[Instance]) -> None:
     pool = make_pool(days, "day-ahead", ENGINE)
-    taught = foresee(days, "perfect", ENGINE)
+    taught = foresee(days, "perfect")
     along = imitate(pool, TASK, taught, ENGINE)
     astray = imitate(pool, TASK, taught, ENGINE, lambda seen: torch.ones(len(seen), along.act.shape[-1]))
     torch.testing.assert_close(astray.obs[:2], along.obs[:2])
@@ -84,7 +84,7 @@ def test_a_pupil_is_told_what_to_say_where_it_goes_itself(days: list[Instance]) 
 def test_only_the_priced_codec_is_shown_prices(days: list[Instance]) -> None:
     pool = make_pool(days, "day-ahead", ENGINE)
     with pytest.raises(ValueError, match="priced"):
-        imitate(pool, TaskSettings(), foresee(days, "perfect", ENGINE), ENGINE)
+        imitate(pool, TaskSettings(), foresee(days, "perfect"), ENGINE)
 
 
 @pytest.mark.parametrize("foresight", ["false", "true"])

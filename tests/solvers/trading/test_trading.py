@@ -12,29 +12,30 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from slot_draws import drawn_prices, drawn_state
 from strategies import instances, random_instance
 
 import stepwatt as sw
 from benchmarks.hybrid.trading import MARKS, REHEARSED, write_docs
 from stepwatt.formulation import Instance, evaluate
+from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.formulation.plant.step import advance
 from stepwatt.learning.codecs import PricedCodec
-from stepwatt.learning.environment.torch_engine import torch_engine
-from stepwatt.learning.policies.provider_networks import own_parts, said, seen
+from stepwatt.learning.policies.provider_networks import networks, own_parts, said, seen, teach
 from stepwatt.solvers.planners.foresight.foresight import TABLES
 from stepwatt.solvers.response import SlotPrices, best_response, worth
 from stepwatt.solvers.response.day import plan_day
-from stepwatt.solvers.trading import Trade, exchange, networks, play, private, private_state, rehearse, teach
+from stepwatt.solvers.trading import Trade, exchange, play, private, private_state, rehearse
 from stepwatt.solvers.trading.clearing import clear
 from stepwatt.solvers.trading.exchange import GAP, announced, answers
 from stepwatt.solvers.trading.private import own_rows
 from stepwatt.solvers.trading.rehearsal import planned
 
-ENGINE = torch_engine(torch.float64)
+ENGINE = numpy_engine()
 FEW = max(10, settings.default.max_examples // 2)
 SEEDS = st.integers(0, 2**32 - 1)
 #: Generators are on or off, which prices alone do not settle.
@@ -44,13 +45,13 @@ SMOOTH = ("generator", "generator_minimum")
 def each(prices: SlotPrices, n: int) -> SlotPrices:
     """Prices as every provider says them."""
     return SlotPrices(
-        **{name: values.repeat(n, *[1] * (values.dim() - 1)) for name, values in prices.__dict__.items()}
+        **{name: np.tile(values, (n, *[1] * (values.ndim - 1))) for name, values in prices.__dict__.items()}
     )
 
 
 def traded(problem: Problem, t: int, state: PlantState, prices: SlotPrices, **more: Any) -> Trade:
     n = problem.shape.sites
-    opening = torch.zeros(len(problem), n, problem.shape.classes, dtype=torch.float64)
+    opening = np.zeros((len(problem), n, problem.shape.classes))
     return exchange(private(problem), t, private_state(state, n), each(prices, n), opening, **more)
 
 
@@ -64,17 +65,17 @@ def test_trade_is_worth_what_the_joint_response_is_and_proves_it(inst: Instance,
     for t in range(problem.shape.n_slots):
         state, prices = drawn_state(problem, rng, t), drawn_prices(problem, rng)
         joint, trade = best_response(problem, t, state, prices), traded(problem, t, state, prices)
-        scale = float(torch.maximum(joint.objective.abs(), problem.money_scale))
-        assert float(trade.bound - joint.objective) >= -1e-6 * scale
-        assert float(trade.objective - joint.bound) <= 1e-6 * scale
-        assert float(joint.objective - trade.objective) <= (GAP + 1e-6) * scale
+        scale = float(np.maximum(np.abs(joint.objective), problem.money_scale)[0])
+        assert float((trade.bound - joint.objective)[0]) >= -1e-6 * scale
+        assert float((trade.objective - joint.bound)[0]) <= 1e-6 * scale
+        assert float((joint.objective - trade.objective)[0]) <= (GAP + 1e-6) * scale
         asked, at_hand = trade.request.transfers.sum(3), state.waiting + problem.arrivals[t]
-        assert bool((asked <= at_hand * (1 + 1e-12)).all())
+        assert (asked <= at_hand * (1 + 1e-12)).all()
         after, outcome = advance(ENGINE, problem, t, state, trade.request, integral=False)
         got = outcome.utility
         if t < problem.shape.n_slots - 1:
             got = got + worth(problem, prices, state, after, outcome)
-        assert float((got - trade.objective).abs()) <= 1e-5 * scale
+        assert abs(float((got - trade.objective)[0])) <= 1e-5 * scale
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -84,11 +85,11 @@ def test_with_generators_the_bound_holds_and_trade_is_never_worse_than_none(seed
     problem = stack([inst.arrays()], ENGINE)
     state, prices = drawn_state(problem, rng, 0), drawn_prices(problem, rng)
     joint, trade = best_response(problem, 0, state, prices), traded(problem, 0, state, prices)
-    home = torch.eye(3, dtype=torch.float64)[:, None, :]
+    home = np.eye(3)[:, None, :]
     alone = best_response(replace(problem, open=problem.open * home), 0, state, prices)
-    scale = float(torch.maximum(joint.objective.abs(), problem.money_scale))
-    assert float(trade.bound - joint.objective) >= -1e-6 * scale
-    assert float(trade.objective - alone.objective) >= -1e-3 * scale
+    scale = float(np.maximum(np.abs(joint.objective), problem.money_scale)[0])
+    assert float((trade.bound - joint.objective)[0]) >= -1e-6 * scale
+    assert float((trade.objective - alone.objective)[0]) >= -1e-3 * scale
 
 
 @settings(max_examples=FEW)
@@ -97,17 +98,20 @@ def test_few_rounds_leave_a_gap_that_the_certificate_covers(inst: Instance, seed
     rng, problem = np.random.default_rng(seed), stack([inst.arrays()], ENGINE)
     state, prices = drawn_state(problem, rng, 0), drawn_prices(problem, rng)
     joint, trade = best_response(problem, 0, state, prices), traded(problem, 0, state, prices, rounds=2)
-    scale = float(torch.maximum(joint.objective.abs(), problem.money_scale))
-    assert int(trade.rounds) <= 2
-    assert float(joint.objective - trade.objective) <= float(trade.bound - trade.objective) + 1e-6 * scale
-    load = torch.einsum("k,bijk->bij", problem.payload[0, 0, :, 0], trade.sent)
-    assert bool((load <= problem.link * (1 + 1e-6)).all())
+    scale = float(np.maximum(np.abs(joint.objective), problem.money_scale)[0])
+    assert trade.rounds[0] <= 2
+    assert (
+        float((joint.objective - trade.objective)[0])
+        <= float((trade.bound - trade.objective)[0]) + 1e-6 * scale
+    )
+    load = np.einsum("k,bijk->bij", problem.payload[0, 0, :, 0], trade.sent)
+    assert (load <= problem.link * (1 + 1e-6)).all()
 
 
 # ---------------------------------------------------------------------- what is known
 
 
-def of_one(problem: Problem, provider: int) -> dict[str, torch.Tensor]:
+def of_one(problem: Problem, provider: int) -> dict[str, NDArray[Any]]:
     """The own problem of a provider, of a single instance."""
     own = private(problem)
     found = {f.name: getattr(own, f.name) for f in fields(own) if f.name not in ("shape", "parts")}
@@ -127,16 +131,16 @@ def poisoned(problem: Problem, provider: int, rng: np.random.Generator | None) -
         if f.name in ("shape", "parts") or f.name in common:
             continue
         if f.name in ("money_scale", "job_scale", "per_job"):
-            changed[f.name] = torch.full_like(values, torch.nan)
+            changed[f.name] = np.full_like(values, np.nan)
             continue
-        if not values.is_floating_point() or (rng is not None and f.name == "open"):
+        if values.dtype.kind != "f" or (rng is not None and f.name == "open"):
             continue
-        axis = 2 if len(values) == problem.shape.n_slots and values.dim() > 2 and values.shape[1] == 1 else 1
-        others = torch.arange(problem.shape.sites) != provider
-        shape = [1] * values.dim()
+        axis = 2 if len(values) == problem.shape.n_slots and values.ndim > 2 and values.shape[1] == 1 else 1
+        others = np.arange(problem.shape.sites) != provider
+        shape = [1] * values.ndim
         shape[axis] = -1
-        factor = torch.nan if rng is None else float(rng.uniform(1.0, 1.3))
-        changed[f.name] = torch.where(others.view(shape), values * factor, values)
+        factor = np.nan if rng is None else float(rng.uniform(1.0, 1.3))
+        changed[f.name] = np.where(others.reshape(shape), values * factor, values)
     return replace(problem, **changed)
 
 
@@ -146,8 +150,8 @@ def test_what_a_provider_knows_has_nothing_of_the_others(provider: int) -> None:
     problem = stack([inst.arrays()], ENGINE)
     known, sealed = of_one(problem, provider), of_one(poisoned(problem, provider, None), provider)
     for name, values in known.items():
-        assert bool(torch.isfinite(values.double()).all()), name
-        torch.testing.assert_close(sealed[name], values, msg=name, rtol=0, atol=0)
+        assert np.isfinite(values).all(), name
+        np.testing.assert_array_equal(sealed[name], values, err_msg=name)
 
 
 @pytest.mark.parametrize("provider", range(3))
@@ -158,14 +162,14 @@ def test_an_answer_depends_on_own_data_prices_and_announcements_only(provider: i
     state, prices = drawn_state(problem, rng, 0), drawn_prices(problem, rng)
     own, mine = private(problem), private_state(state, 3)
     orders = announced(own, 0, mine)
-    asked = torch.as_tensor(rng.uniform(0, 1, (1, 3, problem.shape.classes))) * own.revenue.amax()
+    asked = rng.uniform(0, 1, (1, 3, problem.shape.classes)) * own.revenue.max()
     answer = answers(own, 0, mine, each(prices, 3), asked, orders)
     other = private(poisoned(problem, provider, rng))
     again = answers(other, 0, mine, each(prices, 3), asked, orders)
     for name in ("profit", "worth", "net"):
         mine_now, then = getattr(answer, name)[0, provider], getattr(again, name)[0, provider]
-        torch.testing.assert_close(then, mine_now, rtol=1e-9, atol=1e-9)
-    assert not torch.allclose(answer.profit, again.profit)
+        np.testing.assert_allclose(then, mine_now, rtol=1e-9, atol=1e-9)
+    assert not np.allclose(answer.profit, again.profit)
 
 
 def test_announced_orders_are_powers_of_two_that_suffice() -> None:
@@ -174,9 +178,9 @@ def test_announced_orders_are_powers_of_two_that_suffice() -> None:
     own = private(problem)
     state = private_state(drawn_state(problem, np.random.default_rng(5), 0), 2)
     said, there = announced(own, 0, state), own_rows(state.waiting + own.arrivals[0], 2)
-    assert bool((said >= there).all())
-    assert bool((said < 2 * there.clamp(min=1e-9)).all())
-    assert bool((said[said > 0].log2() % 1 == 0).all())
+    assert (said >= there).all()
+    assert (said < 2 * np.maximum(there, 1e-9)).all()
+    assert (np.log2(said[said > 0]) % 1 == 0).all()
 
 
 @pytest.mark.parametrize("provider", [0, 1, 2])
@@ -185,12 +189,12 @@ def test_a_network_sees_own_data_and_exchanged_prices_only(provider: int) -> Non
     inst = random_instance(rng, n_slots=3, n_sites=3, features=["battery", "thermal", "deadline", "link"])
     problem = stack([inst.arrays()], ENGINE)
     state = private_state(drawn_state(problem, rng, 1), 3)
-    asked = torch.as_tensor(rng.uniform(0, 1, (1, 3, problem.shape.classes)))
+    asked = rng.uniform(0, 1, (1, 3, problem.shape.classes))
     own, other = private(problem), private(poisoned(problem, provider, rng))
     obs, again = (seen(one, one, 1, state, asked) for one in (own, other))
-    torch.testing.assert_close(again[provider], obs[provider])
-    assert not torch.allclose(again, obs)
-    assert not torch.allclose(seen(own, own, 1, state, asked + 1)[provider], obs[provider])
+    np.testing.assert_allclose(again[provider], obs[provider])
+    assert not np.allclose(again, obs)
+    assert not np.allclose(seen(own, own, 1, state, asked + 1)[provider], obs[provider])
 
 
 def test_what_a_network_says_concerns_its_own_place_alone() -> None:
@@ -201,15 +205,15 @@ def test_what_a_network_says_concerns_its_own_place_alone() -> None:
     own, n = private(problem), 3
     state = private_state(drawn_state(problem, rng, 0), n)
     codec = PricedCodec(own.shape)
-    whole = torch.as_tensor(rng.uniform(-1, 1, (len(own), codec.size)))
+    whole = rng.uniform(-1, 1, (len(own), codec.size))
     expected, found = codec.prices(own, 0, state, whole), said(own, 0, state, own_parts(codec, whole))
     for f in fields(SlotPrices):
         there, here = (own_rows(getattr(one, f.name), n) for one in (expected, found))
-        torch.testing.assert_close(here, there)
+        np.testing.assert_allclose(here, there)
     elsewhere = own_parts(codec, whole)
     elsewhere[0] = 0.0
     changed = said(own, 0, state, elsewhere)
-    torch.testing.assert_close(changed.energy[2:], found.energy[2:])
+    np.testing.assert_allclose(changed.energy[2:], found.energy[2:])
 
 
 # ---------------------------------------------------------------------- the market
@@ -217,10 +221,10 @@ def test_what_a_network_says_concerns_its_own_place_alone() -> None:
 
 def test_the_market_mixes_offers_that_balance() -> None:
     """One wants to send 4 jobs, which brings it nothing but saves 8; the other hosts 2 at a cost of 1."""
-    worth_of = torch.tensor([[[-8.0, 0.0], [0.0, -1.0]]], dtype=torch.float64)
-    net = torch.tensor([[[[0.0], [4.0]], [[0.0], [-2.0]]]], dtype=torch.float64)
-    ends = torch.tensor([[-10.0]], dtype=torch.float64)
-    found = clear(worth_of, net, ends, -ends, 0.0 * ends, torch.full((1,), 1e-6, dtype=torch.float64))
+    worth_of = np.array([[[-8.0, 0.0], [0.0, -1.0]]])
+    net = np.array([[[[0.0], [4.0]], [[0.0], [-2.0]]]])
+    ends = np.array([[-10.0]])
+    found = clear(worth_of, net, ends, -ends, 0.0 * ends, np.full(1, 1e-6))
     assert found.value.tolist() == pytest.approx([-8.0 / 2 - 1.0], abs=1e-6)
     assert found.shares[0].tolist() == [pytest.approx([0.5, 0.5], abs=1e-6), pytest.approx([0, 1], abs=1e-6)]
     assert found.asked.tolist() == [[pytest.approx(-2.0, abs=1e-4)]]
@@ -240,7 +244,7 @@ def test_a_day_by_trade_is_worth_what_the_evaluator_says_and_more_than_alone(mor
     judged = evaluate(morning, found.schedules[0])
     assert judged.feasible, judged.violations
     assert judged.utility == pytest.approx(float(found.utility[0]), rel=1e-6)
-    assert bool((found.gap <= GAP + 1e-9).all())
+    assert (found.gap <= GAP + 1e-9).all()
     best, alone = sw.solve(morning, "lp").bound, sw.solve(morning, "local").utility
     assert best is not None
     assert alone is not None
@@ -272,12 +276,12 @@ def test_at_any_prices_the_own_days_bound_the_day_of_all(inst: Instance, seed: i
     problem = stack([inst.arrays()], ENGINE)
     slots, n, k = problem.shape.n_slots, problem.shape.sites, problem.shape.classes
     joint, own = plan_day(problem), private(problem)
-    drawn = torch.as_tensor(np.random.default_rng(seed).uniform(-1, 1, (slots, 1, n, k)))
-    prices = drawn * torch.as_tensor(own.revenue.abs().amax())
-    most = (problem.arrivals.sum(0) + problem.first_waiting).repeat(n, 1, 1)
-    others = 1 - torch.eye(n, dtype=torch.float64)[..., None]
-    bound = float(planned(own, prices, (most * others).expand(slots, -1, -1, -1)).bound.sum())
-    assert bound >= float(joint.value) - 1e-4 * max(abs(float(joint.value)), float(problem.money_scale))
+    prices = np.random.default_rng(seed).uniform(-1, 1, (slots, 1, n, k)) * np.abs(own.revenue).max()
+    most = np.tile(problem.arrivals.sum(0) + problem.first_waiting, (n, 1, 1))
+    orders = most * (1 - np.eye(n)[..., None])
+    bound = planned(own, prices, np.broadcast_to(orders, (slots, *orders.shape))).bound.sum()
+    [value], [scale] = joint.value, problem.money_scale
+    assert bound >= value - 1e-4 * max(abs(value), scale)
 
 
 def test_before_any_rehearsal_foresight_is_of_the_own_site_alone(morning: Instance) -> None:
@@ -295,7 +299,7 @@ def test_before_any_rehearsal_foresight_is_of_the_own_site_alone(morning: Instan
     place = list(changed["sites"]).index(first)
     for name in TABLES:
         mine, again = (getattr(one, name)[:, place, place] for one in (before, after))
-        torch.testing.assert_close(mine, again, rtol=1e-4, atol=1e-4, msg=name)
+        np.testing.assert_allclose(mine, again, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def test_the_benchmark_writes_its_table_between_its_marks(tmp_path: Path) -> None:

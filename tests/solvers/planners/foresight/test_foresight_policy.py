@@ -12,7 +12,7 @@ import stepwatt as sw
 from stepwatt.cli import run
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
-from stepwatt.learning.environment.world import World, make_pool
+from stepwatt.learning.environment.world import World, make_pool, task_of
 from stepwatt.methods import method_note
 from stepwatt.solvers.planners.foresight.foresight import believed
 from stepwatt.streaming import Run
@@ -45,7 +45,7 @@ def as_forecast(day: sw.Instance, seed: int) -> sw.Instance:
 def test_it_plays_uncorrected_prices_planned_again_every_few_hours(minutes: int, renewal: int) -> None:
     day = sw.scenario("jemas", start="2018-06-12", n_slots=15, slot_minutes=minutes, integral_jobs=False)
     task = TaskSettings(codec="priced", reward="dense", foresight=True, renewal=renewal)
-    assert sw.foresight().task_of(day) == task
+    assert task_of(sw.foresight(), day) == task
     engine = torch_engine(torch.float64)
     world = World(make_pool([day], "day-ahead", engine, foresight=True, seed=4), engine, task)
     while not world.over:
@@ -55,7 +55,7 @@ def test_it_plays_uncorrected_prices_planned_again_every_few_hours(minutes: int,
 
 
 def test_hours_are_those_that_were_asked_for(day: sw.Instance) -> None:
-    assert [sw.foresight(renewal_hours=h).task_of(day).renewal for h in (0, 0.2, 2, 5)] == [0, 1, 2, 5]
+    assert [sw.foresight(renewal_hours=h).renewal(day) for h in (0, 0.2, 2, 5)] == [0, 1, 2, 5]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,16 @@
 
 from dataclasses import fields, replace
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import stepwatt as sw
 from stepwatt.formulation.instance.arrays import State
+from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import first_state
@@ -22,7 +26,7 @@ from stepwatt.solvers.planners.foresight.foresight import coarser
 from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
 from stepwatt.solvers.response.day import DayPlan, day_rows, plan_day
 
-ENGINE = torch_engine(torch.float64)
+ENGINE = numpy_engine()
 TASK = TaskSettings(codec="priced", reward="dense", foresight=True)
 
 
@@ -35,7 +39,7 @@ def day() -> sw.Instance:
 def played(day: sw.Instance, task: TaskSettings) -> World:
     world = World(make_pool([day], task.information, ENGINE, foresight=True, seed=7), ENGINE, task)
     while not world.over:
-        world.step(torch.zeros(1, world.act_size, dtype=torch.float64))
+        world.step(np.zeros((1, world.act_size)))
     return world
 
 
@@ -47,10 +51,10 @@ def test_the_rest_of_a_horizon_is_that_of_the_whole_one(day: sw.Instance) -> Non
     assert beliefs is not None
     for t in range(problem.shape.n_slots - 1):
         rest = planning_problem(problem, beliefs.coming(problem, t, world.state), world.state, 1)
-        torch.testing.assert_close(rest.first_waiting, world.state.waiting, rtol=1e-9, atol=1e-6)
-        assert bool((rest.recent[..., 0] <= problem.recent[t:, ..., 0] + 1e-6).all())
-        torch.testing.assert_close(rest.arrivals, problem.arrivals[t:])
-        torch.testing.assert_close(rest.ceiling, problem.ceiling[t:])
+        np.testing.assert_allclose(rest.first_waiting, world.state.waiting, rtol=1e-9, atol=1e-6)
+        assert (rest.recent[..., 0] <= problem.recent[t:, ..., 0] + 1e-6).all()
+        np.testing.assert_allclose(rest.arrivals, problem.arrivals[t:])
+        np.testing.assert_allclose(rest.ceiling, problem.ceiling[t:])
         waited += float(world.state.waiting.sum())
         # everything waits that may
         held = problem.recent[t][..., 0]
@@ -76,28 +80,27 @@ def test_the_problem_of_planning_is_that_of_a_shorter_and_coarser_instance(
     made = planning_problem(problem, coming, state, size)
     parts = []
     for number, a in enumerate(arrays):
-        backlog = coming.backlog[number].numpy()
+        backlog = coming.backlog[number]
         begun = State(
-            energy_mwh=state.energy[number].numpy(),
-            temperature_c=state.temperature[number].numpy(),
+            energy_mwh=state.energy[number],
+            temperature_c=state.temperature[number],
             backlog=backlog,
-            generator_on=(state.restart[number] <= 0).numpy(),
-            peak_mw=state.peak[number].numpy(),
+            generator_on=state.restart[number] <= 0,
+            peak_mw=state.peak[number],
         )
         parts.append(coarser(window(a, t, a.n_slots - t, begun), size))
     reference = stack(parts, ENGINE)
     # what is left over is cooled at the last slot's COP, not at its block's
-    torch.testing.assert_close(made.terminal_heat_price, problem.terminal_heat_price, rtol=1e-9, atol=0.0)
+    np.testing.assert_allclose(made.terminal_heat_price, problem.terminal_heat_price, rtol=1e-9)
     reference = replace(reference, terminal_heat_price=made.terminal_heat_price)
     one, other = day_rows(made).p, day_rows(reference).p
     for field in fields(one):
         values = getattr(one, field.name)
-        if isinstance(values, torch.Tensor):
-            torch.testing.assert_close(
-                values, getattr(other, field.name), rtol=1e-9, atol=1e-9, msg=field.name
-            )
+        if isinstance(values, np.ndarray):
+            again = getattr(other, field.name)
+            np.testing.assert_allclose(values, again, rtol=1e-9, atol=1e-9, err_msg=field.name)
     for name in ("ceiling", "no_load_cost", "startup_cost", "money_scale", "first_restart", "generator_min"):
-        torch.testing.assert_close(getattr(made, name), getattr(reference, name), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(getattr(made, name), getattr(reference, name), rtol=1e-9, atol=1e-9)
     assert float(made.first_waiting.sum()) > 0 or t == 0
 
 
@@ -111,7 +114,9 @@ def test_in_blocks_no_job_may_wait_longer_than_in_slots(t: int) -> None:
         state = replace(state, waiting=problem.recent[t - 1][..., 0])
     coming = Beliefs(expected_of([day.arrays()]), 0.0).coming(problem, t, state)
     blocks = planning_problem(problem, coming, state, 3)
-    torch.testing.assert_close(blocks.recent[..., 0], problem.recent[t + 2 :: 3, ..., 0])
+    np.testing.assert_allclose(
+        blocks.recent[..., 0], problem.recent[t + 2 :: 3, ..., 0], rtol=1e-7, atol=1e-7
+    )
 
 
 def thought(day: sw.Instance, arrivals: float, renewable: float) -> Expected:
@@ -122,22 +127,22 @@ def thought(day: sw.Instance, arrivals: float, renewable: float) -> Expected:
 def test_without_errors_nothing_is_expected_anew(day: sw.Instance) -> None:
     problem = stack([day.arrays()], ENGINE)
     again = Beliefs(thought(day, 1.0, 0.0), 0.8).coming(problem, 4, first_state(problem))
-    torch.testing.assert_close(again.arrivals, problem.arrivals[4:], rtol=1e-12, atol=0.0)
-    torch.testing.assert_close(again.renewable, problem.renewable[4:], rtol=1e-12, atol=0.0)
+    np.testing.assert_allclose(again.arrivals, problem.arrivals[4:], rtol=1e-12)
+    np.testing.assert_allclose(again.renewable, problem.renewable[4:], rtol=1e-12)
 
 
 def test_an_error_that_is_seen_fades_from_hour_to_hour(day: sw.Instance) -> None:
     problem, t = stack([day.arrays()], ENGINE), 4
     told = thought(day, 1.2, 0.01)
     found = Beliefs(told, 0.8).coming(problem, t, first_state(problem))
-    torch.testing.assert_close(found.arrivals[0], problem.arrivals[t])
-    lasting = 0.8 ** torch.arange(1, problem.shape.n_slots - t).double()
+    np.testing.assert_allclose(found.arrivals[0], problem.arrivals[t])
+    lasting = 0.8 ** np.arange(1, problem.shape.n_slots - t)
     fewer = told.arrivals[t + 1 :] / (1 + 0.2 * lasting[:, None, None, None])
-    torch.testing.assert_close(found.arrivals[1:], fewer, rtol=1e-12, atol=0.0)
+    np.testing.assert_allclose(found.arrivals[1:], fewer, rtol=1e-12)
     less = problem.renewable[t + 1 :] + 0.01 * (1 - lasting[:, None, None])
-    torch.testing.assert_close(found.renewable[1:], less, rtol=1e-9, atol=0.0)
+    np.testing.assert_allclose(found.renewable[1:], less, rtol=1e-9)
     unlasting = Beliefs(told, 0.0).coming(problem, t, first_state(problem))
-    torch.testing.assert_close(unlasting.arrivals[1:], told.arrivals[t + 1 :], rtol=0.0, atol=0.0)
+    np.testing.assert_array_equal(unlasting.arrivals[1:], told.arrivals[t + 1 :])
 
 
 def test_only_forecasts_with_known_errors_are_corrected() -> None:
@@ -150,11 +155,11 @@ def test_a_day_planned_again_is_played_on_from_where_it_is(day: sw.Instance) -> 
     assert best is not None
     perfect = replace(TASK, information="perfect")
     for task in (perfect, replace(perfect, renewal=3)):
-        assert 0.995 * best <= float(played(day, task).earned) <= best * (1 + 1e-6)
+        assert 0.995 * best <= float(played(day, task).earned[0]) <= best * (1 + 1e-6)
     once, again = (played(day, replace(TASK, renewal=n)) for n in (0, 3))
     assert (once.planned, again.planned) == (0, 9)
-    assert float(once.earned) != float(again.earned)
-    assert float(again.earned) <= best * (1 + 1e-6)
+    assert float(once.earned[0]) != float(again.earned[0])
+    assert float(again.earned[0]) <= best * (1 + 1e-6)
 
 
 def test_environments_that_planned_again_go_on_exactly(day: sw.Instance) -> None:
@@ -189,9 +194,9 @@ def test_a_plan_made_anew_begins_at_the_multipliers_of_the_last_one(
     day: sw.Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of the slots that are left; without demand charges to a rougher tolerance than with them."""
-    seen: list[tuple[float, torch.Tensor | None, torch.Tensor]] = []
+    seen: list[tuple[float, NDArray[Any] | None, NDArray[Any]]] = []
 
-    def noted(problem: Problem, tolerance: float, *, begun: torch.Tensor | None) -> DayPlan:
+    def noted(problem: Problem, tolerance: float, *, begun: NDArray[Any] | None) -> DayPlan:
         plan = plan_day(problem, tolerance, begun=begun)
         seen.append((tolerance, begun, plan.multipliers))
         return plan
@@ -202,7 +207,7 @@ def test_a_plan_made_anew_begins_at_the_multipliers_of_the_last_one(
     for (_, _, before), (_, begun, found) in pairwise(seen):
         assert begun is not None
         assert len(begun) == len(found) == len(before) - 3
-        assert torch.equal(begun, before[3:])
+        np.testing.assert_array_equal(begun, before[3:])
     data = day.to_dict()
     for site in data["sites"].values():
         site["grid"]["demand_charge"] = 100.0
@@ -218,5 +223,5 @@ def test_what_is_suggested_follows_the_state(day: sw.Instance) -> None:
     begun = world.suggested()
     assert world.suggested() is begun
     world.state = other.state = replace(world.state, energy=world.drawn.problem.energy_min)
-    assert not torch.equal(world.suggested(), begun)
-    torch.testing.assert_close(world.suggested(), other.suggested(), rtol=0.0, atol=0.0)
+    assert not np.array_equal(world.suggested(), begun)
+    np.testing.assert_array_equal(world.suggested(), other.suggested())

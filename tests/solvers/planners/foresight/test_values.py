@@ -3,17 +3,18 @@ program."""
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 import stepwatt as sw
 from benchmarks.hybrid.cases import DEMAND_CHARGE, GENERATOR
+from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
-from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.solvers.planners.foresight.values import (
     ENERGY_LEVELS,
     WARMTH_LEVELS,
@@ -32,7 +33,7 @@ def problem(**of_sites: object) -> Problem:
         site["grid"]["demand_charge"] = of_sites.get("demand_charge", 0.0)
         if "generator" in of_sites:
             site["generator"] = of_sites["generator"]
-    return stack([sw.Instance.from_dict(data).arrays()], torch_engine(torch.float64))
+    return stack([sw.Instance.from_dict(data).arrays()], numpy_engine())
 
 
 def bill(price: float, sold: float, net: float) -> float:
@@ -60,42 +61,38 @@ def worth(p: Problem, load: np.ndarray, site: int, on: tuple[bool, ...], before:
 @pytest.mark.parametrize("startup_cost", [0.0, 1.0, 4.0])
 def test_generators_run_as_the_best_of_all_schedules_does(startup_cost: float) -> None:
     p = problem(generator={**GENERATOR, "fuel_cost": 70.0, "startup_cost": startup_cost})
-    load = torch.linspace(0.12, 0.22, SLOTS, dtype=torch.float64)[:, None, None].expand(SLOTS, 1, 3)
+    load = np.broadcast_to(np.linspace(0.12, 0.22, SLOTS)[:, None, None], (SLOTS, 1, 3))
     found = commit(p, load)
     for site in range(3):
         every = list(product((False, True), repeat=SLOTS))
-        off, on = (
-            max(worth(p, load[:, 0].numpy(), site, one, before) for one in every) for before in (False, True)
-        )
+        off, on = (max(worth(p, load[:, 0], site, one, before) for one in every) for before in (False, True))
         chosen = tuple(bool(mw > 0) for mw in found.generated[:, 0, site])
-        assert worth(p, load[:, 0].numpy(), site, chosen, False) == pytest.approx(off, abs=1e-9)
+        assert worth(p, load[:, 0], site, chosen, False) == pytest.approx(off, abs=1e-9)
         assert float(found.running[0, 0, site]) == pytest.approx(on - off, abs=1e-9)
         assert 0 <= float(found.running[0, 0, site]) <= startup_cost + 1e-9
-    assert bool((found.running[-1] == 0).all())
+    assert (found.running[-1] == 0).all()
 
 
 def test_sites_without_a_generator_generate_nothing() -> None:
     p = problem()
-    found = commit(p, torch.full((SLOTS, 1, 3), 0.2, dtype=torch.float64))
-    assert not bool(found.generated.any())
-    assert not bool(found.running.any())
+    found = commit(p, np.full((SLOTS, 1, 3), 0.2))
+    assert not found.generated.any()
+    assert not found.running.any()
 
 
 def test_stored_energy_is_worth_more_where_it_keeps_imports_below_the_peak() -> None:
     p = problem(demand_charge=DEMAND_CHARGE)
     load = p.renewable + 0.1
     load[5] = load[5] + 0.03
-    never, binding = (
-        energy_values(p, load, torch.full((1, 3), peak, dtype=torch.float64)) for peak in (1.0, 0.1)
-    )
+    never, binding = (energy_values(p, load, np.full((1, 3), peak)) for peak in (1.0, 0.1))
     lost = (never - binding)[0, 0]
-    assert bool((lost >= -1e-9).all())
+    assert (lost >= -1e-9).all()
     # with nothing stored, 0.03 MW above the peak must be imported once
-    assert bool((lost[:, 0] >= DEMAND_CHARGE * 0.03 - 1e-6).all())
-    assert bool((lost[:, -1] < lost[:, 0]).all())
+    assert (lost[:, 0] >= DEMAND_CHARGE * 0.03 - 1e-6).all()
+    assert (lost[:, -1] < lost[:, 0]).all()
 
 
-def earned(p: Problem, load: torch.Tensor, peak: float, site: int, first: int, held: float) -> float:
+def earned(p: Problem, load: NDArray[Any], peak: float, site: int, first: int, held: float) -> float:
     """USD that a battery with so much in it earns from a slot on, by a linear program."""
     hours, slots = p.shape.slot_hours, SLOTS - first
 
@@ -138,9 +135,9 @@ def test_stored_energy_is_worth_what_the_best_plan_earns(demand_charge: float, p
     p, peak = problem(demand_charge=demand_charge), 0.1
     if prices == "negative":
         p = replace(p, import_cost=p.import_cost - 115.0, export_price=p.export_price - 115.0)
-        assert bool((p.import_cost < 0).any())
-    load = p.renewable + torch.linspace(-0.02, 0.2, SLOTS)[:, None, None].double()
-    found = energy_values(p, load, torch.full((1, 3), peak, dtype=torch.float64))
+        assert (p.import_cost < 0).any()
+    load = p.renewable + np.linspace(-0.02, 0.2, SLOTS)[:, None, None]
+    found = energy_values(p, load, np.full((1, 3), peak))
     for site, first in product(range(3), (0, 3, SLOTS - 1, SLOTS)):
         contents = np.linspace(float(p.energy_min[0, site]), float(p.energy_max[0, site]), ENERGY_LEVELS)
         for level in (0, 1, 7, ENERGY_LEVELS // 2, ENERGY_LEVELS - 1):
@@ -158,10 +155,10 @@ def test_a_site_without_a_battery_pays_its_bill() -> None:
     p = replace(
         p, battery_power=0.0 * p.battery_power, energy_max=p.energy_min, energy_reference=p.energy_min
     )
-    load = p.renewable + torch.linspace(-0.02, 0.2, SLOTS)[:, None, None].double()
-    found = energy_values(p, load, torch.full((1, 3), 1.0, dtype=torch.float64))
+    load = p.renewable + np.linspace(-0.02, 0.2, SLOTS)[:, None, None]
+    found = energy_values(p, load, np.full((1, 3), 1.0))
     for site in range(3):
-        assert np.ptp(found[0, 0, site].numpy()) == 0
+        assert np.ptp(found[0, 0, site]) == 0
         paid = [
             bill(*(float(x[t, 0, site]) for x in (p.import_cost, p.export_price, load - p.renewable)))
             for t in range(SLOTS)
@@ -169,7 +166,7 @@ def test_a_site_without_a_battery_pays_its_bill() -> None:
         assert float(found[0, 0, site, 0]) == pytest.approx(-p.shape.slot_hours * sum(paid), abs=1e-9)
 
 
-def owed(p: Problem, it: torch.Tensor, price: torch.Tensor, site: int, first: int, begun: float) -> float:
+def owed(p: Problem, it: NDArray[Any], price: NDArray[Any], site: int, first: int, begun: float) -> float:
     """USD to be paid for cooling a room from a slot on, by a linear program."""
 
     def of(name: str) -> float:
@@ -179,7 +176,7 @@ def owed(p: Problem, it: torch.Tensor, price: torch.Tensor, site: int, first: in
     penalty = 200 * float(p.money_scale[0]) / (of("max_c") - of("min_c"))
     # MW, °C after each slot, °C above the ceiling; °C above the reference at the end
     cooling, warm, above = np.split(np.arange(3 * slots), 3)
-    paid = hours * np.maximum(price[first:, 0, site].numpy(), 0.0)
+    paid = hours * np.maximum(price[first:, 0, site], 0.0)
     cost = [*paid, *np.zeros(slots), *np.full(slots, penalty), of("terminal_heat_price")]
     rows, most = [], []
     for t in range(slots):
@@ -212,8 +209,8 @@ def test_warmth_costs_what_the_cheapest_way_to_stay_below_the_ceiling_does(
     """Also where it cannot: at loads that no cooling keeps up with, every °C above the ceiling costs."""
     p = problem()
     p = replace(p, outside=p.outside + outside)
-    it = load * torch.linspace(0.3, 1.0, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
-    price = torch.linspace(cheapest, 90.0, SLOTS)[:, None, None].double().expand(SLOTS, 1, 3)
+    it = load * np.linspace(0.3, 1.0, SLOTS)[:, None, None] * np.ones((SLOTS, 1, 3))
+    price = np.linspace(cheapest, 90.0, SLOTS)[:, None, None] * np.ones((SLOTS, 1, 3))
     found = warmth_values(p, it, price)
     for site, first in product(range(3), (0, 3, SLOTS - 1)):
         warm = np.linspace(float(p.min_c[0, site]), float(p.max_c[0, site]), WARMTH_LEVELS)
@@ -221,20 +218,20 @@ def test_warmth_costs_what_the_cheapest_way_to_stay_below_the_ceiling_does(
             value = -owed(p, it, price, site, first, float(warm[level]))
             assert float(found[first, 0, site, level]) == pytest.approx(value, rel=1e-7, abs=1e-8)
     over = (warm - float(p.temperature_reference[0, 2])).clip(min=0)
-    np.testing.assert_allclose(found[-1, 0, 2].numpy(), -float(p.terminal_heat_price[0, 2]) * over)
+    np.testing.assert_allclose(found[-1, 0, 2], -float(p.terminal_heat_price[0, 2]) * over)
 
 
 def test_where_there_is_no_room_nothing_is_owed() -> None:
     p = problem()
     p = replace(p, thermal=0.0 * p.thermal)
-    it = torch.full((SLOTS, 1, 3), 0.2, dtype=torch.float64)
-    assert not bool(warmth_values(p, it, 50 + it).any())
+    it = np.full((SLOTS, 1, 3), 0.2)
+    assert not warmth_values(p, it, 50 + it).any()
 
 
 def test_a_room_that_forgets_within_a_slot_owes_the_same_however_warm_it_begins() -> None:
     p = problem()
     p = replace(p, leak=2 / p.heat_rate)
-    it = torch.full((SLOTS, 1, 3), 0.2, dtype=torch.float64)
+    it = np.full((SLOTS, 1, 3), 0.2)
     found = warmth_values(p, it, 50 + it)[:-1]
-    assert float(found.min()) < 0
-    assert bool((found == found[..., :1]).all())
+    assert found.min() < 0
+    assert (found == found[..., :1]).all()
