@@ -100,3 +100,9 @@ def field_path(parts: Sequence[str | int]) -> str:
             name = part if len(part) <= _SHOWN else part[: _SHOWN - 1] + "…"
             path += f".{name}" if path else name
     return path or "(whole file)"
+
+
+def extra_missing(missing: ModuleNotFoundError, extra: str) -> InputError:
+    """What is told where an optional part of the installation is needed and not there."""
+    expected = f"the extra: pip install 'stepwatt[{extra}]'"
+    return InputError(field="installation", value=str(missing), expected=expected)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from stepwatt.formulation import Instance
+from stepwatt.formulation.errors import extra_missing
 from stepwatt.formulation.registry import Registry
 
 from .common.relaxation import lp
@@ -66,6 +67,20 @@ def _pyomo(inst: Instance, settings: Settings) -> Result:
     return pyomo(inst, settings)
 
 
+def _foresight(inst: Instance, settings: Settings) -> Result:
+    try:
+        from .planners.foresight.planner import foresight
+    except ModuleNotFoundError as missing:
+        raise extra_missing(missing, "planners") from None
+    return foresight(inst, settings)
+
+
+_RENEWED = "renewed every few hours; exact within each slot"
+_FORESEEN = {
+    "day-ahead": Note("planner", f"prices from a plan of the day-ahead forecast, {_RENEWED}"),
+    "persistence": Note("planner", f"prices from a plan of yesterday's profile, {_RENEWED}"),
+    "perfect": Note("ablation", f"prices from a plan of the day as it will be, {_RENEWED}"),
+}
 _FORECASTS = {
     "persistence": Note("planner", "plans ahead on yesterday's profile, again and again"),
     "day-ahead": Note("planner", "plans ahead on day-ahead prices and forecasts with their usual errors"),
@@ -98,6 +113,7 @@ METHODS: Registry[Method] = Registry(
             _pyomo, "optimum", "the same optimum, from the explicit Pyomo model", proves_bound=True
         ),
         "greedy": Method(greedy, "planner", "exact within each slot, never looks ahead"),
+        "foresight": Method(_foresight, "planner", _FORESEEN["day-ahead"].what, forecasts=_FORESEEN),
         "rolling": Method(rolling, "planner", _FORECASTS["persistence"].what, forecasts=_FORECASTS),
         "local": _without("local", "optimum without transfers: every job runs where it arrives"),
         "fixed-steps": _without("fixed-steps", "optimum with 30 denoising steps for every job"),
@@ -110,6 +126,24 @@ METHODS: Registry[Method] = Registry(
         "distributed": Method(distributed, "optimum", _TRADED, proves_bound=True, keeps_best=True),
     },
 )
+
+
+def method_note(method: str) -> Note:
+    """The note on a method as comparisons name it (``rolling:day-ahead`` for a named forecast)."""
+    name, _, forecast = method.partition(":")
+    known = _known(name)
+    return Note("yours", "a schedule or policy of your own") if known is None else known.note(forecast)
+
+
+def proves_bound(method: str) -> bool:
+    """Whether the method's bound holds for the instance itself; others may prove one for a restricted one."""
+    known = _known(method.partition(":")[0])
+    return known is not None and known.proves_bound
+
+
+def _known(name: str) -> Method | None:
+    """The method of that name; users' own schedules and policies have none."""
+    return None if name in ("", "schedule", "callable") else METHODS.get(name)
 
 
 def solve(
@@ -132,7 +166,8 @@ def solve(
         gap: relative optimality gap at which ``oracle`` and the ablations stop.
         time_limit: seconds for methods that search; None for no limit.
         seed: for methods that draw (``random``, the errors of the ``day-ahead`` forecast).
-        forecast: what ``rolling`` believes: ``perfect``, ``persistence`` (if not given) or ``day-ahead``.
+        forecast: what ``rolling`` and ``foresight`` believe: ``perfect``, ``persistence`` (if not given, of
+            ``rolling``) or ``day-ahead`` (of ``foresight``).
         look_ahead_hours: window of ``rolling``.
         history: the slots before this instance, for ``persistence``.
         progress: called with the share done and what is being worked on.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepwatt.formulation import InputError, Instance, Schedule
+from stepwatt.formulation.errors import extra_missing
 
 from .comparing.accepted import Seeds
 
@@ -57,7 +56,7 @@ def train(
     try:
         from stepwatt.learning.training.run import read_plan, run_plan
     except ModuleNotFoundError as missing:
-        raise _needs_torch(missing) from None
+        raise extra_missing(missing, "learning") from None
     seeds = None if seed is None else [seed] if isinstance(seed, int) else list(seed)
     words = {
         "family.scenario": scenario,
@@ -90,12 +89,12 @@ def foresight(
         seed: draws the errors of day-ahead forecasts.
 
     Raises:
-        InputError: no such forecast, hours below 0, or torch is not installed.
+        InputError: no such forecast, hours below 0, or numba is not installed.
     """
     try:
         from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
     except ModuleNotFoundError as missing:
-        raise _needs_torch(missing) from None
+        raise extra_missing(missing, "planners") from None
     return ForesightPolicy(forecast, renewal_hours, seed)
 
 
@@ -113,50 +112,3 @@ def load_policy(path: str | Path) -> TrainedPolicy:
 def is_policy_path(text: str) -> bool:
     """Whether a text names a trained policy: its file, or the folder of its training."""
     return text.endswith(".npz") or os.path.isdir(text)
-
-
-class ObservationPolicy:
-    """A callable ``(observation) -> action`` of the user's as a planner of whole instances.
-
-    The observation is an array (O,), the action one of (A,), cut to [-1,1], coded and informed as ``task``
-    says (default: direct codec, day-ahead information; docs/environment.md has both tables).
-
-    Raises:
-        InputError: an action of the wrong size, or of other than finite numbers.
-    """
-
-    def __init__(self, act: Callable[[Any], Any], task: Any = None):
-        from stepwatt.learning.environment.task import TaskSettings
-
-        self.act, self.task = act, TaskSettings() if task is None else task
-
-    def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
-        """The schedule that comes of asking it slot by slot; ``history`` is the day before."""
-        from stepwatt.formulation.plant.stacking import shape_of
-        from stepwatt.learning.codecs import CODECS
-        from stepwatt.learning.environment.actions import in_the_box
-        from stepwatt.learning.environment.play import plan
-
-        size = CODECS[self.task.codec](shape_of(instance.arrays())).size
-
-        def ask(observations: Any) -> Any:
-            return in_the_box(self.act(observations[0]), (size,))[None]
-
-        return plan([instance], ask, self.task, histories=[history])[0]
-
-
-def sees_observations(policy: Any) -> bool:
-    """Whether a callable's first parameter is called ``observation`` or ``obs``: it decides slot by slot."""
-    if not callable(policy):
-        return False
-    try:
-        names = list(inspect.signature(policy).parameters)
-    except ValueError:
-        return False
-    return names[:1] in (["observation"], ["obs"])
-
-
-def _needs_torch(missing: ModuleNotFoundError) -> InputError:
-    return InputError(
-        field="installation", value=str(missing), expected="the extra: pip install 'stepwatt[learning]'"
-    )

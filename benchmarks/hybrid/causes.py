@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 import stepwatt as sw
+from stepwatt.formulation.plant.bridge import arrays_of
 from stepwatt.formulation.plant.stacked import Problem
-from stepwatt.learning.environment.bridge import arrays_of
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import stepwatt as sw
-from stepwatt.learning.environment.bridge import arrays_of
+from stepwatt.formulation.plant.bridge import arrays_of
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool, task_of

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwatt.formulation.plant.bridge import array, arrays_of, on_engine
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem, Shape
 from stepwatt.formulation.plant.state import PlantState, Request
@@ -34,8 +35,6 @@ from stepwatt.solvers.response.slot_prices import (
     queue_values,
     uniform_ends,
 )
-
-from ..environment.bridge import array, arrays_of, on_engine
 
 Numbers = NDArray[Any]
 

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwatt.formulation.plant.bridge import arrays_of
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.foresight.foresight import Foresight
 
 from ..memory.transitions import Step
-from .bridge import arrays_of
 from .task import TaskSettings
 from .torch_engine import torch_engine
 from .world import Pool, World

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.plant.bridge import array, arrays_of
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
@@ -21,7 +22,6 @@ from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
 
 from ..codecs import CODECS, Codec, PricedCodec
-from .bridge import array, arrays_of
 from .observation import observation_size, observe, outlook
 from .rewards import failed_share, reward
 from .solver_potential import Potential

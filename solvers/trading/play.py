@@ -17,7 +17,6 @@ from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.plant.step import advance
 
-from ..planners.foresight.expected import plant_engine
 from ..response import SlotPrices
 from .exchange import GAP, ROUNDS, exchange
 from .private import private, private_state
@@ -53,7 +52,7 @@ def play(
     :class:`policies.provider_networks.Networks`. ``rounds`` and ``gap`` as in :func:`.exchange.exchange`."""
     arrays = [inst.arrays() for inst in instances]
     problem = stack(arrays, numpy_engine())
-    own, n, engine = private(problem), problem.shape.sites, plant_engine(problem)
+    own, n, engine = private(problem), problem.shape.sites, numpy_engine()
     state, earned = first_state(problem), np.zeros(len(problem))
     asked = np.zeros((len(problem), n, problem.shape.classes))
     requests, outcomes, trades = [], [], []

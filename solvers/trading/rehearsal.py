@@ -21,7 +21,6 @@ from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.plant.step import advance
 
-from ..planners.foresight.expected import plant_engine
 from ..planners.foresight.foresight import TOLERANCE, Foresight, around, block_size, coarser, expectations
 from ..response import SlotPrices
 from ..response.day import DayPlan, plan_day
@@ -95,7 +94,7 @@ def _played(
     problem: Problem, own: Problem, ahead: Foresight, opening: Numbers
 ) -> tuple[Numbers, Numbers, NDArray[np.int64]]:
     """One rehearsal: prices (T,N,J,K), others' orders (T,n·N,I,K), rounds (N,)."""
-    n, engine = problem.shape.sites, plant_engine(problem)
+    n, engine = problem.shape.sites, numpy_engine()
     at = own_place(n, len(problem))
     state: PlantState = first_state(problem)
     prices: list[Numbers] = []

@@ -40,10 +40,9 @@ def run(
     from stepwatt.formulation import InputError, load
 
     from ..learned import foresight, load_policy
-    from ..methods import FORESIGHT
     from ..streaming import Run, run_stream
 
-    chosen = foresight() if policy == FORESIGHT else load_policy(policy)
+    chosen = foresight() if policy == "foresight" else load_policy(policy)
     session = Run(chosen, load(instance), state)
     if slots is None:
         _write(run_stream(session, sys.stdin))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from stepwatt.formulation import InputError, Instance, Schedule
 from stepwatt.formulation.errors import one_of
-from stepwatt.formulation.registry import Registry
+from stepwatt.solvers.methods import proves_bound
 
-from ..methods import FORESIGHT, proves_bound
+from .registry import POLICIES
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
@@ -43,10 +44,6 @@ class Seeds:
             raise InputError(field="Seeds.runs", value=self.runs, expected="at least one policy")
 
 
-POLICIES: Registry[Callable[[], Any]] = Registry("policy", {})
-"""Policies by name, besides the methods; each is called for what :func:`compare` takes for a policy."""
-
-
 def made(policies: Mapping[str, Any]) -> dict[str, Any]:
     """The policies, with those made that are given by a name of :data:`POLICIES`."""
 
@@ -64,7 +61,7 @@ def _planner(policy: str) -> bool:
     from stepwatt.solvers import METHODS
 
     name = policy.partition(":")[0]
-    return name == FORESIGHT or name in METHODS
+    return name in METHODS
 
 
 def runs_of(policies: Mapping[str, Any]) -> Iterable[tuple[str, int, str, Any]]:
@@ -87,6 +84,17 @@ def is_own_code(policy: Any) -> bool:
     return not isinstance(policy, str | Schedule) and (is_scheduler(policy) or callable(policy))
 
 
+def sees_observations(policy: Any) -> bool:
+    """Whether a callable's first parameter is called ``observation`` or ``obs``: it decides slot by slot."""
+    if not callable(policy):
+        return False
+    try:
+        names = list(inspect.signature(policy).parameters)
+    except ValueError:
+        return False
+    return names[:1] in (["observation"], ["obs"])
+
+
 def method_of(policy: Any) -> str:
     """The method that a policy runs or has run, empty for the user's own."""
     if isinstance(policy, str):
@@ -105,8 +113,6 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
     """
     from stepwatt.solvers import METHODS
 
-    from ..learned import foresight
-
     if not policies:
         raise InputError(field="policies", value=[], expected="at least one")
     for _, _, field, policy in runs_of(policies):
@@ -114,14 +120,14 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
             continue
         name, colon, forecast = policy.partition(":")
         if not _planner(policy):
-            expected = one_of((*METHODS, FORESIGHT, *POLICIES), policy)
+            expected = one_of((*METHODS, *POLICIES), policy)
             raise InputError(field=field, value=policy, expected=expected)
-        if colon and name != FORESIGHT and not METHODS[name].forecasts:
+        if colon and not METHODS[name].forecasts:
             after = [f"{known}:" for known, method in METHODS.items() if method.forecasts]
-            expected = f"a forecast only after {' or '.join([*after, FORESIGHT + ':'])}"
+            expected = f"a forecast only after {' or '.join(after)}"
             raise InputError(field=field, value=policy, expected=expected)
-        if name == FORESIGHT:
-            foresight(forecast or "day-ahead")
+        if colon and forecast not in METHODS[name].forecasts:
+            raise InputError(field=field, value=policy, expected=one_of(METHODS[name].forecasts, forecast))
     if bound is not None and not proves_bound(bound):
         known = [name for name, method in METHODS.items() if method.proves_bound]
         raise InputError(field="bound", value=bound, expected=one_of(known, bound))

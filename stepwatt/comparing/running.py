@@ -12,11 +12,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
+from stepwatt.formulation.errors import extra_missing
+from stepwatt.solvers.methods import proves_bound
 
-from ..learned import ObservationPolicy, foresight, sees_observations
-from ..methods import FORESIGHT, proves_bound
 from ..scores.record import Case, Entry, case_of
-from .accepted import check_policies, check_portable, is_scheduler, made, method_of, of_instance, runs_of
+from .accepted import (
+    Scheduler,
+    check_policies,
+    check_portable,
+    is_scheduler,
+    made,
+    method_of,
+    of_instance,
+    runs_of,
+    sees_observations,
+)
 from .comparison import Comparison
 
 if TYPE_CHECKING:
@@ -215,18 +225,13 @@ def _judged(step: _Step, told: Progress) -> _Found:
     inst, run, policy = step.instance, step.run, step.run.policy
     if isinstance(policy, str):
         effort = replace(step.effort, seed=step.effort.seed + run.seed)
-        name, _, forecast = policy.partition(":")
-        if name == FORESIGHT:
-            begun = time.perf_counter()
-            planned = foresight(forecast or "day-ahead", seed=effort.seed).schedule(inst, effort.history)
-            return _from_schedule(inst, run, policy, planned, time.perf_counter() - begun), None
         return _from_result(run.name, policy, _solved(inst, policy, effort, told))
     if isinstance(policy, Schedule):
         return _from_schedule(inst, run, "schedule", policy, 0.0), None
     # networks are callables too, so a method that plans instances goes first
     if is_scheduler(policy) or callable(policy):
         if not is_scheduler(policy) and sees_observations(policy):
-            policy = ObservationPolicy(policy)
+            policy = _asked_slot_by_slot(policy)
         begun = time.perf_counter()
         schedule = policy.schedule(inst, step.effort.history) if is_scheduler(policy) else policy(inst)
         seconds = time.perf_counter() - begun
@@ -235,6 +240,14 @@ def _judged(step: _Step, told: Progress) -> _Found:
             raise InputError(field=run.field, value=type(schedule).__name__, expected=expected)
         return _from_schedule(inst, run, "callable", schedule, seconds), None
     return _from_result(run.name, policy.method, policy)
+
+
+def _asked_slot_by_slot(policy: Callable[[Any], Any]) -> Scheduler:
+    try:
+        from stepwatt.learning.policies.observed import ObservationPolicy
+    except ModuleNotFoundError as missing:
+        raise extra_missing(missing, "planners") from None
+    return ObservationPolicy(policy)
 
 
 def _solved(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Result:

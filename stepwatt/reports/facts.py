@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from stepwatt.formulation import Instance
+from stepwatt.solvers.methods import Kind
+
+#: How tables name the kinds of methods.
+KIND_LABELS: dict[Kind, str] = {
+    "optimum": "optimum",
+    "bound": "bound",
+    "planner": "planner",
+    "ablation": "restricted foresight",
+    "yours": "given schedule",
+}
 
 
 def instance_facts(inst: Instance) -> list[tuple[str, str]]:

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from stepwatt.formulation import InputError
 from stepwatt.formulation.files import write_text
+from stepwatt.reports.facts import KIND_LABELS
 from stepwatt.solvers import Result
+from stepwatt.solvers.methods import method_note, proves_bound
 
-from ..methods import KIND_LABELS, method_note, proves_bound
 from ..scores.intervals import LEVEL
 from ..scores.record import Case, Entry, case_of
 from ..scores.scores import Scores

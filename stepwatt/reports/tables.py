@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..methods import KIND_LABELS
+from stepwatt.reports.facts import KIND_LABELS
+
 from ..scores.scores import Scores
 
 Column = tuple[str, str, Callable[[float], str]]

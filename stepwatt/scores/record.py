@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from stepwatt.formulation import Evaluation, Instance, Schedule
 from stepwatt.solvers.interface.dual_prices import Prices
-from stepwatt.solvers.methods import Kind
-
-from ..methods import method_note, proves_bound
+from stepwatt.solvers.methods import Kind, method_note, proves_bound
 
 #: Money terms that are the energy side of the utility (model.md); export is income.
 ENERGY_COSTS = ("import", "carbon", "wear", "fuel", "startup", "demand", "terminal")

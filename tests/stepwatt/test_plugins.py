@@ -278,7 +278,7 @@ from stepwatt.learning.agents import AGENTS
 from stepwatt.learning.codecs import CODECS
 from stepwatt.learning.environment.rewards import REWARDS
 from stepwatt.learning.shapers import SHAPERS
-from stepwatt.comparing.accepted import POLICIES
+from stepwatt.comparing.registry import POLICIES
 families = (sw.METHODS, sw.SCENARIOS, POLICIES, IMPORTERS, FIGURES, AGENTS, CODECS, REWARDS, SHAPERS)
 print(*(name for family in families for name in family))
 policy = sw.train(algo="still", shaping="bonus", codec="mirrored", reward="halved", settings=[

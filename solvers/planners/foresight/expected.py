@@ -10,20 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays
-from stepwatt.formulation.plant.engine import Engine, numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState
 
 Numbers = NDArray[Any]
-
-
-#: Sites of all instances from which on the plant's formulas pay as array operations.
-MANY_SITES = 10
-
-
-def plant_engine(problem: Problem) -> Engine:
-    """The engine on which the plant moves a problem of numpy arrays soonest."""
-    return replace(numpy_engine(), site_by_site=problem.gpus.size < MANY_SITES)
 
 
 @dataclass(frozen=True)

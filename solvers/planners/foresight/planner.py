@@ -21,7 +21,7 @@ from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 
 from ..forecasts import FORECASTS, history_of
-from .expected import expected_of, plant_engine
+from .expected import expected_of
 from .foresight import Foresight, expectations, foreseen
 from .renewal import Beliefs, persistence_of
 
@@ -115,7 +115,7 @@ class ForesightPolicy:
         arrays = [inst.arrays() for inst in instances]
         told = expectations(instances, self.information, histories=histories, seed=self.seed)
         expected, problem = expected_of(told), stack(arrays, numpy_engine())
-        engine = plant_engine(problem)
+        engine = numpy_engine()
         beliefs, ahead = Beliefs(expected, persistence_of(self.information)), foreseen(problem, expected)
         planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]))
         integral, slots = instances[0].integral_jobs, problem.shape.n_slots

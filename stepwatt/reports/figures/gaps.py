@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepwatt.methods import KIND_LABELS
+from stepwatt.reports.facts import KIND_LABELS
 from stepwatt.scores.scores import Scores
 
 from ..tables import percent

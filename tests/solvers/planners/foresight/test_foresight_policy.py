@@ -13,7 +13,7 @@ from stepwatt.cli import run
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool, task_of
-from stepwatt.methods import method_note
+from stepwatt.solvers.methods import method_note
 from stepwatt.solvers.planners.foresight.foresight import believed
 from stepwatt.streaming import Run
 

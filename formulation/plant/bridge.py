@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation.plant.engine import Array, Engine
+from .engine import Array, Engine
 
 _Record = TypeVar("_Record", bound=Any)
 
