@@ -89,7 +89,7 @@ def foresight(
         seed: draws the errors of day-ahead forecasts.
 
     Raises:
-        InputError: no such forecast, hours below 0, or numba is not installed.
+        InputError: no such forecast, hours below 0, or llvmlite is not installed.
     """
     try:
         from stepwatt.solvers.planners.foresight.planner import ForesightPolicy

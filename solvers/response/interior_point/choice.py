@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from ..programs.rows import RIDGE, Rows
 from ..programs.slot_program import HEAT, Program
 from ..programs.ties import DAY_RIDGE, TYING, DayRows
-from .compiled import Iterate, Pattern, Sizes, Tables, Work, follow
-from .compiled.lanes import LANES
+from .compiled import Limits, Pattern, Sizes, Tables, run
 from .solution import GOOD, MOST_STEPS, START, TOLERANCE, Solution
 
 Numbers = NDArray[Any]
@@ -48,73 +47,29 @@ def compilable(p: Program) -> bool:
 
 def solve_compiled(rows: Rows, tolerance: float, begun: Numbers | None = None) -> Solution:
     """As :func:`.tensors.solve_rows`, a few instances after the other."""
-    p, blocks, wide = rows.p, rows.blocks, rows.p.money.shape[-1]
-    kind = p.cost.dtype
+    p, kind = rows.p, rows.p.cost.dtype
     ties = rows.ties if isinstance(rows, DayRows) else None
-    n, k, o = p.option_cost.shape[:3]
     entries = np.argwhere((p.site != 0).any((2, 3)))
-    whole = _tables(rows, entries, begun)
     z, pattern = _pattern(rows, entries)
-
-    def lanes(count: int, of: int = blocks) -> Numbers:
-        return np.zeros(of * count * LANES, kind)
-
-    width, many, height = len(p.cost), n * k * o, len(p.right)
-    inner = n * k + (z.inner + z.capped) * n
-    tying = (z.waiting + z.kinds - z.inner - z.capped) * n
-    size = inner + tying
-    now, change, kept = (
-        Iterate(*(lanes(x) for x in (width, width, width, width, many, many, height))) for _ in range(3)
-    )
-    work = Work(
-        missing=lanes(height),
-        right=lanes(height),
-        per_slack=lanes(many),
-        weight=lanes(width),
-        pull=lanes(width),
-        part=lanes(width + many, 1),
-        supplied=lanes(n * k),
-        matrix=lanes(size * size, 1),
-        factor=lanes(size * inner),
-        inverse=lanes(tying * tying),
-        between=lanes((z.waiting + len(pattern.between)) * n),
-        scale=lanes(size),
-        half=lanes(inner),
-        carried=lanes(tying),
-        found=lanes(height),
-        vector=lanes(size, 1),
-        border=lanes(z.capped * n * height),
-        corner=lanes(z.capped * n * n, 1),
-        again=lanes(z.capped * height),
-    )
-    ridge = RIDGE if ties is None else DAY_RIDGE[kind]
-    box, options, multipliers = (np.empty((x, wide), kind) for x in (width, many, height))
-    cost, bound, residual = np.empty(wide, kind), np.empty(wide, kind), np.empty(wide // blocks, kind)
-    follow(
-        z,
-        pattern,
-        p.features.single.ravel(),
-        p.features.pairs.ravel(),
-        whole,
-        Tables(*(lanes(len(x)) for x in whole)),
-        now,
-        change,
-        kept,
-        work,
-        (box, options, multipliers),
-        (cost, bound, residual),
+    limits = Limits(
         tolerance,
-        (
-            MOST_STEPS if kind == np.float64 else ROUGH_STEPS,
-            GOOD,
-            ridge,
-            START,
-            0.0 if begun is None else MIDDLE,
-        ),
+        steps=MOST_STEPS if kind == np.float64 else ROUGH_STEPS,
+        good=GOOD,
+        ridge=RIDGE if ties is None else DAY_RIDGE[kind],
+        start=START,
+        middle=0.0 if begun is None else MIDDLE,
     )
-    value, proven = (rows.total(p.constant - p.money * x) for x in (cost, bound))
-    shares = options.reshape(n, k, o, wide)
-    return Solution(box, shares, multipliers, value, proven, np.tile(residual, blocks))
+    single, pairs = p.features.single.ravel(), p.features.pairs.ravel()
+    found = run(z, pattern, single, pairs, _tables(rows, entries, begun), limits)
+    value, proven = (rows.total(p.constant - p.money * cost) for cost in (found.cost, found.least))
+    return Solution(
+        found.box,
+        found.options.reshape(*p.option_cost.shape[:3], -1),
+        found.rows,
+        value,
+        proven,
+        np.tile(found.residual, rows.blocks),
+    )
 
 
 def _tables(rows: Rows, entries: NDArray[np.int64], begun: Numbers | None) -> Tables:
@@ -186,8 +141,8 @@ def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
         entries[:, 1].copy(),
         ends[:, 0].copy(),
         ends[:, 1].copy(),
-        table(pairs, 2),
-        table(meets, 3),
-        table(between, 2),
-        table(links, 2),
+        table(pairs, 2).ravel(),
+        table(meets, 3).ravel(),
+        table(between, 2).ravel(),
+        table(links, 2).ravel(),
     )

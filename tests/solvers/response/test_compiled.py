@@ -18,12 +18,15 @@ from stepwatt.formulation.plant.stacking import stack
 from stepwatt.solvers.response.day import day_rows
 from stepwatt.solvers.response.interior_point import choice as solving
 from stepwatt.solvers.response.interior_point import fallback
-from stepwatt.solvers.response.interior_point.compiled.lanes import LANES
+from stepwatt.solvers.response.interior_point.compiled import running
 from stepwatt.solvers.response.interior_point.solution import TOLERANCE, Solution
+from stepwatt.solvers.response.native import REGISTER
 from stepwatt.solvers.response.programs.rows import Rows
 from stepwatt.solvers.response.programs.slot_program import slot_program
 
 ENGINE = numpy_engine()
+#: Instances side by side.
+LANES = REGISTER // 8
 #: What whole horizons leave out.
 LEFT_OUT = {"link", "generator", "generator_minimum"}
 
@@ -69,6 +72,17 @@ def test_a_horizon_has_the_same_iterate(seed: int) -> None:
     rows = day_rows(problem)
     assert solving.compilable(rows.p)
     assert_same(solving.solve_compiled(rows, 0.01), fallback.solve_rows(rows, 0.01), rows.p.money, 1e-7)
+
+
+def test_the_method_in_plain_python_has_the_same_iterate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine code does what its source says."""
+    rng = np.random.default_rng(2)
+    instance = random_instance(rng, n_slots=2, n_sites=2, features=["demand", "battery", "thermal"])
+    rows = day_rows(stack([instance.arrays()], ENGINE))
+    done = solving.solve_compiled(rows, 0.1)
+    monkeypatch.setitem(running.METHODS, np.dtype(np.float64), running.follow)
+    with np.errstate(all="ignore"):
+        assert_same(solving.solve_compiled(rows, 0.1), done, rows.p.money, 1e-9)
 
 
 def test_a_day_begun_at_its_own_multipliers_comes_nearer_in_as_many_steps(

@@ -3,10 +3,10 @@ at a time, so that their numbers stay in its caches.
 
 A program is one block, a whole horizon many (:mod:`..ties`). Within a block, balance, GPU time and power and
 the supply that cannot wait are eliminated; what ties blocks together is eliminated by a recursion over them.
-Every array is flat and holds lanes (:mod:`.lanes`), one instance each.
+Every array is flat and holds lanes (:mod:`...native`), one instance each.
 """
 
-from .layout import Iterate, Pattern, Sizes, Tables, Work
-from .method import follow
+from .layout import Limits, Pattern, Sizes, Tables
+from .running import METHODS, run
 
-__all__ = ["Iterate", "Pattern", "Sizes", "Tables", "Work", "follow"]
+__all__ = ["METHODS", "Limits", "Pattern", "Sizes", "Tables", "run"]

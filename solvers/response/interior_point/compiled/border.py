@@ -5,11 +5,22 @@ What the matrix without them says is corrected for them (Sherman, Morrison, Wood
 
 from __future__ import annotations
 
-from typing import Any
+from stepwatt.solvers.response.native import (
+    Lanes,
+    Numbers,
+    add,
+    compiled,
+    epsilon,
+    get,
+    most,
+    put,
+    root,
+    side,
+    spread,
+    take,
+    where_more,
+)
 
-import numpy as np
-
-from .lanes import LANES, add, compiled, get, most, put, root, spread, take, where_more
 from .layout import Iterate, Pattern, Sizes, Tables, Work, counts
 from .normal import backward, forward
 from .products import priced, used
@@ -19,11 +30,11 @@ _NEAR = 1.0
 
 
 @compiled
-def _risen(z: Sizes, a: Tables, j: int, rows: Any, first: int) -> Any:
+def _risen(z: Sizes, a: Tables, j: int, rows: Numbers, first: int) -> Lanes:
     """The product of rows, which begin at ``first``, with the column of site j."""
     a_rise = a.rise
     _, _, _, height, _, _, _, _, _ = counts(z)
-    total = spread(rows, rows.dtype.type(0))
+    total = spread(rows, 0.0)
     for t in range(z.blocks):
         capped = first + (t + 1) * height - z.sites + j
         total = total + get(a_rise, t * z.sites + j) * get(rows, capped)
@@ -41,8 +52,7 @@ def border(z: Sizes, p: Pattern, a: Tables, w: Work) -> None:
     n = z.sites
     _, _, _, height, _, _, _, _, site = counts(z)
     whole = z.blocks * height
-    kind = w_right.dtype.type
-    zero, one = spread(w_right, kind(0)), spread(w_right, kind(1))
+    zero, one = spread(w_right, 0.0), spread(w_right, 1.0)
     for m in range(whole):
         put(w_right, m, zero)
     for j in range(n):
@@ -52,7 +62,7 @@ def border(z: Sizes, p: Pattern, a: Tables, w: Work) -> None:
         for t in range(z.blocks - 1, -1, -1):
             backward(z, p, a, t, w, w_border, j * whole + t * height)
             put(w_right, (t + 1) * height - n + j, zero)
-    least = spread(w_right, kind(4 * np.finfo(w_right.dtype).eps))
+    least = spread(w_right, 4 * epsilon(w_right))
     for i in range(n):
         for j in range(i + 1):
             total = _risen(z, a, j, w_border, i * whole)
@@ -68,7 +78,7 @@ def border(z: Sizes, p: Pattern, a: Tables, w: Work) -> None:
 
 
 @compiled
-def complete(z: Sizes, a: Tables, w: Work, found: Any) -> None:
+def complete(z: Sizes, a: Tables, w: Work, found: Numbers) -> None:
     """What was found without the columns, corrected for them."""
     w_border = w.border
     w_corner = w.corner
@@ -95,7 +105,15 @@ def complete(z: Sizes, a: Tables, w: Work, found: Any) -> None:
 
 @compiled
 def refine(
-    z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, to: Iterate, gap: Any, times: int
+    z: Sizes,
+    p: Pattern,
+    single: Numbers,
+    a: Tables,
+    now: Iterate,
+    w: Work,
+    to: Iterate,
+    gap: Lanes,
+    times: int,
 ) -> None:
     """Solve again for what ``w.found`` leaves of ``w.right``, in instances that are near (:mod:`..ties` says
     why); uses ``to.box`` and ``w.missing``.
@@ -103,7 +121,7 @@ def refine(
     w_vector = w.vector
     put(w_vector, 0, gap)
     far = True
-    for lane in range(LANES):
+    for lane in range(side(w_vector)):
         far = far and w_vector[lane] > _NEAR
     if far:
         return
@@ -117,7 +135,7 @@ def refine(
     w_per_slack = w.per_slack
     w_right = w.right
     w_weight = w.weight
-    zero, near = spread(w_again, w_again.dtype.type(0)), spread(w_again, w_again.dtype.type(_NEAR))
+    zero, near = spread(w_again, 0.0), spread(w_again, _NEAR)
     _, width, many, height, _, _, _, _, _ = counts(z)
     for m in range(z.blocks * height):
         put(w_again, m, get(w_found, m))

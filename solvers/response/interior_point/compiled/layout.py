@@ -6,9 +6,9 @@ reference count every time.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .lanes import LANES, compiled, get, load, put, save
+from stepwatt.solvers.response.native import Integers, Numbers, compiled, get, load, put, save, side
 
 
 class Sizes(NamedTuple):
@@ -32,85 +32,115 @@ class Sizes(NamedTuple):
 class Pattern(NamedTuple):
     """Which entries there are (integers): ``place`` of a class among those that wait, or -1; kind of row and
     column of every site entry (``row``, ``column``) and of every entry in the next block (``tie_row``,
-    ``tie_column``); ``pairs`` (·,2) of site entries in one column, the larger kind of row first; ``meets``
-    (·,3) of a site entry, a tie in its column, and their place in ``between`` (·,2), kinds of row here and in
-    the next block; ``links`` (·,2) of tying rows here and there, waiting jobs first, then as ``between``."""
+    ``tie_column``); ``pairs`` (2·) of site entries in one column, the larger kind of row first; ``meets``
+    (3·) of a site entry, a tie in its column, and their place in ``between`` (2·), kinds of row here and in
+    the next block; ``links`` (2·) of tying rows here and there, waiting jobs first, then as ``between``."""
 
-    place: Any
-    row: Any
-    column: Any
-    tie_row: Any
-    tie_column: Any
-    pairs: Any
-    meets: Any
-    between: Any
-    links: Any
+    place: Integers
+    row: Integers
+    column: Integers
+    tie_row: Integers
+    tie_column: Integers
+    pairs: Integers
+    meets: Integers
+    between: Integers
+    links: Integers
 
 
 class Tables(NamedTuple):
     """Coefficients as in :class:`.Program`, and rows' multipliers to begin with: of the whole batch
     (rows, blocks·instances), or flat of a few instances."""
 
-    cost: Any
-    option_cost: Any
-    opened: Any
-    job_seconds: Any
-    job_power: Any
-    idle_power: Any
-    power_entry: Any
-    supply: Any
-    balance: Any
-    held: Any
-    lost: Any
-    site: Any
-    right: Any
-    empty: Any
-    tied_held: Any
-    tied_site: Any
-    rise: Any
-    begun: Any
+    cost: Numbers
+    option_cost: Numbers
+    opened: Numbers
+    job_seconds: Numbers
+    job_power: Numbers
+    idle_power: Numbers
+    power_entry: Numbers
+    supply: Numbers
+    balance: Numbers
+    held: Numbers
+    lost: Numbers
+    site: Numbers
+    right: Numbers
+    empty: Numbers
+    tied_held: Numbers
+    tied_site: Numbers
+    rise: Numbers
+    begun: Numbers
+
+
+class Found(NamedTuple):
+    """What is found: shares, options and multipliers (rows, blocks·instances), cost and least cost (blocks·
+    instances,), and what rows miss at most (instances,)."""
+
+    box: Numbers
+    options: Numbers
+    rows: Numbers
+    cost: Numbers
+    least: Numbers
+    residual: Numbers
+
+
+class Limits(NamedTuple):
+    """When an instance is done: at a ``tolerance``, after so many ``steps``, or where it is stuck nearer than
+    ``good``; the ``ridge`` of the scaled diagonal; and how the first iterate is made: with multipliers
+    ``start`` from their ends, or around given ones, with products ``middle``, if that is not 0."""
+
+    tolerance: float
+    steps: int
+    good: float
+    ridge: float
+    start: float
+    middle: float
 
 
 class Iterate(NamedTuple):
     """Shares, what is left of the boxes, multipliers of their ends, of options and of rows."""
 
-    box: Any
-    spare: Any
-    low: Any
-    high: Any
-    options: Any
-    slack: Any
-    rows: Any
+    box: Numbers
+    spare: Numbers
+    low: Numbers
+    high: Numbers
+    options: Numbers
+    slack: Numbers
+    rows: Numbers
 
 
 class Work(NamedTuple):
     """What a step needs besides: what rows miss, right sides, inverse slacks, diagonal and pull of the boxes,
-    one block's columns, the factored matrix (:mod:`.normal`), the multipliers found, and what borders the
-    matrix (:mod:`.border`)."""
+    one block's columns, the factored matrix (:mod:`.normal`), the multipliers found, what borders the matrix
+    (:mod:`.border`); which instances go on, how far they are and were, and their costs by block."""
 
-    missing: Any
-    right: Any
-    per_slack: Any
-    weight: Any
-    pull: Any
-    part: Any
-    supplied: Any
-    matrix: Any
-    factor: Any
-    inverse: Any
-    between: Any
-    scale: Any
-    half: Any
-    carried: Any
-    found: Any
-    vector: Any
-    border: Any
-    corner: Any
-    again: Any
+    missing: Numbers
+    right: Numbers
+    per_slack: Numbers
+    weight: Numbers
+    pull: Numbers
+    part: Numbers
+    supplied: Numbers
+    matrix: Numbers
+    factor: Numbers
+    inverse: Numbers
+    between: Numbers
+    scale: Numbers
+    half: Numbers
+    carried: Numbers
+    found: Numbers
+    vector: Numbers
+    border: Numbers
+    corner: Numbers
+    again: Numbers
+    alive: Numbers
+    distance: Numbers
+    before: Numbers
+    cost: Numbers
+    least: Numbers
 
 
 @compiled
-def counts(z: Sizes) -> Any:
+def counts(z: Sizes) -> tuple[int, int, int, int, int, int, int, int, int]:
     """Of queues, box columns, options, rows, inner rows, tying rows; first held, lost and site column."""
     queues = z.sites * z.classes
     held = queues * z.sites
@@ -130,42 +160,49 @@ def counts(z: Sizes) -> Any:
 
 
 @compiled
-def gather(whole: Any, out: Any, blocks: int, first: int) -> None:
-    """A few instances' numbers, from (rows, blocks·instances); the last one fills the lanes left over."""
-    rows, width = whole.shape
-    flat, batch = whole.reshape(-1), width // blocks
+def gather(whole: Numbers, out: Numbers, blocks: int, batch: int, first: int) -> None:
+    """A few instances' numbers, from (rows, blocks·batch); the last one fills the lanes left over."""
+    width, lanes = blocks * batch, side(out)
+    rows = len(whole) // width
     for t in range(blocks):
         for m in range(rows):
             place, begin = t * rows + m, m * width + t * batch
-            if first + LANES <= batch:
-                put(out, place, load(flat, begin + first))
+            if first + lanes <= batch:
+                put(out, place, load(whole, begin + first))
             else:
-                for lane in range(LANES):
-                    out[place * LANES + lane] = flat[begin + min(first + lane, batch - 1)]
+                for lane in range(lanes):
+                    out[place * lanes + lane] = whole[begin + min(first + lane, batch - 1)]
 
 
 @compiled
-def scatter(part: Any, whole: Any, blocks: int, first: int) -> None:
+def scatter(part: Numbers, whole: Numbers, blocks: int, batch: int, first: int) -> None:
     """The way back."""
-    rows, width = whole.shape
-    flat, batch = whole.reshape(-1), width // blocks
+    width, lanes = blocks * batch, side(part)
+    rows = len(whole) // width
     for t in range(blocks):
         for m in range(rows):
             place, begin = t * rows + m, m * width + t * batch
-            if first + LANES <= batch:
-                save(flat, begin + first, get(part, place))
+            if first + lanes <= batch:
+                save(whole, begin + first, get(part, place))
             else:
                 for lane in range(batch - first):
-                    flat[begin + first + lane] = part[place * LANES + lane]
+                    whole[begin + first + lane] = part[place * lanes + lane]
 
 
 @compiled
 def copy(one: Iterate, other: Iterate, lane: int, step: int) -> None:
     """Into the other, from a lane on in steps."""
-    for m in range(lane, len(one.box), step):
-        other.box[m], other.spare[m] = one.box[m], one.spare[m]
-        other.low[m], other.high[m] = one.low[m], one.high[m]
-    for m in range(lane, len(one.options), step):
-        other.options[m], other.slack[m] = one.options[m], one.slack[m]
-    for m in range(lane, len(one.rows), step):
-        other.rows[m] = one.rows[m]
+    stride(one.box, other.box, lane, step)
+    stride(one.spare, other.spare, lane, step)
+    stride(one.low, other.low, lane, step)
+    stride(one.high, other.high, lane, step)
+    stride(one.options, other.options, lane, step)
+    stride(one.slack, other.slack, lane, step)
+    stride(one.rows, other.rows, lane, step)
+
+
+@compiled
+def stride(one: Numbers, other: Numbers, lane: int, step: int) -> None:
+    """Every so many entries of an array into another."""
+    for m in range(lane, len(one), step):
+        other[m] = one[m]

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-from typing import Any
+from math import inf
 
-import numpy as np
-from numba import njit
+from stepwatt.solvers.response.native import (
+    Lanes,
+    Numbers,
+    add,
+    compiled,
+    epsilon,
+    finite,
+    get,
+    least,
+    most,
+    put,
+    root,
+    side,
+    sound,
+    spread,
+    take,
+    where_more,
+)
 
 from .border import border, complete, refine
-from .lanes import LANES, add, compiled, get, least, most, put, root, sound, spread, take, where_more
-from .layout import Iterate, Pattern, Sizes, Tables, Work, copy, counts, gather, scatter
+from .layout import Found, Iterate, Limits, Pattern, Sizes, Tables, Work, copy, counts, gather, scatter
 from .normal import assemble, backward, factor, forward
 from .products import priced, used
 
@@ -20,7 +33,7 @@ _EDGE = 1e-9
 
 
 @compiled
-def _begin(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, start: float) -> None:
+def _begin(z: Sizes, p: Pattern, single: Numbers, a: Tables, now: Iterate, w: Work, start: float) -> None:
     """Every box half full, all multipliers dual feasible."""
     a_cost = a.cost
     a_opened = a.opened
@@ -35,10 +48,10 @@ def _begin(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, 
     w_part = w.part
     n, k, o = z.sites, z.classes, z.options
     queues, width, many, rows, _, _, _, _, _ = counts(z)
-    zero = spread(now_box, now_box.dtype.type(0))
-    half = spread(now_box, now_box.dtype.type(0.5))
-    edge = spread(now_box, now_box.dtype.type(start))
-    each = spread(now_box, now_box.dtype.type(0.5 / o))
+    zero = spread(now_box, 0.0)
+    half = spread(now_box, 0.5)
+    edge = spread(now_box, start)
+    each = spread(now_box, 0.5 / o)
     for m in range(z.blocks * rows):
         put(now_rows, m, zero)
     for t in range(z.blocks):
@@ -64,7 +77,7 @@ def _begin(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, 
 
 
 @compiled
-def _resume(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, middle: float) -> None:
+def _resume(z: Sizes, p: Pattern, single: Numbers, a: Tables, now: Iterate, w: Work, middle: float) -> None:
     """From given multipliers of rows: everything where all products with its multipliers are ``middle``."""
     a_begun = a.begun
     a_cost = a.cost
@@ -80,9 +93,8 @@ def _resume(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work,
     w_part = w.part
     n, k, o = z.sites, z.classes, z.options
     queues, width, many, rows, _, _, _, _, _ = counts(z)
-    kind = now_box.dtype.type
-    zero, one, two = spread(now_box, kind(0)), spread(now_box, kind(1)), spread(now_box, kind(2))
-    four, mu, edge = spread(now_box, kind(4)), spread(now_box, kind(middle)), spread(now_box, kind(_EDGE))
+    zero, one, two = spread(now_box, 0.0), spread(now_box, 1.0), spread(now_box, 2.0)
+    four, mu, edge = spread(now_box, 4.0), spread(now_box, middle), spread(now_box, _EDGE)
     for t in range(z.blocks):
         for m in range(t * rows, (t + 1) * rows):
             put(now_rows, m, get(a_begun, m))
@@ -118,7 +130,7 @@ def _resume(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work,
 
 
 @compiled
-def _distance(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work) -> Any:
+def _distance(z: Sizes, p: Pattern, single: Numbers, a: Tables, now: Iterate, w: Work) -> tuple[Lanes, Lanes]:
     """What the rows miss, into ``w.missing``; the larger of that and of primal's distance from dual, and the
     products of shares and multipliers."""
     a_right = a.right
@@ -130,7 +142,7 @@ def _distance(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Wor
     now_spare = now.spare
     w_missing = w.missing
     _, width, many, rows, _, _, _, _, _ = counts(z)
-    zero = spread(now_box, now_box.dtype.type(0))
+    zero = spread(now_box, 0.0)
     furthest, gap = zero, zero
     for t in range(z.blocks):
         used(z, p, single, a, t, now_box, now_options, t * many, w_missing)
@@ -146,8 +158,8 @@ def _distance(z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Wor
 
 
 @compiled
-def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate, w: Work, to: Iterate,
-          gap: Any, alive: Any, ridge: float) -> Any:  # fmt: skip
+def _step(z: Sizes, p: Pattern, single: Numbers, pairs: Numbers, a: Tables, now: Iterate, w: Work,
+          to: Iterate, gap: Lanes, alive: Lanes, ridge: float) -> None:  # fmt: skip
     """One predictor-corrector step; instances that are not alive stand still."""
     now_box = now.box
     now_high = now.high
@@ -169,8 +181,8 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
     w_right = w.right
     w_weight = w.weight
     _, width, many, rows, _, _, _, _, _ = counts(z)
-    part, number = w_part, now_box.dtype.type
-    zero, one = spread(now_box, number(0)), spread(now_box, number(1))
+    part = w_part
+    zero, one = spread(now_box, 0.0), spread(now_box, 1.0)
     for t in range(z.blocks):
         for m in range(t * width, (t + 1) * width):
             low, high = get(now_low, m), get(now_high, m)
@@ -218,7 +230,7 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
     primal = one / most(zero - smallest, one)
     dual = one / most(one + largest, one)
     ahead = gap + primal * first - dual * (gap + first) - primal * dual * (first + second)
-    count = spread(now_box, number((2 * width + many) * z.blocks))
+    count = spread(now_box, (2 * width + many) * z.blocks)
     ahead = least(most(ahead / gap, zero), one)
     centre = ahead * ahead * ahead * gap / count
     # corrector: centred, with the predictor's second-order term
@@ -243,7 +255,7 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
         backward(z, p, a, t, w, w_found, t * rows)
     if z.capped:
         complete(z, a, w, w_found)
-        refine(z, p, single, a, now, w, to, gap, 1 if now_box.itemsize == 4 else 3)
+        refine(z, p, single, a, now, w, to, gap, 1 if epsilon(now_box) > 1e-9 else 3)
     smallest, lowest = zero, zero
     for t in range(z.blocks):
         priced(z, p, single, a, t, w_found, part)
@@ -272,7 +284,7 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
             put(to_options, at, step)
             put(to_slack, at, zero - price)
             lowest = least(lowest, zero - dearer)
-    nearly = one - least(most(gap / count, spread(now_box, number(1e-6))), spread(now_box, number(0.005)))
+    nearly = one - least(most(gap / count, spread(now_box, 1e-6)), spread(now_box, 0.005))
     primal = where_more(alive, zero, nearly / most(zero - smallest, one), zero)
     dual = where_more(alive, zero, nearly / most(zero - lowest, one), zero)
     for m in range(z.blocks * width):
@@ -289,9 +301,7 @@ def _step(z: Sizes, p: Pattern, single: Any, pairs: Any, a: Tables, now: Iterate
 
 
 @compiled
-def _judge(
-    z: Sizes, p: Pattern, single: Any, a: Tables, now: Iterate, w: Work, value: Any, bound: Any
-) -> None:
+def _judge(z: Sizes, p: Pattern, single: Numbers, a: Tables, now: Iterate, w: Work) -> None:
     """Cost of each block, and the least that its multipliers allow (:func:`.interior.proven_bound`)."""
     a_cost = a.cost
     a_opened = a.opened
@@ -300,11 +310,13 @@ def _judge(
     now_box = now.box
     now_options = now.options
     now_rows = now.rows
+    w_cost = w.cost
+    w_least = w.least
     w_part = w.part
     n, k, o = z.sites, z.classes, z.options
     queues, width, many, rows, _, _, _, _, _ = counts(z)
-    zero = spread(now_box, now_box.dtype.type(0))
-    size = spread(now_box, now_box.dtype.type(16 * (width + many) * np.finfo(now_box.dtype).eps))
+    zero = spread(now_box, 0.0)
+    size = spread(now_box, 16 * (width + many) * epsilon(now_box))
     for t in range(z.blocks):
         priced(z, p, single, a, t, now_rows, w_part)
         cost, lowest, total = zero, zero, zero
@@ -326,108 +338,97 @@ def _judge(
                     best = least(best, price - get(w_part, width + m))
                 opened = get(a_opened, t * queues + q)
                 cost, lowest = cost + opened * spent, lowest + opened * best
-        put(value, t, cost)
-        put(bound, t, lowest - size * total)
+        put(w_cost, t, cost)
+        put(w_least, t, lowest - size * total)
 
 
 @compiled
-def _settle(
-    distance: Any, before: Any, alive: Any, now: Iterate, kept: Iterate, tolerance: float, good: float
-) -> Any:
+def _settle(w: Work, now: Iterate, kept: Iterate, tolerance: float, good: float) -> tuple[bool, bool]:
     """Which instances are done: near enough, or near and no longer coming nearer; whether any is not, and
     whether any is near."""
+    alive, distance, before = w.alive, w.distance, w.before
     going = close = False
-    for lane in range(LANES):
+    for lane in range(side(alive)):
         if alive[lane] > 0:
-            apart = distance[lane] if np.isfinite(distance[lane]) else np.inf
+            apart = distance[lane] if finite(distance[lane]) else inf
             stuck = before[lane] < good and apart > before[lane] / 2
             if stuck and apart > before[lane]:
-                copy(kept, now, lane, LANES)
+                copy(kept, now, lane, side(alive))
             if apart < tolerance or stuck:
-                alive[lane] = 0
+                alive[lane] = 0.0
             before[lane] = apart
             going = going or alive[lane] > 0
             close = close or apart < good
     return going, close
 
 
-def _method(sources: str) -> Any:
-    """The method over a batch, kept on disk once compiled, for as long as the ``sources`` are the same."""
-
-    def follow(z: Sizes, p: Pattern, single: Any, pairs: Any, whole: Tables, a: Tables, now: Iterate,
-               change: Iterate, kept: Iterate, w: Work, found: Any, judged: Any, tolerance: float,
-               limits: Any) -> Any:  # fmt: skip
-        """Steps until the tolerance is met, a few instances after the other.
-
-        ``single``, ``pairs``: tables of options (:class:`..features.Features`). ``found``: box, options, rows
-        (rows, blocks·instances); ``judged``: cost and least cost by block, and what rows miss at most by
-        instance. ``limits``: most steps, distance from which on being stuck is being done, ridge, and how the
-        first iterate is made: with multipliers so far from their ends, or around given ones, with such
-        products, if the latter are not 0.
-        """
-        _ = sources
-        steps, good, ridge, start, middle = limits
-        value, bound, residual = judged
-        kind, batch = now.box.dtype.type, len(residual)
-        alive, distance, before = (
-            np.empty(LANES, now.box.dtype),
-            np.empty(LANES, now.box.dtype),
-            np.empty(LANES),
-        )
-        costs, bounds = np.empty(z.blocks * LANES, now.box.dtype), np.empty(z.blocks * LANES, now.box.dtype)
-        for first in range(0, batch, LANES):
-            gather(whole.cost, a.cost, z.blocks, first)
-            gather(whole.option_cost, a.option_cost, z.blocks, first)
-            gather(whole.opened, a.opened, z.blocks, first)
-            gather(whole.job_seconds, a.job_seconds, z.blocks, first)
-            gather(whole.job_power, a.job_power, z.blocks, first)
-            gather(whole.idle_power, a.idle_power, z.blocks, first)
-            gather(whole.power_entry, a.power_entry, z.blocks, first)
-            gather(whole.supply, a.supply, z.blocks, first)
-            gather(whole.balance, a.balance, z.blocks, first)
-            gather(whole.held, a.held, z.blocks, first)
-            gather(whole.lost, a.lost, z.blocks, first)
-            gather(whole.site, a.site, z.blocks, first)
-            gather(whole.right, a.right, z.blocks, first)
-            gather(whole.empty, a.empty, z.blocks, first)
-            gather(whole.tied_held, a.tied_held, z.blocks, first)
-            gather(whole.tied_site, a.tied_site, z.blocks, first)
-            gather(whole.rise, a.rise, z.blocks, first)
-            if middle > 0:
-                gather(whole.begun, a.begun, z.blocks, first)
-                _resume(z, p, single, a, now, w, middle)
-            else:
-                _begin(z, p, single, a, now, w, start)
-            before[:], alive[:] = np.inf, 1
-            for _ in range(steps):
-                furthest, gap = _distance(z, p, single, a, now, w)
-                put(distance, 0, furthest)
-                going, close = _settle(distance, before, alive, now, kept, tolerance, good)
-                if not going:
-                    break
-                if close:
-                    copy(now, kept, 0, 1)
-                _step(z, p, single, pairs, a, now, w, change, gap, get(alive, 0), ridge)
-            _distance(z, p, single, a, now, w)
-            _judge(z, p, single, a, now, w, costs, bounds)
-            for lane in range(min(LANES, batch - first)):
-                furthest_row = kind(0)
-                for m in range(lane, len(w.missing), LANES):
-                    furthest_row = max(furthest_row, abs(w.missing[m]))
-                residual[first + lane] = furthest_row
-                for t in range(z.blocks):
-                    value[t * batch + first + lane] = costs[t * LANES + lane]
-                    bound[t * batch + first + lane] = bounds[t * LANES + lane]
-            scatter(now.box, found[0], z.blocks, first)
-            scatter(now.options, found[1], z.blocks, first)
-            scatter(now.rows, found[2], z.blocks, first)
-
-    return njit(cache=True, nogil=True, error_model="numpy")(follow)
+@compiled
+def _collect(whole: Tables, a: Tables, blocks: int, batch: int, first: int) -> None:
+    """The coefficients of a few instances."""
+    gather(whole.cost, a.cost, blocks, batch, first)
+    gather(whole.option_cost, a.option_cost, blocks, batch, first)
+    gather(whole.opened, a.opened, blocks, batch, first)
+    gather(whole.job_seconds, a.job_seconds, blocks, batch, first)
+    gather(whole.job_power, a.job_power, blocks, batch, first)
+    gather(whole.idle_power, a.idle_power, blocks, batch, first)
+    gather(whole.power_entry, a.power_entry, blocks, batch, first)
+    gather(whole.supply, a.supply, blocks, batch, first)
+    gather(whole.balance, a.balance, blocks, batch, first)
+    gather(whole.held, a.held, blocks, batch, first)
+    gather(whole.lost, a.lost, blocks, batch, first)
+    gather(whole.site, a.site, blocks, batch, first)
+    gather(whole.right, a.right, blocks, batch, first)
+    gather(whole.empty, a.empty, blocks, batch, first)
+    gather(whole.tied_held, a.tied_held, blocks, batch, first)
+    gather(whole.tied_site, a.tied_site, blocks, batch, first)
+    gather(whole.rise, a.rise, blocks, batch, first)
+    gather(whole.begun, a.begun, blocks, batch, first)
 
 
-def _sources() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+@compiled
+def _report(z: Sizes, now: Iterate, w: Work, found: Found, batch: int, first: int) -> None:
+    """What a few instances have come to."""
+    alive, missing, cost, least_cost = w.alive, w.missing, w.cost, w.least
+    found_cost, found_least, residual = found.cost, found.least, found.residual
+    lanes = side(alive)
+    for lane in range(min(lanes, batch - first)):
+        furthest = 0.0
+        for m in range(lane, len(missing), lanes):
+            furthest = max(furthest, abs(missing[m]))
+        residual[first + lane] = furthest
+        for t in range(z.blocks):
+            found_cost[t * batch + first + lane] = cost[t * lanes + lane]
+            found_least[t * batch + first + lane] = least_cost[t * lanes + lane]
+    scatter(now.box, found.box, z.blocks, batch, first)
+    scatter(now.options, found.options, z.blocks, batch, first)
+    scatter(now.rows, found.rows, z.blocks, batch, first)
 
 
-follow = _method(_sources())
+@compiled
+def follow(z: Sizes, p: Pattern, single: Numbers, pairs: Numbers, whole: Tables, a: Tables, now: Iterate,
+           change: Iterate, kept: Iterate, w: Work, found: Found, limits: Limits) -> None:  # fmt: skip
+    """Steps until the tolerance is met, a few instances after the other.
+
+    ``single``, ``pairs``: tables of options (:class:`..features.Features`).
+    """
+    alive, before, batch = w.alive, w.before, len(found.residual)
+    for first in range(0, batch, side(alive)):
+        _collect(whole, a, z.blocks, batch, first)
+        if limits.middle > 0:
+            _resume(z, p, single, a, now, w, limits.middle)
+        else:
+            _begin(z, p, single, a, now, w, limits.start)
+        for lane in range(side(alive)):
+            before[lane], alive[lane] = inf, 1.0
+        for _ in range(limits.steps):
+            furthest, gap = _distance(z, p, single, a, now, w)
+            put(w.distance, 0, furthest)
+            going, close = _settle(w, now, kept, limits.tolerance, limits.good)
+            if not going:
+                break
+            if close:
+                copy(now, kept, 0, 1)
+            _step(z, p, single, pairs, a, now, w, change, gap, get(alive, 0), limits.ridge)
+        _distance(z, p, single, a, now, w)
+        _judge(z, p, single, a, now, w)
+        _report(z, now, w, found, batch, first)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from stepwatt.solvers.response.native import (
+    Lanes,
+    Numbers,
+    add,
+    compiled,
+    get,
+    most,
+    put,
+    root,
+    sound,
+    spread,
+    take,
+    where_more,
+)
 
-from .lanes import add, compiled, get, most, put, root, sound, spread, take, where_more
 from .layout import Iterate, Pattern, Sizes, Tables, Work, counts
 
 #: Pivots of the scaled normal matrix below this are rounding: their rows stand still.
@@ -23,7 +35,7 @@ def _place(z: Sizes, kind: int, j: int) -> int:
 
 @compiled
 def assemble(
-    z: Sizes, p: Pattern, pairs: Any, a: Tables, t: int, now: Iterate, w: Work, ridge: float
+    z: Sizes, p: Pattern, pairs: Numbers, a: Tables, t: int, now: Iterate, w: Work, ridge: float
 ) -> None:
     """The scaled normal matrix of block t, inner rows first, below the diagonal; and ties from block t-1."""
     a_balance = a.balance
@@ -58,7 +70,7 @@ def assemble(
     queues, width, many, _, inner, tying, held, lost, site = counts(z)
     size = inner + tying
     x = t * width
-    zero = spread(w_matrix, w_matrix.dtype.type(0))
+    zero = spread(w_matrix, 0.0)
     for m in range(size * size):
         put(w_matrix, m, zero)
     for i in range(n):
@@ -81,7 +93,7 @@ def assemble(
                 total = total + entry * entry * get(w_weight, x + q * n + j)
             if p_place[c] < 0:
                 put(w_supplied, row, total)
-                share = spread(w_matrix, w_matrix.dtype.type(1)) / total
+                share = spread(w_matrix, 1.0) / total
                 for j in range(n):
                     left = staying
                     for m in range(n):
@@ -100,11 +112,11 @@ def assemble(
                 tie = inner + p_place[c] * n + i
                 put(w_matrix, tie * size + tie, total)
                 for j in range(n):
-                    b = get(a_balance, row * n + j)
+                    entry = get(a_balance, row * n + j)
                     d = get(w_weight, x + q * n + j)
                     m = (c * n + j) * size + c * n + j
-                    add(w_matrix, m, b * b * d)
-                    put(w_matrix, tie * size + c * n + j, b * get(a_supply, row * n + j) * d)
+                    add(w_matrix, m, entry * entry * d)
+                    put(w_matrix, tie * size + c * n + j, entry * get(a_supply, row * n + j) * d)
     for j in range(n):
         aa, ab, bb = zero, zero, zero
         for c in range(k):
@@ -127,14 +139,14 @@ def assemble(
                 + get(a_opened, row) * jj
                 + get(a_empty, t * (2 * queues + z.kinds * n) + queues + b),
             )
-            s, e, i = get(a_job_seconds, row), get(a_job_power, row), get(a_idle_power, row)
-            watts = e * je + i * js
-            put(w_matrix, _place(z, 0, j) * size + b, s * js)
+            second, energy, idle = get(a_job_seconds, row), get(a_job_power, row), get(a_idle_power, row)
+            watts = energy * je + idle * js
+            put(w_matrix, _place(z, 0, j) * size + b, second * js)
             put(w_matrix, _place(z, 1, j) * size + b, watts * get(a_power_entry, t * 2 * n + j))
             put(w_matrix, _place(z, 2, j) * size + b, watts * get(a_power_entry, (t * 2 + 1) * n + j))
-            aa = aa + s * s * ss
-            ab = ab + s * (e * se + i * ss)
-            bb = bb + e * e * ee + i * (e * (se + se) + i * ss)
+            aa = aa + second * second * ss
+            ab = ab + second * (energy * se + idle * ss)
+            bb = bb + energy * energy * ee + idle * (energy * (se + se) + idle * ss)
         power, heat = get(a_power_entry, t * 2 * n + j), get(a_power_entry, (t * 2 + 1) * n + j)
         g, h, r = _place(z, 0, j), _place(z, 1, j), _place(z, 2, j)
         put(w_matrix, g * size + g, aa)
@@ -147,8 +159,8 @@ def assemble(
             r = _place(z, m, j)
             nothing = get(a_empty, t * (2 * queues + z.kinds * n) + 2 * queues + m * n + j)
             add(w_matrix, r * size + r, nothing)
-        for m in range(len(p_pairs)):
-            e, f = p_pairs[m, 0], p_pairs[m, 1]
+        for m in range(len(p_pairs) // 2):
+            e, f = p_pairs[2 * m], p_pairs[2 * m + 1]
             d = get(w_weight, x + site + p_column[e] * n + j)
             one, other = get(a_site, (t * len(p_row) + e) * n + j), get(a_site, (t * len(p_row) + f) * n + j)
             r = _place(z, p_row[e], j) * size + _place(z, p_row[f], j)
@@ -159,16 +171,16 @@ def assemble(
                 entry = get(a_tied_site, ((t - 1) * len(p_tie_row) + e) * n + j)
                 d = get(w_weight, x - width + site + p_tie_column[e] * n + j)
                 add(w_matrix, r * size + r, entry * entry * d)
-    one = spread(w_matrix, w_matrix.dtype.type(1))
+    one = spread(w_matrix, 1.0)
     for r in range(size):
         put(w_scale, t * size + r, one / root(get(w_matrix, r * size + r)))
     for r in range(size):
         mine = get(w_scale, t * size + r)
         for m in range(r):
             put(w_matrix, r * size + m, get(w_matrix, r * size + m) * mine * get(w_scale, t * size + m))
-        put(w_matrix, r * size + r, spread(w_matrix, w_matrix.dtype.type(1 + ridge)))
+        put(w_matrix, r * size + r, spread(w_matrix, 1 + ridge))
     if t > 0:
-        waiting, links = z.waiting * n, len(p_between)
+        waiting, links = z.waiting * n, len(p_between) // 2
         first = (t - 1) * (waiting + links * n)
         here, there = (t - 1) * size + inner, t * size + inner
         for c in range(k):
@@ -182,8 +194,8 @@ def assemble(
                     put(w_between, first + m, entry * get(w_scale, here + m) * get(w_scale, there + m))
         for m in range(links * n):
             put(w_between, first + waiting + m, zero)
-        for u in range(len(p_meets)):
-            e, f, b = p_meets[u, 0], p_meets[u, 1], p_meets[u, 2]
+        for u in range(len(p_meets) // 3):
+            e, f, b = p_meets[3 * u], p_meets[3 * u + 1], p_meets[3 * u + 2]
             for j in range(n):
                 entry = get(a_site, ((t - 1) * len(p_row) + e) * n + j)
                 entry = entry * get(a_tied_site, ((t - 1) * len(p_tie_row) + f) * n + j)
@@ -193,20 +205,20 @@ def assemble(
         for b in range(links):
             for j in range(n):
                 m = first + waiting + b * n + j
-                one = get(w_scale, (t - 1) * size + _place(z, p_between[b, 0], j))
+                one = get(w_scale, (t - 1) * size + _place(z, p_between[2 * b], j))
                 put(
                     w_between,
                     m,
-                    get(w_between, m) * one * get(w_scale, t * size + _place(z, p_between[b, 1], j)),
+                    get(w_between, m) * one * get(w_scale, t * size + _place(z, p_between[2 * b + 1], j)),
                 )
 
 
 @compiled
-def _pivot(pivot: Any, matrix: Any) -> Any:
+def _pivot(pivot: Lanes, matrix: Numbers) -> Lanes:
     """One over the root of a pivot, 0 where it is rounding."""
-    zero = spread(matrix, matrix.dtype.type(0))
-    smallest = spread(matrix, matrix.dtype.type(_PIVOT))
-    one = spread(matrix, matrix.dtype.type(1))
+    zero = spread(matrix, 0.0)
+    smallest = spread(matrix, _PIVOT)
+    one = spread(matrix, 1.0)
     return where_more(pivot, smallest, one / root(most(pivot, smallest)), zero)
 
 
@@ -246,13 +258,13 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
                 )
             put(w_matrix, (inner + i) * size + inner + j, total)
     if t > 0:
-        links = len(p_links)
+        links = len(p_links) // 2
         before, first = (t - 1) * tying * tying, (t - 1) * links
         for u in range(links):
-            here, there = p_links[u, 0], p_links[u, 1]
+            here, there = p_links[2 * u], p_links[2 * u + 1]
             one = get(w_between, first + u)
             for v in range(links):
-                across, beside = p_links[v, 0], p_links[v, 1]
+                across, beside = p_links[2 * v], p_links[2 * v + 1]
                 if beside <= there:
                     m = (inner + there) * size + inner + beside
                     product = one * get(w_between, first + v) * get(w_inverse, before + here * tying + across)
@@ -272,7 +284,7 @@ def factor(z: Sizes, p: Pattern, t: int, w: Work) -> None:
                 total = total - get(w_matrix, below + m) * get(w_matrix, row + m)
             put(w_matrix, below + j, total * pivot)
     # invert the triangle in place, row by row
-    zero = spread(w_matrix, w_matrix.dtype.type(0))
+    zero = spread(w_matrix, 0.0)
     for i in range(tying):
         row = (inner + i) * size + inner
         pivot = get(w_matrix, row + i)
@@ -348,12 +360,12 @@ def forward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
             total = total - get(w_factor, f + m * inner + b) * get(v, b)
         put(v, m, total)
     if t > 0:
-        links = len(p_links)
+        links = len(p_links) // 2
         for u in range(links):
-            here, there = p_links[u, 0], p_links[u, 1]
+            here, there = p_links[2 * u], p_links[2 * u + 1]
             carried = get(w_between, (t - 1) * links + u) * get(w_carried, (t - 1) * tying + here)
             take(v, inner + there, carried)
-    zero = spread(v, v.dtype.type(0))
+    zero = spread(v, 0.0)
     for m in range(tying):
         total = zero
         for b in range(tying):
@@ -362,7 +374,7 @@ def forward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work) -> None:
 
 
 @compiled
-def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work, out: Any, y: int) -> None:
+def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work, out: Numbers, y: int) -> None:
     """The second half: blocks in reverse, into ``out`` from row y on."""
     a_balance = a.balance
     a_supply = a.supply
@@ -381,14 +393,14 @@ def backward(z: Sizes, p: Pattern, a: Tables, t: int, w: Work, out: Any, y: int)
     n, k = z.sites, z.classes
     queues, width, _, rows, inner, tying, _, _, _ = counts(z)
     size, f = inner + tying, t * (inner + tying) * inner
-    v, zero = w_vector, spread(w_vector, w_vector.dtype.type(0))
+    v, zero = w_vector, spread(w_vector, 0.0)
     if tying:
         if t + 1 < z.blocks:
-            links = len(p_links)
+            links = len(p_links) // 2
             for m in range(tying):
                 put(v, m, zero)
             for u in range(links):
-                here, there = p_links[u, 0], p_links[u, 1]
+                here, there = p_links[2 * u], p_links[2 * u + 1]
                 later = get(w_between, t * links + u) * get(w_carried, (t + 1) * tying + there)
                 add(v, here, later)
             for m in range(tying):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from stepwatt.solvers.response.native import Numbers, add, compiled, get, put, spread
 
-from .lanes import add, compiled, get, put, spread
 from .layout import Pattern, Sizes, Tables, counts
 
 
 @compiled
 def used(
-    z: Sizes, p: Pattern, single: Any, a: Tables, t: int, box: Any, options: Any, at: int, out: Any
+    z: Sizes,
+    p: Pattern,
+    single: Numbers,
+    a: Tables,
+    t: int,
+    box: Numbers,
+    options: Numbers,
+    at: int,
+    out: Numbers,
 ) -> None:
     """A x of block t, into ``out``; options of the block begin at ``at``."""
     a_balance = a.balance
@@ -33,7 +40,7 @@ def used(
     n, k, o = z.sites, z.classes, z.options
     queues, width, _, rows, _, _, held, lost, site = counts(z)
     x, y = t * width, t * rows
-    zero = spread(box, box.dtype.type(0))
+    zero = spread(box, 0.0)
     for q in range(queues):
         total = get(a_lost, t * queues + q) * get(box, x + lost + q)
         for s in range(z.segments):
@@ -87,7 +94,7 @@ def used(
 
 
 @compiled
-def priced(z: Sizes, p: Pattern, single: Any, a: Tables, t: int, rows: Any, out: Any) -> None:
+def priced(z: Sizes, p: Pattern, single: Numbers, a: Tables, t: int, rows: Numbers, out: Numbers) -> None:
     """Aᵀy of block t, into ``out``: box columns, then options."""
     a_balance = a.balance
     a_held = a.held
@@ -110,7 +117,7 @@ def priced(z: Sizes, p: Pattern, single: Any, a: Tables, t: int, rows: Any, out:
     queues, width, _, height, _, _, held, lost, site = counts(z)
     y = t * height
     own = y + 2 * queues
-    zero = spread(rows, rows.dtype.type(0))
+    zero = spread(rows, 0.0)
     for i in range(n):
         for c in range(k):
             q = i * k + c
@@ -142,9 +149,9 @@ def priced(z: Sizes, p: Pattern, single: Any, a: Tables, t: int, rows: Any, out:
                 entry = get(a_tied_site, (t * len(p_tie_row) + e) * n + j)
                 add(out, m, entry * get(rows, own + height + p_tie_row[e] * n + j))
     if z.capped and t == 0:
-        for later in range(z.blocks):
+        for block in range(z.blocks):
             for j in range(n):
-                entry = get(a_rise, later * n + j) * get(rows, (later + 1) * height - n + j)
+                entry = get(a_rise, block * n + j) * get(rows, (block + 1) * height - n + j)
                 add(out, site + z.rise * n + j, entry)
     for j in range(n):
         watts = get(a_power_entry, t * 2 * n + j) * get(rows, own + n + j)

@@ -1,0 +1,74 @@
+"""The method run: the memory that it works in, and its code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.solvers.response.native import REGISTER, Native
+
+from .layout import Found, Iterate, Limits, Pattern, Sizes, Tables, Work, counts
+from .method import follow
+
+#: The method for each precision.
+METHODS = {np.dtype(real): Native(follow, real) for real in (np.float32, np.float64)}
+
+
+def run(
+    z: Sizes, p: Pattern, single: NDArray[Any], pairs: NDArray[Any], whole: Tables, limits: Limits
+) -> Found:
+    """Steps until the limits are met; coefficients are (rows, blocks·instances), and say the precision.
+
+    ``single``, ``pairs``: flat tables of options (:class:`..features.Features`).
+    """
+    kind, wide = whole.cost.dtype, whole.cost.shape[-1]
+    queues, width, many, height, inner, tying, _, _, _ = counts(z)
+    size, capped = inner + tying, z.capped * z.sites
+
+    def lanes(count: int, blocks: int = z.blocks) -> NDArray[Any]:
+        return np.zeros(blocks * count * REGISTER // kind.itemsize, kind)
+
+    def iterate() -> Iterate:
+        return Iterate(*(lanes(count) for count in (width, width, width, width, many, many, height)))
+
+    found = Found(
+        box=np.empty((width, wide), kind),
+        options=np.empty((many, wide), kind),
+        rows=np.empty((height, wide), kind),
+        cost=np.empty(wide, kind),
+        least=np.empty(wide, kind),
+        residual=np.empty(wide // z.blocks, kind),
+    )
+    work = Work(
+        missing=lanes(height),
+        right=lanes(height),
+        per_slack=lanes(many),
+        weight=lanes(width),
+        pull=lanes(width),
+        part=lanes(width + many, 1),
+        supplied=lanes(queues),
+        matrix=lanes(size * size, 1),
+        factor=lanes(size * inner),
+        inverse=lanes(tying * tying),
+        between=lanes((z.waiting + len(p.between) // 2) * z.sites),
+        scale=lanes(size),
+        half=lanes(inner),
+        carried=lanes(tying),
+        found=lanes(height),
+        vector=lanes(size, 1),
+        border=lanes(capped * height),
+        corner=lanes(capped * z.sites, 1),
+        again=lanes(z.capped * height),
+        alive=lanes(1, 1),
+        distance=lanes(1, 1),
+        before=lanes(1, 1),
+        cost=lanes(1),
+        least=lanes(1),
+    )
+    some = Tables(*(lanes(len(part)) for part in whole))
+    iterates = iterate(), iterate(), iterate()
+    coefficients, out = Tables(*map(np.ravel, whole)), Found(*(part.reshape(-1) for part in found))
+    METHODS[kind](z, p, single, pairs, coefficients, some, *iterates, work, out, limits)
+    return found

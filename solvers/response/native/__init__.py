@@ -1,0 +1,54 @@
+"""Python functions over numbers made machine code (LLVM), in a few seconds, and kept on disk.
+
+:mod:`.language` says what such functions are written in. It is small: whole numbers, floats, flat arrays,
+loops. A compiler for all of Python spends most of its time on finding out what annotations already say.
+"""
+
+from .language import (
+    REGISTER,
+    Integers,
+    Lanes,
+    Numbers,
+    add,
+    compiled,
+    epsilon,
+    finite,
+    get,
+    least,
+    load,
+    most,
+    put,
+    root,
+    save,
+    side,
+    sound,
+    spread,
+    take,
+    where_more,
+)
+from .native import Native, warm_up
+
+__all__ = [
+    "REGISTER",
+    "Integers",
+    "Lanes",
+    "Native",
+    "Numbers",
+    "add",
+    "compiled",
+    "epsilon",
+    "finite",
+    "get",
+    "least",
+    "load",
+    "most",
+    "put",
+    "root",
+    "save",
+    "side",
+    "sound",
+    "spread",
+    "take",
+    "warm_up",
+    "where_more",
+]

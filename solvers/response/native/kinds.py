@@ -1,0 +1,73 @@
+"""Kinds of values in compiled functions, and how arguments lie in memory.
+
+A kind is int, bool, float, "lanes", "numbers" or "integers" (flat arrays), or a class of named tuples.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+#: Kinds that variables can have, each wide enough for those before it.
+ORDER = (bool, int, float, "lanes")
+ARRAYS = ("numbers", "integers")
+_WHOLE = np.dtype(np.int64)
+
+
+def kind_of(hint: Any) -> Any:
+    """The kind that a type annotation stands for; a tuple of kinds for several values."""
+    if getattr(hint, "__origin__", None) is tuple:
+        return tuple(kind_of(part) for part in get_args(hint))
+    metadata = getattr(hint, "__metadata__", None)
+    return metadata[0] if metadata else hint
+
+
+@cache
+def fields_of(kind: type) -> dict[str, Any]:
+    """Kinds of a named tuple's fields."""
+    return {name: kind_of(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+
+
+@cache
+def signature_of(function: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
+    """Kinds of a function's parameters, and of what it returns."""
+    hints = get_type_hints(function, include_extras=True)
+    names = inspect.signature(function).parameters
+    return {name: kind_of(hints[name]) for name in names}, kind_of(hints["return"])
+
+
+@cache
+def words(kind: Any) -> str:
+    """The words of eight bytes that a value takes among arguments, as :mod:`struct` calls them: an array its
+    address and its length."""
+    if kind in ORDER:
+        return "d" if kind is float else "q"
+    return "qq" if kind in ARRAYS else "".join(words(field) for field in fields_of(kind).values())
+
+
+def add_words(value: Any, kind: Any, real: np.dtype[Any], words: list[Any]) -> None:
+    """Append what a value is among arguments.
+
+    Raises:
+        TypeError: an array of another type, or one that is not contiguous.
+    """
+    if kind in ARRAYS:
+        flags, type_ = value.flags, real if kind == "numbers" else _WHOLE
+        if not flags.c_contiguous or (value.dtype is not type_ and value.dtype != type_):
+            raise TypeError(f"an array of {value.dtype} {value.strides}, expected contiguous {real} or int64")
+        if value.size and flags.writeable:
+            words.append(ctypes.addressof(ctypes.c_char.from_buffer(value)))
+        else:
+            # the same, slower
+            words.append(value.__array_interface__["data"][0])
+        words.append(value.size)
+    elif kind in ORDER:
+        words.append(value)
+    else:
+        for part, field in zip(value, fields_of(kind).values(), strict=True):
+            add_words(part, field, real, words)

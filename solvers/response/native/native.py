@@ -1,0 +1,72 @@
+"""A compiled function as what is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from struct import pack
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from . import kinds, machine, store
+from .translation import Translation, sources
+
+
+class Native:
+    """A function of :mod:`.language` for one precision, made machine code when it is first called, unless the
+    disk has it."""
+
+    def __init__(self, source: Callable[..., None], real: type[np.floating[Any]]):
+        self.source, self.real = source, np.dtype(real)
+        self._kinds = tuple(kinds.signature_of(source)[0].values())
+        self._words = "".join(map(kinds.words, self._kinds))
+        self._loaded: machine.Loaded | None = None
+        self._lock = Lock()
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run it.
+
+        Raises:
+            TypeError: an array of another type than is said.
+        """
+        words: list[Any] = []
+        for value, kind in zip(arguments, self._kinds, strict=True):
+            kinds.add_words(value, kind, self.real, words)
+        self.prepare().call(pack(self._words, *words))
+
+    def ready(self) -> bool:
+        """Whether the next call runs at once: nothing is left to compile."""
+        with self._lock:
+            if self._loaded is None and (code := store.kept(self._name)) is not None:
+                self._loaded = machine.Loaded(code)
+            return self._loaded is not None
+
+    def prepare(self) -> machine.Loaded:
+        """Compile it, if need be."""
+        if self._loaded is None and not self.ready():
+            with self._lock:
+                code = machine.machine_code(Translation(self.real).text(self.source))
+                store.keep(self._name, code)
+                self._loaded = machine.Loaded(code)
+        assert self._loaded is not None
+        return self._loaded
+
+    @cached_property
+    def _name(self) -> str:
+        """Where the disk has it: code of other sources, or for other machines, has another name."""
+        own = "".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py")))
+        told = "".join((own, sources(self.source), machine.description()))
+        return f"{self.source.__name__}-{self.real}-{sha256(told.encode()).hexdigest()[:24]}.o"
+
+
+def warm_up(functions: Iterable[Native], progress: Callable[[str], object]) -> None:
+    """Make functions ready; ``progress`` is told if that takes seconds."""
+    missing = [function for function in functions if not function.ready()]
+    if missing:
+        progress("compiling (first use on this machine)")
+    for function in missing:
+        function.prepare()
