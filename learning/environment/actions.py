@@ -1,4 +1,4 @@
-"""Actions as they come from outside, and the box that they are cut to."""
+"""Actions as they come from outside: so many finite numbers, which the environment cuts to its box."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError
 
 
-def in_the_box(given: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """The numbers given as an array of that shape, cut to [-1,1].
+def finite_action(given: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The numbers given as an array of that shape.
 
     Raises:
         InputError: other than finite numbers, or than so many of them.
@@ -27,4 +27,4 @@ def in_the_box(given: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
         where = tuple(int(place) for place in np.argwhere(~np.isfinite(action))[0])
         number = ", ".join(str(place) for place in where)
         raise InputError(field=f"action[{number}]", value=float(action[where]), expected=expected)
-    return action.clip(-1.0, 1.0)
+    return action

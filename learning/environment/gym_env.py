@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.plant.engine import numpy_engine
 
-from .actions import in_the_box
+from .actions import finite_action
 from .task import TaskSettings
 from .world import World, make_pool
 
@@ -112,7 +112,7 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         """
         if self.world.over:
             raise RuntimeError("the horizon is over: reset the environment before the next step")
-        reward, _, outcome = self.world.step(in_the_box(action, (self.world.act_size,))[None])
+        reward, _, outcome = self.world.step(finite_action(action, (self.world.act_size,))[None])
         info = {"utility": float(outcome.utility[0]), "failed_share": float(self.world.failed[0])}
         return self._seen(), float(reward[0]), self.world.over, False, info
 
@@ -184,7 +184,7 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
         Raises:
             InputError: other than E × A finite numbers.
         """
-        said = in_the_box(actions, (self.num_envs, self.inner.act_size))
+        said = finite_action(actions, (self.num_envs, self.inner.act_size))
         done = self.inner.step(self.inner.engine.asarray(said))
         everywhere = np.ones(self.num_envs, dtype=bool)
         infos: dict[str, Any] = {

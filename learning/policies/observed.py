@@ -9,7 +9,7 @@ from stepwatt.formulation import Instance, Schedule
 from stepwatt.formulation.plant.stacking import shape_of
 
 from ..codecs import CODECS
-from ..environment.actions import in_the_box
+from ..environment.actions import finite_action
 from ..environment.play import plan
 from ..environment.task import TaskSettings
 
@@ -32,6 +32,6 @@ class ObservationPolicy:
         size = CODECS[self.task.codec](shape_of(instance.arrays())).size
 
         def ask(observations: Any) -> Any:
-            return in_the_box(self.act(observations[0]), (size,))[None]
+            return finite_action(self.act(observations[0]), (size,))[None]
 
         return plan([instance], ask, self.task, histories=[history])[0]

@@ -24,7 +24,7 @@ from ..environment.torch_engine import torch_engine
 from ..environment.world import Pool, World, make_pool
 from ..model_guided.cloning import Demonstrations, clone
 from ..model_guided.gradient import refine
-from ..model_guided.price_demonstrations import imitate
+from ..model_guided.price_demonstrations import imitate, joined
 from ..model_guided.schedule_demonstrations import demonstrations_of
 from ..networks.policy import Policy
 from ..options import Options, option, plain, read_options
@@ -55,6 +55,9 @@ class WarmStart(Options):
     """Learning rate of cloning."""
     forecasts: int = option(3, low=1)
     """Draws of its forecast under which every demonstrated day is seen (``direct`` only)."""
+    relabelling: int = option(0, low=0)
+    """Rounds in which the policy's own states are demonstrated, too, and it is cloned anew (DAgger;
+    ``priced`` only)."""
     refining: int = option(0, low=0)
     """Updates along the gradient of utility through the plant that follow (``direct`` only)."""
 
@@ -80,6 +83,12 @@ class TrainingPlan:
         if start.refining and (start.kind == "none" or self.task.codec != "direct"):
             raise InputError(
                 field="warm_start.refining", value=start.refining, expected="0 but for clones of codec direct"
+            )
+        if start.relabelling and (start.kind == "none" or self.task.codec != "priced"):
+            raise InputError(
+                field="warm_start.relabelling",
+                value=start.relabelling,
+                expected="0 but for clones of codec priced",
             )
 
 
@@ -255,11 +264,8 @@ def _demonstrations(
     plan: TrainingPlan,
     solved: Sequence[Result],
 ) -> Demonstrations:
-    task = plan.task
-    if task.codec == "priced":
-        engine = torch_engine(torch.float64)
-        pool = make_pool(instances, task.information, engine, histories=past, foresight=task.foresight)
-        return imitate(pool, task, foresee(instances, "perfect"), engine)
+    if plan.task.codec == "priced":
+        return _Prices(instances, past, plan.task).demonstrated()
     if any(result.bound is None for result in solved):
         raise InputError(
             field="warm_start.kind", value="clone", expected="training instances that are feasible"
@@ -270,8 +276,30 @@ def _demonstrations(
         if result.bound is not None
     ]
     return demonstrations_of(
-        instances, schedules, task.information, histories=past, forecasts=plan.warm_start.forecasts
+        instances, schedules, plan.task.information, histories=past, forecasts=plan.warm_start.forecasts
     )
+
+
+class _Prices:
+    """What whoever knew the days would say that things are worth, wherever a policy comes."""
+
+    def __init__(self, instances: Sequence[Instance], past: Sequence[Instance] | None, task: TaskSettings):
+        self.engine, self.task = torch_engine(torch.float64), task
+        self.pool = make_pool(
+            instances, task.information, self.engine, histories=past, foresight=task.foresight
+        )
+        self.taught = foresee(instances, "perfect")
+
+    def demonstrated(self, policy: Policy | None = None, run: int = 0) -> Demonstrations:
+        """Along the teacher's way, or that of one run of a policy."""
+
+        def pupil(seen: Tensor) -> Tensor:
+            assert policy is not None
+            with torch.no_grad():
+                said: Tensor = policy(seen.float().expand(policy.runs, *seen.shape))[run]
+            return said.double()
+
+        return imitate(self.pool, self.task, self.taught, self.engine, None if policy is None else pupil)
 
 
 def _warm(
@@ -291,6 +319,20 @@ def _warm(
         batch_size=start.batch_size,
         rate=start.rate,
     )
+    if start.relabelling:
+        prices, parts = _Prices(instances, past, plan.task), [demonstrations]
+        for number in range(start.relabelling):
+            told(number / start.relabelling, "relabelling")
+            parts += [prices.demonstrated(policy, run) for run in range(len(seeds))]
+            again = seeds_for(f"relabelling {number}", seeds)
+            clone(
+                policy,
+                joined(parts),
+                again,
+                updates=start.updates,
+                batch_size=start.batch_size,
+                rate=start.rate,
+            )
     if start.refining:
         told(0.0, "refining")
         engine, days = torch_engine(), len(instances)

@@ -38,8 +38,8 @@ class TrainingSettings(Options):
     """One run per seed, trained side by side; a run's numbers do not depend on the others."""
     envs_per_run: int = option(16, low=1)
     """Environments each run collects from at the same time."""
-    env_steps: int = option(50_000, low=1)
-    """Transitions to collect."""
+    env_steps: int = option(50_000, low=0)
+    """Transitions to collect; 0 leaves the policy as it begins."""
     updates_per_step: float = option(0.25, above=0)
     """Gradient updates per collected transition (off-policy agents)."""
     warmup_steps: int = option(1_000, low=0)

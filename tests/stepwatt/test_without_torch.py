@@ -27,7 +27,6 @@ def without_torch(code: str) -> str:
 
 
 # strict: once the codec of prices needs no torch, this passes, fails as XPASS, and the mark goes
-@pytest.mark.xfail(strict=True, reason="the priced codec still loads torch")
 @pytest.mark.parametrize(
     "code",
     [
@@ -50,7 +49,6 @@ def test_playing_needs_no_torch(code: str) -> None:
     without_torch(code)
 
 
-@pytest.mark.xfail(strict=True, reason="the priced codec still loads torch")
 def test_training_without_torch_says_what_to_install() -> None:
     code = """
 try:
