@@ -3,7 +3,7 @@
 from .catalogue import Catalogue, Quantity, catalogue_table, load_catalogue
 from .embedded import load_europe_2018
 from .importers.own_csv import read_series
-from .importers.registry import IMPORTERS, Importer, imported
+from .importers.registry import IMPORTERS, Gives, Importer, imported
 from .local_time import TIME_ZONES, local_day
 from .scenarios.registry import SCENARIOS, scenario, takes
 from .series import as_series, covered, window, zone_list
@@ -13,6 +13,7 @@ __all__ = [
     "SCENARIOS",
     "TIME_ZONES",
     "Catalogue",
+    "Gives",
     "Importer",
     "Quantity",
     "as_series",

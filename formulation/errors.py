@@ -86,7 +86,8 @@ def listed(names: Iterable[str]) -> str:
 def one_of(names: Iterable[str], value: Any) -> str:
     """``one of a, b, c`` for a message, and which of them was meant where the value is close to one."""
     known = list(names)
-    near = difflib.get_close_matches(value[:_SHOWN].lower(), known, 1) if isinstance(value, str) else []
+    unknown = isinstance(value, str) and value not in known
+    near = difflib.get_close_matches(value[:_SHOWN].lower(), known, 1) if unknown else []
     return f"one of {', '.join(known)}" + "".join(f"; did you mean {name}?" for name in near)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from .errors import InputError, field_path
+from .errors import InputError, field_path, one_of
 
 #: Larger numbers are slips of units, and overflow when squared or summed.
 LARGEST = 1e12
@@ -38,6 +39,103 @@ class Record(BaseModel):
     """A frozen part of a file: unknown fields, wrong types and non-finite numbers are errors."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class SettingsRecord(Record):
+    """Settings, by hand or from tables of a file: whatever does not fit is an InputError."""
+
+    if not TYPE_CHECKING:  # the type checker knows the fields
+
+        def __init__(self, /, **values: Any) -> None:
+            for name, value in values.items():
+                if name not in type(self).model_fields:
+                    known = one_of(type(self).model_fields, name)
+                    expected = known.replace("one of", "one of the fields", 1)
+                    raise InputError(field=name, value=value, expected=expected)
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise _with_range(as_input_error(error, values), error, type(self)) from None
+
+    @classmethod
+    def read(cls, values: Any, file: str | None = None) -> Self:
+        """Settings from a table.
+
+        Raises:
+            InputError: no table, an unknown name, a wrong type, a value out of range.
+        """
+        try:
+            if not isinstance(values, Mapping):
+                raise InputError(field=field_path(()), value=values, expected="a table")
+            return cls(**values)
+        except InputError as defect:
+            raise defect if file is None else defect.in_file(file) from None
+
+    def changed(self, **values: Any) -> Self:
+        """The same with other values, checked like all.
+
+        Raises:
+            InputError: as for new settings.
+        """
+        return type(self)(**{**dict(self), **values})
+
+    def plain(self) -> dict[str, Any]:
+        """Nested dictionaries and lists, fit for JSON."""
+        return self.model_dump(mode="json")
+
+
+def _with_range(told: InputError, error: ValidationError, model: type[BaseModel]) -> InputError:
+    """The same defect; where a number or a type is wrong, with the whole range of what is allowed."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] in ("defect", "value_error", "missing"):
+        return told
+    schema: Any = model.model_json_schema()
+    for part in first["loc"]:
+        if isinstance(part, int):
+            schema = schema.get("items", {})
+        elif part in schema.get("properties", {}):
+            schema = schema["properties"][part]
+    expected = _range(schema) or told.expected
+    return InputError(field=told.field, value=told.value, expected=expected, more=told.more)
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    """What a JSON schema allows, in words: ``an integer ≥ 1 and ≤ 8``; empty where it says nothing."""
+    if "anyOf" in schema:
+        return " or ".join(_range(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    kinds = {
+        "integer": "an integer",
+        "number": "a number",
+        "boolean": "true or false",
+        "string": "a text",
+        "array": "a list",
+        "object": "a table",
+        "null": "nothing",
+    }
+    signs = {
+        "minimum": "≥",
+        "exclusiveMinimum": ">",
+        "maximum": "≤",
+        "exclusiveMaximum": "<",
+        "minItems": "of length ≥",
+        "maxItems": "of length ≤",
+    }
+    bounds = [f"{sign} {schema[name]:g}" for name, sign in signs.items() if name in schema]
+    each = f", each {_range(schema['items'])}" if schema.get("items") else ""
+    return f"{kinds.get(schema.get('type', ''), '')} {' and '.join(bounds)}".strip() + each
+
+
+def member(names: Collection[str]) -> BeforeValidator:
+    """Annotates a text that must be one of the names, which may grow (a registry)."""
+
+    def check(name: Any) -> Any:
+        if name not in names:
+            raise defect((), name, one_of(names, name))
+        return name
+
+    return BeforeValidator(check)
 
 
 class _Missing:
@@ -68,6 +166,9 @@ def as_input_error(error: ValidationError, data: Any) -> InputError:
             expected=context["expected"],
             more=more + context["more"],
         )
+    cause = context.get("error")
+    if kind == "value_error" and isinstance(cause, InputError):  # raised by a record or a check inside
+        return cause.inside(field_path(path)) if path else cause
     value = first["input"]
     expected = re.sub(r"^\w+ should (be|have) | after validation, not \d+$", "", first["msg"])
     if kind == "missing":

@@ -9,13 +9,15 @@ that is taken, or that has other signs than letters, digits, ``.``, ``_`` and ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.registry import announce
 
 if TYPE_CHECKING:
-    from stepwatt.learning.options import Options
+    from stepwatt.data import Gives
+    from stepwatt.learning.agents import LearnsFrom
     from stepwatt.solvers.methods import Kind
 
     from .reports.figures.registry import Needs, Size
@@ -40,6 +42,11 @@ def _enter(
         return thing
 
     return enter if thing is None else enter(thing)
+
+
+def _check_settings(settings: Any) -> None:
+    if not (isinstance(settings, type) and issubclass(settings, SettingsRecord)):
+        raise InputError(field="settings", value=settings, expected="a class derived from SettingsRecord")
 
 
 def _itself(thing: Thing) -> Thing:
@@ -94,18 +101,22 @@ def register_policy(name: str, make: Thing | None = None) -> Any:
 
 @overload
 def register_agent(
-    name: str, build: Thing, *, settings: type[Options], learns_from: Literal["replay", "rollouts"] = ...
+    name: str,
+    build: Thing,
+    *,
+    settings: type[SettingsRecord],
+    learns_from: LearnsFrom = ...,
 ) -> Thing: ...
 @overload
 def register_agent(
-    name: str, *, settings: type[Options], learns_from: Literal["replay", "rollouts"] = ...
+    name: str, *, settings: type[SettingsRecord], learns_from: LearnsFrom = ...
 ) -> Decorator[Thing]: ...
 def register_agent(
     name: str,
     build: Thing | None = None,
     *,
-    settings: type[Options],
-    learns_from: Literal["replay", "rollouts"] = "replay",
+    settings: type[SettingsRecord],
+    learns_from: LearnsFrom = "replay",
 ) -> Any:
     """An agent of :func:`stepwatt.train`: ``build(settings, obs_size, act_size, seeds, device)``.
 
@@ -114,7 +125,8 @@ def register_agent(
         build: gives an agent of S = ``len(seeds)`` runs side by side, after one of the protocols in
             ``stepwatt.learning.agents``: an ``OffPolicyAgent`` learns from ``replay``, an ``OnPolicyAgent``
             from ``rollouts``.
-        settings: class of its settings, with defaults for all.
+        settings: class of its settings, derived from ``stepwatt.formulation.records.SettingsRecord``, with
+            defaults for all.
         learns_from: as above.
     """
 
@@ -123,22 +135,33 @@ def register_agent(
 
         return AgentKind(settings, build, learns_from)
 
+    _check_settings(settings)
     return _enter("algo", name, build, member)
 
 
 @overload
-def register_shaper(name: str, make: Thing) -> Thing: ...
+def register_shaper(name: str, make: Thing, *, settings: type[SettingsRecord] = ...) -> Thing: ...
 @overload
-def register_shaper(name: str) -> Decorator[Thing]: ...
-def register_shaper(name: str, make: Thing | None = None) -> Any:
-    """A reward shaper: ``make(obs_size, act_size, seeds, settings, device="cpu")``.
+def register_shaper(name: str, *, settings: type[SettingsRecord] = ...) -> Decorator[Thing]: ...
+def register_shaper(
+    name: str, make: Thing | None = None, *, settings: type[SettingsRecord] = SettingsRecord
+) -> Any:
+    """A reward shaper: ``make(obs_size, act_size, seeds, settings, device)``.
 
     Args:
         name: its name, for ``train(shaping=NAME)``.
-        make: gives a :class:`stepwatt.learning.shapers.Shaper` for S = ``len(seeds)`` runs; ``settings`` is
-            the mapping ``shaping`` of the training.
+        make: gives a :class:`stepwatt.learning.shapers.Shaper` for S = ``len(seeds)`` runs.
+        settings: class of its settings (the table ``shaping``), derived from
+            ``stepwatt.formulation.records.SettingsRecord``; that itself where there is nothing to set.
     """
-    return _enter("shaper", name, make, _itself)
+
+    def member(make: Thing) -> Any:
+        from stepwatt.learning.shapers import ShaperKind
+
+        return ShaperKind(settings, make)
+
+    _check_settings(settings)
+    return _enter("shaper", name, make, member)
 
 
 @overload
@@ -187,12 +210,10 @@ def register_scenario(name: str, build: Thing | None = None) -> Any:
 
 
 @overload
-def register_importer(name: str, read: Thing, *, gives: Literal["series", "points"] = ...) -> Thing: ...
+def register_importer(name: str, read: Thing, *, gives: Gives = ...) -> Thing: ...
 @overload
-def register_importer(name: str, *, gives: Literal["series", "points"] = ...) -> Decorator[Thing]: ...
-def register_importer(
-    name: str, read: Thing | None = None, *, gives: Literal["series", "points"] = "series"
-) -> Any:
+def register_importer(name: str, *, gives: Gives = ...) -> Decorator[Thing]: ...
+def register_importer(name: str, read: Thing | None = None, *, gives: Gives = "series") -> Any:
     """An importer of files: ``read(path)``.
 
     Args:

@@ -16,7 +16,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +55,12 @@ def other_days(name: str, case: Case) -> Days:
     """All test days of the second home region (every fourth of them in five-minute slots); of unseen regions
     every tenth day that no set takes and that the first round did not take."""
     if name == "unseen regions":
-        family: Family = replace(case.family, every=1)
+        family: Family = case.family.changed(every=1)
         count = len(family.days("test"))
         left = [n for n in range(count) if n % TAKEN][FIRST::10]
         places = [region * count + n for region in range(len(family.regions)) for n in left]
     else:
-        family = replace(case.family, regions=REGION, every=4 if name == "five-minute slots" else 1)
+        family = case.family.changed(regions=REGION, every=4 if name == "five-minute slots" else 1)
         places = list(range(len(family.days("test"))))
     whole = family.instances("test"), family.histories("test")
     return Days(name, *(case.changed([part[n] for n in places]) for part in whole))
@@ -79,7 +79,7 @@ def their_other_days(name: str, case: Case) -> Days:
 def further(case: Case, which: slice) -> Days:
     """Of the test days of every further region, these."""
     parameters = {**case.family.parameters, **world(FURTHER)}
-    family: Family = replace(case.family, regions=FURTHER, year=2023, every=1, parameters=parameters)
+    family: Family = case.family.changed(regions=FURTHER, year=2023, every=1, parameters=parameters)
     one, days = dt.timedelta(days=1), family.days("test")[which]
     pairs = [(region, day) for region in FURTHER for day in days]
     whole = [[family.instance(region, day - past, False) for region, day in pairs] for past in (0 * one, one)]

@@ -6,7 +6,6 @@ Where test days are few their intervals are wide; these are more days, but price
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ RENEWED = {"foresight": 0.0, "renewed 4 h": 4.0, "renewed 3 h": 3.0, "renewed 2 
 
 def measure(case: Case, every: int) -> dict[str, object]:
     """Mean gap % of rolling, and by policy its mean gap % and the difference to rolling's."""
-    family: Family = replace(case.family, regions=TRAINED_ON[:1], every=every)
+    family: Family = case.family.changed(regions=TRAINED_ON[:1], every=every)
     instances = case.changed(family.instances("validation"))
     bound = np.array([sw.solve(inst, "lp").bound for inst in instances])
     earned = [

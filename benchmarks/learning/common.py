@@ -32,7 +32,7 @@ from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.shapers import SHAPERS
 from stepwatt.learning.training.learners import seeds_for
 from stepwatt.learning.training.loop import build_agent, train_agent
-from stepwatt.learning.training.settings import TrainingSettings, settings_of
+from stepwatt.learning.training.settings import TrainingSettings
 
 from .days import CACHE, Days, Spread, days
 
@@ -133,7 +133,7 @@ class Setup:
 
 def set_up(cell: Cell) -> Setup:
     """Environment, agent (cloned where the cell says so) and shaper of a cell."""
-    settings = settings_of(cell.training)
+    settings = TrainingSettings.read(cell.training)
     task = TaskSettings(**{"reward": "sparse", "reward_scale": REWARD_SCALE, **cell.task})
     seeds = settings.seeds
     found = days(cell.spread, "train")

@@ -12,6 +12,8 @@ from stepwatt.formulation.registry import Registry
 from .own_csv import read_series
 from .quality_points import read_points
 
+Gives = Literal["series", "points"]
+
 
 class Importer(NamedTuple):
     """``read`` turns a file into what it ``gives``: a series (:mod:`.series`), or points (steps, quality).
@@ -20,7 +22,7 @@ class Importer(NamedTuple):
     """
 
     read: Callable[[Path], Any]
-    gives: Literal["series", "points"]
+    gives: Gives
 
 
 IMPORTERS: Registry[Importer] = Registry(
@@ -32,7 +34,7 @@ IMPORTERS: Registry[Importer] = Registry(
 )
 
 
-def imported(path: str | Path, name: str, gives: Literal["series", "points"]) -> Any:
+def imported(path: str | Path, name: str, gives: Gives) -> Any:
     """What the importer ``name`` reads from a file, where such a thing is wanted.
 
     Raises:

@@ -1,6 +1,6 @@
 """Agents: what learns, one algorithm per file."""
 
 from .protocol import Agent, OffPolicyAgent, OnPolicyAgent
-from .registry import AGENTS, AgentKind
+from .registry import AGENTS, AgentKind, LearnsFrom
 
-__all__ = ["AGENTS", "Agent", "AgentKind", "OffPolicyAgent", "OnPolicyAgent"]
+__all__ = ["AGENTS", "Agent", "AgentKind", "LearnsFrom", "OffPolicyAgent", "OnPolicyAgent"]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
 
-from ..options import option
+from ..options import Count, Deviation
 from .td3 import TD3Settings
 
 
-@dataclass(frozen=True)
 class DDPGSettings(TD3Settings):
     """TD3's settings with one critic, no delay of the policy and no noise on targets."""
 
-    critics: int = option(1, low=1, high=2)
+    critics: Literal[1, 2] = 1
     """Action values per run; of two, targets use the smaller."""
-    policy_delay: int = option(1, low=1)
+    policy_delay: Count = 1
     """Critic updates per update of the policy."""
-    target_noise: float = option(0.0, low=0)
+    target_noise: Deviation = 0.0
     """Standard deviation of the noise on the next action in a target."""

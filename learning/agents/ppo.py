@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from stepwatt.formulation.records import Positive, SettingsRecord, Share
 
 from ..memory.rollout import Rollout
 from ..networks.descent import descend
 from ..networks.parallel_runs import RunMLP, generators, normal
 from ..networks.policy import Policy, cloning_loss
-from ..networks.states import restore, state_of
-from ..options import Options, option
+from ..networks.states import StoredAgent
+from ..options import Count, CountOrNone, Rate, Size, Weight, Widths
 
 # actions are kept off ±1 by this much, so that what the policy drew before tanh can be recovered from them
 EDGE = 1e-6
@@ -23,40 +23,39 @@ EDGE = 1e-6
 REACH = math.atanh(1 - EDGE)
 
 
-@dataclass(frozen=True)
-class PPOSettings(Options):
+class PPOSettings(SettingsRecord):
     """What can be set of PPO."""
 
-    hidden: tuple[int, ...] = option((128, 128), low=1)
+    hidden: Widths = (128, 128)
     """Width of each hidden layer, policy and value alike."""
-    actor_rate: float = option(3e-4, above=0)
+    actor_rate: Rate = 3e-4
     """Learning rate of the policy."""
-    value_rate: float = option(1e-3, above=0)
+    value_rate: Rate = 1e-3
     """Learning rate of the value."""
-    rollout_slots: int = option(64, low=1)
+    rollout_slots: Size = 64
     """Steps of each environment between two rounds of updates."""
-    epochs: int = option(5, low=1)
+    epochs: Count = 5
     """Passes over a rollout."""
-    minibatches: int = option(4, low=1)
+    minibatches: Size = 4
     """Updates per pass."""
-    clip: float = option(0.2, above=0)
+    clip: Rate = 0.2
     """Largest gainful change of an action's probability ratio in one round."""
-    trace: float = option(0.95, low=0, high=1)
+    trace: Share = 0.95
     """λ of generalised advantage estimation: 0 trusts the value, 1 the collected rewards."""
-    entropy_weight: float = option(0.0, low=0)
+    entropy_weight: Weight = 0.0
     """Weight of the entropy (before tanh) in the policy's loss."""
-    longest_gradient: float = option(0.5, above=0)
+    longest_gradient: Positive = 0.5
     """Length at which each run's gradient is cut."""
-    initial_std: float = option(0.3, above=0)
+    initial_std: Rate = 0.3
     """Standard deviation of the first actions, before tanh."""
-    last_gain: float = option(0.01, low=0)
+    last_gain: Weight = 0.01
     """Size of the policy's last layer in the beginning; small starts at the action 0."""
-    actor_delay: int = option(0, low=0)
+    actor_delay: CountOrNone = 0
     """Updates of the value before the policy moves: a policy that is good already should not follow a value
     that knows nothing yet."""
-    cloning_weight: float = option(0.0, low=0)
+    cloning_weight: Weight = 0.0
     """Weight of the distance to demonstrations in the policy's loss."""
-    cloning_updates: int = option(10_000, low=1)
+    cloning_updates: Count = 10_000
     """Updates over which that weight falls linearly to 0."""
 
 
@@ -90,7 +89,7 @@ def clipped_loss(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, clip
     return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean(-1)
 
 
-class PPO:
+class PPO(StoredAgent):
     """S runs of PPO side by side; run s draws from ``seeds[s]`` alone."""
 
     def __init__(
@@ -179,28 +178,6 @@ class PPO:
             )
             picks.extend(order.tensor_split(self.settings.minibatches, dim=1))
         return picks
-
-    def policy(self, run: int | None = None) -> Policy:
-        """The deterministic policy: the trained one of all runs, or a copy of one run's (S = 1)."""
-        return self.actor if run is None else self.actor.one_run(run)
-
-    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        return {
-            "actor": self.actor,
-            "value": self.value,
-            "spread": self.spread,
-            "actor_optimizer": self.actor_optimizer,
-            "value_optimizer": self.value_optimizer,
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on exactly here."""
-        return {**state_of(self._parts(), self.rngs), "updates": self.updates}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where ``state_dict`` was taken."""
-        restore(self._parts(), self.rngs, state)
-        self.updates = state["updates"]
 
 
 def _shares(demonstrations: tuple[Tensor, Tensor] | None, rounds: int) -> list[tuple[Tensor, Tensor]] | None:

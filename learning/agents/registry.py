@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.registry import Registry
 
-from ..options import Options
 from .ddpg import DDPGSettings
 from .ppo import PPO, PPOSettings
 from .sac import SAC, SACSettings
 from .td3 import TD3, TD3Settings
+
+LearnsFrom = Literal["replay", "rollouts"]
 
 
 class AgentKind(NamedTuple):
@@ -21,9 +23,9 @@ class AgentKind(NamedTuple):
     an :class:`.protocol.OnPolicyAgent`.
     """
 
-    settings: type[Options]
+    settings: type[SettingsRecord]
     build: Callable[..., Any]
-    learns_from: Literal["replay", "rollouts"] = "replay"
+    learns_from: LearnsFrom = "replay"
 
 
 AGENTS: Registry[AgentKind] = Registry(

@@ -4,50 +4,51 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import torch
-from torch import Tensor, nn
+from pydantic import Field
+from torch import Tensor
+
+from stepwatt.formulation.records import Efficiency, Positive, SettingsRecord
 
 from ..memory.transitions import Batch
 from ..networks.critics import Critics, follow, squared_error
 from ..networks.descent import descend
 from ..networks.parallel_runs import generators, normal
 from ..networks.policy import Policy, cloning_loss, squash
-from ..networks.states import restore, state_of
-from ..options import Options, option
+from ..networks.states import StoredAgent
+from ..options import Amount, Count, CountOrNone, Rate, Weight, Widths
 
 
-@dataclass(frozen=True)
-class SACSettings(Options):
+class SACSettings(SettingsRecord):
     """What can be set of SAC."""
 
-    hidden: tuple[int, ...] = option((128, 128), low=1)
+    hidden: Widths = (128, 128)
     """Width of each hidden layer, policy and critics alike."""
-    actor_rate: float = option(3e-4, above=0)
+    actor_rate: Rate = 3e-4
     """Learning rate of the policy."""
-    critic_rate: float = option(1e-3, above=0)
+    critic_rate: Rate = 1e-3
     """Learning rate of the critics."""
-    temperature_rate: float = option(1e-3, above=0)
+    temperature_rate: Rate = 1e-3
     """Learning rate of the logarithm of the temperature."""
-    initial_temperature: float = option(0.1, above=0)
+    initial_temperature: Positive = 0.1
     """Weight of the entropy in the beginning; rewards are about 1 in size."""
-    target_entropy: float = option(-1.0)
+    target_entropy: Amount = -1.0
     """Entropy per action coordinate that the temperature steers to (lower = less exploration)."""
-    initial_std: float = option(0.3, above=0, high=math.exp(2.0))
+    initial_std: Annotated[float, Field(gt=0, le=math.exp(2.0), allow_inf_nan=False)] = 0.3
     """Standard deviation of the first actions, before tanh: small stays close to the initial policy."""
-    last_gain: float = option(0.01, low=0)
+    last_gain: Weight = 0.01
     """Size of the policy's last layer in the beginning; small starts at the action 0."""
-    target_rate: float = option(0.005, above=0, high=1)
+    target_rate: Efficiency = 0.005
     """Share by which the target critics follow in each update."""
-    actor_delay: int = option(0, low=0)
+    actor_delay: CountOrNone = 0
     """Updates of the critics before the policy moves: a policy that is good already should not follow critics
     that know nothing yet."""
-    cloning_weight: float = option(0.0, low=0)
+    cloning_weight: Weight = 0.0
     """Weight of the distance to demonstrations in the policy's loss."""
-    cloning_updates: int = option(10_000, low=1)
+    cloning_updates: Count = 10_000
     """Updates over which that weight falls linearly to 0."""
 
 
@@ -66,7 +67,7 @@ def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: 
     return -log_temperature * (log_prob.mean(-1) + target_entropy)
 
 
-class SAC:
+class SAC(StoredAgent):
     """S runs of SAC side by side; run s draws from ``seeds[s]`` alone."""
 
     def __init__(
@@ -144,29 +145,3 @@ class SAC:
         follow(self.target_critics, self.critics, self.settings.target_rate)
         self.updates += 1
         return metrics
-
-    def policy(self, run: int | None = None) -> Policy:
-        """The deterministic policy: the trained one of all runs, or a copy of one run's (S = 1)."""
-        return self.actor if run is None else self.actor.one_run(run)
-
-    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        return {
-            "actor": self.actor,
-            "critics": self.critics,
-            "target_critics": self.target_critics,
-            "actor_optimizer": self.actor_optimizer,
-            "critic_optimizer": self.critic_optimizer,
-            "temperature_optimizer": self.temperature_optimizer,
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on exactly here."""
-        own = {"log_temperature": self.log_temperature.detach(), "updates": self.updates}
-        return {**state_of(self._parts(), self.rngs), **own}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where ``state_dict`` was taken."""
-        restore(self._parts(), self.rngs, state)
-        with torch.no_grad():
-            self.log_temperature.copy_(state["log_temperature"])
-        self.updates = state["updates"]

@@ -3,52 +3,52 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from stepwatt.formulation.records import Efficiency, SettingsRecord
 
 from ..memory.transitions import Batch
 from ..networks.critics import Critics, follow, squared_error
 from ..networks.descent import descend
 from ..networks.parallel_runs import generators, normal
 from ..networks.policy import Policy, cloning_loss
-from ..networks.states import restore, state_of
-from ..options import Options, option
+from ..networks.states import StoredAgent
+from ..options import Count, CountOrNone, Deviation, Rate, Weight, Widths
 
 
-@dataclass(frozen=True)
-class TD3Settings(Options):
+class TD3Settings(SettingsRecord):
     """What can be set of TD3."""
 
-    hidden: tuple[int, ...] = option((128, 128), low=1)
+    hidden: Widths = (128, 128)
     """Width of each hidden layer, policy and critics alike."""
-    actor_rate: float = option(3e-4, above=0)
+    actor_rate: Rate = 3e-4
     """Learning rate of the policy."""
-    critic_rate: float = option(1e-3, above=0)
+    critic_rate: Rate = 1e-3
     """Learning rate of the critics."""
-    exploration: float = option(0.1, low=0)
+    exploration: Deviation = 0.1
     """Standard deviation of the noise added to actions while collecting."""
-    critics: int = option(2, low=1, high=2)
+    critics: Literal[1, 2] = 2
     """Action values per run; of two, targets use the smaller."""
-    actor_delay: int = option(0, low=0)
+    actor_delay: CountOrNone = 0
     """Updates of the critics before the policy moves: a policy that is good already should not follow critics
     that know nothing yet."""
-    policy_delay: int = option(2, low=1)
+    policy_delay: Count = 2
     """Critic updates per update of the policy."""
-    target_noise: float = option(0.2, low=0)
+    target_noise: Deviation = 0.2
     """Standard deviation of the noise on the next action in a target."""
-    target_noise_limit: float = option(0.5, low=0)
+    target_noise_limit: Deviation = 0.5
     """Largest noise there."""
-    last_gain: float = option(0.01, low=0)
+    last_gain: Weight = 0.01
     """Size of the policy's last layer in the beginning; small starts at the action 0."""
-    target_rate: float = option(0.005, above=0, high=1)
+    target_rate: Efficiency = 0.005
     """Share by which the target networks follow in each update."""
-    cloning_weight: float = option(0.0, low=0)
+    cloning_weight: Weight = 0.0
     """Weight of the distance to demonstrations in the policy's loss."""
-    cloning_updates: int = option(10_000, low=1)
+    cloning_updates: Count = 10_000
     """Updates over which that weight falls linearly to 0."""
 
 
@@ -57,7 +57,7 @@ def critic_target(batch: Batch, next_value: Tensor) -> Tensor:
     return batch.reward + batch.discount * next_value
 
 
-class TD3:
+class TD3(StoredAgent):
     """S runs of TD3 side by side; run s draws from ``seeds[s]`` alone."""
 
     def __init__(
@@ -120,26 +120,3 @@ class TD3:
             follow(self.target_critics, self.critics, settings.target_rate)
             follow(self.target_actor, self.actor, settings.target_rate)
         return metrics
-
-    def policy(self, run: int | None = None) -> Policy:
-        """The deterministic policy: the trained one of all runs, or a copy of one run's (S = 1)."""
-        return self.actor if run is None else self.actor.one_run(run)
-
-    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        return {
-            "actor": self.actor,
-            "critics": self.critics,
-            "target_actor": self.target_actor,
-            "target_critics": self.target_critics,
-            "actor_optimizer": self.actor_optimizer,
-            "critic_optimizer": self.critic_optimizer,
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on exactly here."""
-        return {**state_of(self._parts(), self.rngs), "updates": self.updates}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where ``state_dict`` was taken."""
-        restore(self._parts(), self.rngs, state)
-        self.updates = state["updates"]

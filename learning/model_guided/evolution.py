@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stepwatt.formulation.records import SettingsRecord
 from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, WARMTH_SEGMENTS
 
 from ..codecs.priced import PricedCodec
@@ -24,24 +25,23 @@ from ..environment.torch_engine import torch_engine
 from ..environment.world import Pool, World
 from ..networks.parallel_runs import generators
 from ..networks.policy import Policy
-from ..options import Options, option
+from ..options import Count, CountOrNone, Rate, Size
 
 
-@dataclass(frozen=True)
-class EvolutionSettings(Options):
+class EvolutionSettings(SettingsRecord):
     """How long and how boldly to search."""
 
-    generations: int = option(60, low=0)
+    generations: CountOrNone = 60
     """Steps of the search."""
-    directions: int = option(12, low=1)
+    directions: Size = 12
     """Perturbations per step, each tried both ways."""
-    days: int = option(12, low=1)
+    days: Size = 12
     """Training days each step is judged on."""
-    sigma: float = option(0.005, above=0)
+    sigma: Rate = 0.005
     """Standard deviation of perturbations; actions are in [-1,1]."""
-    rate: float = option(0.0015, above=0)
+    rate: Rate = 0.0015
     """Step of Adam."""
-    validate_every: int = option(10, low=1)
+    validate_every: Count = 10
     """Steps between two looks at the validation days."""
 
 

@@ -27,7 +27,6 @@ from stepwatt.formulation.records import Positive, Record, as_input_error
 
 from ..environment.play import plan
 from ..environment.task import TaskSettings
-from ..options import read_options
 from .actor import Actor, Description, Size
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ class TrainedPolicy:
         about = {
             "schema": SCHEMA,
             "network": self.network.description.model_dump(),
-            "task": asdict(self.task),
+            "task": self.task.plain(),
             "family": dict(self.family),
             "training": dict(self.training),
         }
@@ -171,7 +170,7 @@ def load_policy(path: str | Path) -> TrainedPolicy:
 
 def _task(values: Mapping[str, Any]) -> TaskSettings:
     try:
-        return read_options(TaskSettings, values)
+        return TaskSettings.read(values)
     except InputError as defect:
         raise defect.inside("task") from None
 

@@ -6,46 +6,46 @@ Such a signal biases the optimum (paper.md §6.1), so its weight falls to 0 (PIE
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from stepwatt.formulation.records import SettingsRecord
+
 from ..memory.transitions import Batch
+from ..options import Amount, Count, Rate, Size, Steps
 from .denoiser import ScheduleName
 from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
+from .factory import ShaperKind
 from .parts import Generators, Part, RunningMoments, annealed, pack, per_transition, unpack
-from .protocol import Shaper
 
 
-@dataclass(frozen=True)
-class RegressionSettings:
+class RegressionSettings(SettingsRecord):
     """Settings of `regression`."""
 
-    weight: float = 0.4
+    weight: Amount = 0.4
     """η at the start, in standard deviations of the raw reward (0.4: paper.md §2.3)."""
-    anneal_updates: int | None = 20_000
+    anneal_updates: Count | None = 20_000
     """Updates of the agent until the weight reaches 0; None keeps it (and the bias)."""
     target: Literal["return", "reward"] = "return"
     """What is predicted: the return-to-go or the reward of the transition."""
-    hidden: int = 64
+    hidden: Size = 64
     """Units in each of the two hidden layers."""
-    learning_rate: float = 1e-3
+    learning_rate: Rate = 1e-3
     """Step size of Adam."""
-    train_every: int = 8
+    train_every: Count = 8
     """Updates of the agent per training step of the model."""
 
 
-@dataclass(frozen=True)
 class DiffusionSettings(RegressionSettings):
     """Settings of `diffusion`."""
 
-    steps: int = 5
+    steps: Steps = 5
     """W, the diffusion steps of a chain."""
     schedule: ScheduleName = "cosine"
     """Noise schedule: ``vp`` or ``cosine``."""
-    samples: int = 4
+    samples: Size = 4
     """K, the samples per transition of which the statistic is taken."""
     statistic: Statistic = "mean"
     """What of the distribution becomes the signal: ``mean`` or a quantile (``q10`` … ``q90``)."""
@@ -68,8 +68,6 @@ class AdditiveShaper:
         settings: RegressionSettings,
         device: torch.device | str = "cpu",
     ):
-        if settings.target not in ("return", "reward"):
-            raise ValueError(f"unknown target {settings.target!r}: return or reward")
         self._settings = settings
         self._updates = 0
         self._rngs = Generators(seeds, device)
@@ -131,23 +129,8 @@ def _condition(batch: Batch) -> Tensor:
     return torch.cat([batch.obs, batch.act], dim=-1)
 
 
-def regression(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Shaper:
-    """Additive prediction by a plain network, the paper's "DNN shaping"; settings: `RegressionSettings`."""
-    return AdditiveShaper(obs_size, act_size, seeds, RegressionSettings(**settings), device)
+regression = ShaperKind(RegressionSettings, AdditiveShaper)
+"""Additive prediction by a plain network, the paper's "DNN shaping"."""
 
-
-def diffusion(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Shaper:
-    """Additive prediction by a diffusion model with its real loss; settings: `DiffusionSettings`."""
-    return AdditiveShaper(obs_size, act_size, seeds, DiffusionSettings(**settings), device)
+diffusion = ShaperKind(DiffusionSettings, AdditiveShaper)
+"""Additive prediction by a diffusion model with its real loss."""

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from stepwatt.formulation.records import SettingsRecord
+
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import normal
+from ..options import Amount, Weight
+from .factory import ShaperKind
 from .parts import Generators, pack, per_transition, unpack
-from .potential import DiffusionPotentialSettings, LearnedPotential, diffusion_potential
-from .protocol import Shaper
+from .potential import DiffusionPotentialSettings, LearnedPotential
 
 
-@dataclass(frozen=True)
-class ConstantSettings:
+class ConstantSettings(SettingsRecord):
     """Settings of `constant`."""
 
-    value: float = 0.1
+    value: Amount = 0.1
     """What every transition gets, in units of reward."""
 
 
-@dataclass(frozen=True)
 class PlaceboSettings(DiffusionPotentialSettings):
     """Settings of `placebo`: those of the diffusion potential that sets the scale, and one more."""
 
-    scale: float | None = None
+    scale: Weight | None = None
     """Standard deviation of the noise in units of reward; None takes the diffusion potential's own."""
 
 
@@ -102,40 +102,23 @@ class PlaceboShaper:
             self.potential.load_state_dict(state["potential"])
 
 
-def none(
+def _placebo(
     obs_size: int,
     act_size: int,
     seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Shaper:
-    """The raw reward alone; takes no settings (``ValueError``)."""
-    if settings:
-        raise ValueError(f"the shaper 'none' takes no settings, not {sorted(settings)}")
-    return ConstantShaper(0.0)
+    settings: PlaceboSettings,
+    device: torch.device | str,
+) -> PlaceboShaper:
+    if settings.scale is not None:
+        return PlaceboShaper(seeds, None, settings.scale, device)
+    return PlaceboShaper(seeds, LearnedPotential(obs_size, act_size, seeds, settings, device), 0.0, device)
 
 
-def constant(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Shaper:
-    """The same addition for every transition; settings: `ConstantSettings`."""
-    return ConstantShaper(ConstantSettings(**settings).value)
+none = ShaperKind(SettingsRecord, lambda o, a, seeds, settings, d: ConstantShaper(0.0))
+"""The raw reward alone; takes no settings."""
 
+constant = ShaperKind(ConstantSettings, lambda o, a, seeds, settings, d: ConstantShaper(settings.value))
+"""The same addition for every transition."""
 
-def placebo(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Shaper:
-    """Zero-mean noise; settings: `PlaceboSettings`."""
-    chosen = PlaceboSettings(**settings)
-    if chosen.scale is not None:
-        return PlaceboShaper(seeds, None, chosen.scale, device)
-    inner = {name: value for name, value in settings.items() if name != "scale"}
-    return PlaceboShaper(seeds, diffusion_potential(obs_size, act_size, seeds, inner, device), 0.0, device)
+placebo = ShaperKind(PlaceboSettings, _placebo)
+"""Zero-mean noise of the size of the diffusion potential's signal."""

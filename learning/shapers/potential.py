@@ -8,57 +8,56 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from stepwatt.formulation.records import SettingsRecord
+
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import RunMLP
+from ..options import Amount, Count, Rate, Size, Steps
 from .denoiser import ScheduleName
 from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
+from .factory import ShaperKind
 from .parts import Generators, Part, RunningMoments, pack, per_transition, unpack
-from .protocol import Shaper
 
 
-@dataclass(frozen=True)
-class PotentialRegressionSettings:
+class PotentialRegressionSettings(SettingsRecord):
     """Settings of `potential_regression`."""
 
-    weight: float = 1.0
+    weight: Amount = 1.0
     """Factor on the potential."""
-    hidden: int = 64
+    hidden: Size = 64
     """Units in each of the two hidden layers."""
-    learning_rate: float = 1e-3
+    learning_rate: Rate = 1e-3
     """Step size of Adam."""
-    train_every: int = 8
+    train_every: Count = 8
     """Updates of the agent per training step of the potential."""
-    refresh_every: int = 200
+    refresh_every: Count = 200
     """Updates of the agent after which the frozen potential is renewed."""
 
 
-@dataclass(frozen=True)
 class DiffusionPotentialSettings(PotentialRegressionSettings):
     """Settings of `diffusion_potential`."""
 
-    steps: int = 5
+    steps: Steps = 5
     """W, the diffusion steps of a chain."""
     schedule: ScheduleName = "cosine"
     """Noise schedule: ``vp`` or ``cosine``."""
-    samples: int = 4
+    samples: Size = 4
     """K, the samples per state of which the statistic is taken; outer quantiles want more (16)."""
     statistic: Statistic = "mean"
     """What of the distribution becomes the potential: ``mean`` or a quantile (``q10`` … ``q90``)."""
-    distilled_states: int = 32
+    distilled_states: Size = 32
     """States per training step on which the statistic is taken and handed to the distilled potential."""
 
 
-@dataclass(frozen=True)
-class SolverPotentialSettings:
+class SolverPotentialSettings(SettingsRecord):
     """Settings of `solver_potential`."""
 
-    weight: float = 1.0
+    weight: Amount = 1.0
     """Factor on the potential."""
 
 
@@ -106,6 +105,7 @@ class LearnedPotential:
     def __init__(
         self,
         obs_size: int,
+        act_size: int,
         seeds: Sequence[int],
         settings: PotentialRegressionSettings,
         device: torch.device | str = "cpu",
@@ -203,34 +203,13 @@ class SolverPotential:
         """Nothing to restore."""
 
 
-def potential_regression(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> LearnedPotential:
-    """Potential by regression; settings: `PotentialRegressionSettings`."""
-    return LearnedPotential(obs_size, seeds, PotentialRegressionSettings(**settings), device)
+potential_regression = ShaperKind(PotentialRegressionSettings, LearnedPotential)
+"""Potential by regression."""
 
+diffusion_potential = ShaperKind(DiffusionPotentialSettings, LearnedPotential)
+"""Potential by diffusion, the default shaper."""
 
-def diffusion_potential(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> LearnedPotential:
-    """Potential by diffusion, the default shaper; settings: `DiffusionPotentialSettings`."""
-    return LearnedPotential(obs_size, seeds, DiffusionPotentialSettings(**settings), device)
-
-
-def solver_potential(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Shaper:
-    """Potential of the optimisation model; settings: `SolverPotentialSettings`."""
-    return SolverPotential(SolverPotentialSettings(**settings).weight)
+solver_potential = ShaperKind(
+    SolverPotentialSettings, lambda o, a, seeds, settings, d: SolverPotential(settings.weight)
+)
+"""Potential of the optimisation model."""

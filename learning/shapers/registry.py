@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
-import torch
+from typing import Any
 
 from stepwatt.formulation.registry import Registry
 
 from .additive import diffusion, regression
 from .controls import constant, none, placebo
+from .factory import ShaperKind
 from .potential import diffusion_potential, potential_regression, solver_potential
-from .protocol import Shaper
 from .reward_agents import jemas, reward_agent
 from .success import success_rate
 
-
-class ShaperFactory(Protocol):
-    """Makes a shaper for the S = ``len(seeds)`` runs of the given seeds.
-
-    ``settings`` are fields of the settings class beside the function, and an unknown one raises.
-    """
-
-    def __call__(
-        self,
-        obs_size: int,
-        act_size: int,
-        seeds: Sequence[int],
-        settings: Mapping[str, Any],
-        device: torch.device | str = "cpu",
-    ) -> Shaper:
-        """The shaper."""
-        ...
-
-
-SHAPERS: Registry[ShaperFactory] = Registry(
+SHAPERS: Registry[ShaperKind[Any, Any]] = Registry(
     "shaper",
     {
         "none": none,

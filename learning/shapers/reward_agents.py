@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from stepwatt.formulation.records import Efficiency, SettingsRecord
+
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import RunMLP
+from ..options import Amount, Count, Rate, Size, Steps
 from .estimators import adam
+from .factory import ShaperKind
 from .parts import Generators, Part, annealed, pack, per_transition, unpack
 from .reward_actors import DiffusionActor, GaussianActor, draw_reward, mean_reward
 
@@ -29,35 +32,33 @@ _TARGET_ENTROPY = -1.0
 _PROBED_SAMPLES, _PROBED_REWARDS = 64, 9
 
 
-@dataclass(frozen=True)
-class RewardAgentSettings:
+class RewardAgentSettings(SettingsRecord):
     """Settings of `reward_agent`."""
 
-    weight: float = 0.4
+    weight: Amount = 0.4
     """η, what r^S ∈ (-1,1) is multiplied with, in units of reward (the paper's best value)."""
-    anneal_updates: int | None = None
+    anneal_updates: Count | None = None
     """Updates of the agent until the weight reaches 0; None keeps it, as the paper does."""
-    hidden: int = 64
+    hidden: Size = 64
     """Units in each hidden layer of actor and critics (the ancestors have 256, and residual blocks)."""
-    actor_rate: float = 3e-4
+    actor_rate: Rate = 3e-4
     """Step size of Adam for the reward actor and its temperature."""
-    critic_rate: float = 1e-4
+    critic_rate: Rate = 1e-4
     """Step size of Adam for the reward agent's critics."""
-    target_rate: float = 0.005
+    target_rate: Efficiency = 0.005
     """τ, how far the target critics move per training step."""
-    update_every: int = 1
+    update_every: Count = 1
     """Updates of the agent per training step of the reward agent (1 as the ancestors do)."""
-    probe_every: int = 100
+    probe_every: Count = 100
     """Training steps between two measurements of the signal ratio."""
 
 
-@dataclass(frozen=True)
 class JemasSettings(RewardAgentSettings):
     """Settings of `jemas`."""
 
-    steps: int = 5
+    steps: Steps = 5
     """W, the denoising steps (the paper tries 3, 5, 7)."""
-    latent: int = 128
+    latent: Size = 128
     """M, the size of the latent (the paper tries 64, 128, 256)."""
     conditioned: bool = True
     """Whether the chain sees (s,a); False is the paper's ablation."""
@@ -200,30 +201,33 @@ def _values(critics: RunMLP, condition: Tensor, reward: Tensor) -> Tensor:
     return out.view(2, *reward.shape)
 
 
-def reward_agent(
+def _gaussian(
     obs_size: int,
     act_size: int,
     seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
+    settings: RewardAgentSettings,
+    device: torch.device | str,
 ) -> RewardAgent:
-    """The reward agent with a Gaussian actor; settings: `RewardAgentSettings`."""
-    chosen = RewardAgentSettings(**settings)
     rngs = Generators(seeds, device)
-    actor = GaussianActor(obs_size + act_size, chosen.hidden, rngs)
-    return RewardAgent(actor, obs_size + act_size, rngs, chosen)
+    actor = GaussianActor(obs_size + act_size, settings.hidden, rngs)
+    return RewardAgent(actor, obs_size + act_size, rngs, settings)
 
 
-def jemas(
+def _diffusing(
     obs_size: int,
     act_size: int,
     seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
+    settings: JemasSettings,
+    device: torch.device | str,
 ) -> RewardAgent:
-    """The reward agent with a conditional-diffusion actor; settings: `JemasSettings`."""
-    chosen = JemasSettings(**settings)
     rngs = Generators(seeds, device)
-    condition = obs_size + act_size
-    actor = DiffusionActor(condition, chosen.hidden, chosen.latent, chosen.steps, chosen.conditioned, rngs)
-    return RewardAgent(actor, condition, rngs, chosen)
+    chain = (settings.hidden, settings.latent, settings.steps, settings.conditioned)
+    actor = DiffusionActor(obs_size + act_size, *chain, rngs)
+    return RewardAgent(actor, obs_size + act_size, rngs, settings)
+
+
+reward_agent = ShaperKind(RewardAgentSettings, _gaussian)
+"""The reward agent with a Gaussian actor."""
+
+jemas = ShaperKind(JemasSettings, _diffusing)
+"""The reward agent with a conditional-diffusion actor."""

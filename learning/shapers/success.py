@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from stepwatt.formulation.records import Positive, SettingsRecord, Share
+
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import normal, uniform
+from ..options import Amount, Size
+from .factory import ShaperKind
 from .parts import Generators, Part, pack, per_transition, unpack
-from .protocol import Shaper
 
 
-@dataclass(frozen=True)
-class SuccessRateSettings:
+class SuccessRateSettings(SettingsRecord):
     """Settings of `success_rate`."""
 
-    weight: float = 0.3
+    weight: Amount = 0.3
     """What the rate ∈ [0,1] is multiplied with, in units of reward."""
     sampled: bool = True
     """Whether the rate is drawn from its Beta distribution (exploring where little is known) or its mean."""
-    retention: float = 0.1
+    retention: Share = 0.1
     """Share of the observed steps that is remembered; the smaller, the longer the Beta stays wide."""
-    bandwidth: float = 0.2
+    bandwidth: Positive = 0.2
     """Width h of the kernel, as a root mean square distance per coordinate of the observation."""
-    features: int = 1000
+    features: Size = 1000
     """Random Fourier features; the error of a count falls with their square root."""
 
 
@@ -45,7 +46,12 @@ class SuccessRate:
     preserves_optimum = False
 
     def __init__(
-        self, obs_size: int, seeds: Sequence[int], settings: SuccessRateSettings, device: torch.device | str
+        self,
+        obs_size: int,
+        act_size: int,
+        seeds: Sequence[int],
+        settings: SuccessRateSettings,
+        device: torch.device | str = "cpu",
     ):
         self._settings = settings
         self._rngs = Generators(seeds, device)
@@ -108,12 +114,5 @@ def _gamma(shapes: Tensor, rngs: Sequence[torch.Generator]) -> Tensor:
     return torch.stack([torch._standard_gamma(n, generator=rng) for n, rng in zip(shapes, rngs, strict=True)])
 
 
-def success_rate(
-    obs_size: int,
-    act_size: int,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-) -> Shaper:
-    """Beta success-rate shaping; settings: `SuccessRateSettings`."""
-    return SuccessRate(obs_size, seeds, SuccessRateSettings(**settings), device)
+success_rate = ShaperKind(SuccessRateSettings, SuccessRate)
+"""Beta success-rate shaping."""

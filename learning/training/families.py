@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from stepwatt.data import scenario
+from pydantic import Field
+
+from stepwatt.data import SCENARIOS, scenario
 from stepwatt.formulation import Instance
+from stepwatt.formulation.records import SettingsRecord, member
 
-from ..options import Options, option
+from ..options import Count, Texts
 
 TEST_MONTHS = (3, 6, 9, 12)
 #: Day of the month from which a training month's days are for validation; the day before, and the first day
@@ -24,21 +26,20 @@ VALIDATION_FROM = 25
 SPLITS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
-class Family(Options):
+class Family(SettingsRecord):
     """The instances to train, tune and test a policy on: days of one year in one or more regions."""
 
-    scenario: str = option("jemas")
+    scenario: Annotated[str, member(SCENARIOS)] = "jemas"
     """Name of the scenario."""
-    regions: tuple[str, ...] = option(("DE,FR,DK",))
+    regions: Texts = ("DE,FR,DK",)
     """Zones of the sites, joined by commas; one text per region. Regions of one family have equally many."""
-    year: int = option(2018, low=1900)
+    year: Annotated[int, Field(ge=1900, le=2200)] = 2018
     """The year of the series."""
-    slot_minutes: int = option(30, low=1, high=60)
+    slot_minutes: Annotated[int, Field(ge=1, le=60)] = 30
     """Minutes of a slot; episodes are days."""
-    every: int = option(1, low=1)
+    every: Count = 1
     """Take every so many days of a split: 1 takes all."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
     """Further parameters of the scenario, such as volatility or gpus."""
 
     def days(self, split: str) -> list[dt.date]:

@@ -15,6 +15,7 @@ from ..memory.rollout import RolloutMemory, pick
 from ..memory.transitions import Batch, Step
 from ..model_guided.cloning import Demonstrations
 from ..networks.parallel_runs import generators, uniform
+from ..options import check_memory
 from ..shapers.protocol import Shaper
 from .logs import Means
 from .settings import TrainingSettings
@@ -83,6 +84,8 @@ class OffPolicyLearner:
     ):
         self.agent = agent
         self.settings, self.act_size, self.demonstrations = settings, act_size, demonstrations
+        transitions = settings.replay_steps * len(settings.seeds)
+        check_memory("replay_steps", settings.replay_steps, transitions * (2 * obs_size + act_size + 6))
         self.replay = Replay(
             -(-settings.replay_steps // settings.envs_per_run),
             settings.envs_per_run,

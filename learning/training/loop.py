@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, runtime_checkable
@@ -22,7 +23,7 @@ from ..memory.replay import fresh_batch
 from ..memory.transitions import BatchedEnv, Step
 from ..model_guided.cloning import Demonstrations
 from ..networks.policy import Policy
-from ..options import plain
+from ..options import check_memory
 from ..shapers.protocol import Shaper
 from .checkpoints import load_checkpoint, save_checkpoint
 from .learners import Learner, OffPolicyLearner, OnPolicyLearner, seeds_for
@@ -30,6 +31,9 @@ from .logs import Means, Metrics, TrainingLog, per_run
 from .settings import TrainingSettings, save_settings
 
 CHECKPOINT, LOG, SETTINGS = "checkpoint.pt", "log.jsonl", "settings.json"
+
+#: Policy and value, two at least, each with its gradient and the two moments of Adam.
+NUMBERS_PER_WEIGHT = 8
 
 Evaluate = Callable[[Policy], Mapping[str, Tensor]]
 Progress = Callable[[dict[str, float], Metrics], None]
@@ -80,6 +84,10 @@ class _Clock:
 def build_agent(settings: TrainingSettings, env: BatchedEnv) -> Any:
     """The agent of the settings, untrained, e.g. to clone demonstrations into before ``train_agent``."""
     seeds = seeds_for("agent", settings.seeds)
+    hidden = getattr(settings.agent, "hidden", ())
+    layers = (env.obs_size + env.act_size, *hidden, env.act_size)
+    weights = sum(wide * high for wide, high in pairwise(layers))
+    check_memory("agent.hidden", list(hidden), NUMBERS_PER_WEIGHT * len(seeds) * weights)
     return AGENTS[settings.algo].build(settings.agent, env.obs_size, env.act_size, seeds, env.device)
 
 
@@ -262,7 +270,7 @@ class _Training:
 
     def store(self, path: Path, log: TrainingLog | None) -> None:
         state = {
-            "settings": plain(self.settings),
+            "settings": self.settings.plain(),
             "env": self.env.state_dict(),
             "learner": self.learner.state_dict(),
             "shaper": None if self.shaper is None else self.shaper.state_dict(),
@@ -279,7 +287,7 @@ class _Training:
     def restore(self, path: Path) -> int:
         """Go on from a checkpoint; returns the size of the log at that point."""
         state = load_checkpoint(path, self.env.device)
-        mine, stored = plain(self.settings), dict(state["settings"])
+        mine, stored = self.settings.plain(), dict(state["settings"])
         for name in sorted(mine.keys() | stored.keys()):
             # a training may be prolonged; all else must be as it was
             if name != "env_steps" and mine.get(name) != stored.get(name):

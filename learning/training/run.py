@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.errors import one_of
+from stepwatt.formulation.records import SettingsRecord
+from stepwatt.formulation.toml_tables import override, read_toml
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.optimum.central_schedule import central_schedule
 from stepwatt.solvers.planners.foresight.foresight import foresee
@@ -27,38 +29,36 @@ from ..model_guided.gradient import refine
 from ..model_guided.price_demonstrations import imitate, joined
 from ..model_guided.schedule_demonstrations import demonstrations_of
 from ..networks.policy import Policy
-from ..options import Options, option, plain, read_options
+from ..options import Count, CountOrNone, Rate, Size, check_memory
 from ..policies.trained import POLICY_FILE, TrainedPolicy, policy_of
 from ..shapers import SHAPERS
 from .families import Family
 from .learners import seeds_for
 from .loop import build_agent, train_agent
-from .settings import TrainingSettings, _override, settings_of
+from .settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
+Some = TypeVar("Some", bound=SettingsRecord)
 
-WARM_STARTS = ("none", "clone")
 
-
-@dataclass(frozen=True)
-class WarmStart(Options):
+class WarmStart(SettingsRecord):
     """What the policy begins from."""
 
-    kind: str = option("none", one_of=WARM_STARTS)
+    kind: Literal["none", "clone"] = "none"
     """none, or clone: fit to what the solver makes of the training instances: its schedules (``direct``), or
     the prices of their days (``priced``)."""
-    updates: int = option(3_000, low=1)
+    updates: Count = 3_000
     """Gradient updates of cloning."""
-    batch_size: int = option(512, low=1)
+    batch_size: Size = 512
     """Demonstrated slots per update of cloning."""
-    rate: float = option(2e-3, above=0)
+    rate: Rate = 2e-3
     """Learning rate of cloning."""
-    forecasts: int = option(3, low=1)
+    forecasts: Size = 3
     """Draws of its forecast under which every demonstrated day is seen (``direct`` only)."""
-    relabelling: int = option(0, low=0)
+    relabelling: CountOrNone = 0
     """Rounds in which the policy's own states are demonstrated, too, and it is cloned anew (DAgger;
     ``priced`` only)."""
-    refining: int = option(0, low=0)
+    refining: CountOrNone = 0
     """Updates along the gradient of utility through the plant that follow (``direct`` only)."""
 
 
@@ -73,7 +73,7 @@ class TrainingPlan:
     family: Family = field(default_factory=Family)
     task: TaskSettings = field(default_factory=lambda: TaskSettings(reward_scale=10.0))
     warm_start: WarmStart = field(default_factory=WarmStart)
-    training: TrainingSettings = field(default_factory=lambda: settings_of(DEFAULTS))
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings.read(DEFAULTS))
 
     def __post_init__(self) -> None:
         start = self.warm_start
@@ -110,59 +110,37 @@ def read_plan(file: str | Path | None = None, overrides: Sequence[str] = ()) -> 
     Raises:
         InputError: one line that names file, field, value and what was expected.
     """
-    values: dict[str, Any] = {}
+    values = {} if file is None else read_toml(file)
     name = None if file is None else str(file)
-    if file is not None:
-        try:
-            values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as why:
-            raise InputError(
-                field="(file)", value=str(why), expected="a readable TOML file", file=name
-            ) from None
     tables = [one.name for one in fields(TrainingPlan)]
     for word in overrides:
         inside = word.partition("=")[0].partition(".")[0].strip() in tables
-        _override(values, word if inside else f"training.{word}")
+        override(values, word if inside else f"training.{word}")
     for key, value in values.items():
         if key not in tables or not isinstance(value, dict):
-            raise InputError(
-                field=key, value=value, expected=f"one of the tables {', '.join(tables)}", file=name
-            )
+            expected = one_of(tables, key).replace("one of", "one of the tables", 1)
+            raise InputError(field=key, value=value, expected=expected, file=name)
     return TrainingPlan(
-        family=_read("family", Family, values, name),
-        task=_read_task(values.get("task", {}), name),
-        warm_start=_read("warm_start", WarmStart, values, name),
+        family=_read("family", Family, values.get("family", {}), name),
+        task=_read("task", TaskSettings, {"reward_scale": 10.0, **values.get("task", {})}, name),
+        warm_start=_read("warm_start", WarmStart, values.get("warm_start", {}), name),
         training=_read_training(values.get("training", {}), name),
     )
 
 
-def _read(table: str, kind: Any, values: Mapping[str, Any], file: str | None) -> Any:
+def _read(table: str, kind: type[Some], values: Mapping[str, Any], file: str | None) -> Some:
     try:
-        return read_options(kind, values.get(table, {}), file)
+        return kind.read(values, file)
     except InputError as defect:
         raise defect.inside(table) from None
 
 
-def _read_task(values: Mapping[str, Any], file: str | None) -> TaskSettings:
-    known = [one.name for one in fields(TaskSettings)]
-    for name, value in values.items():
-        if name not in known:
-            raise InputError(
-                field=f"task.{name}", value=value, expected=f"one of the fields {', '.join(known)}", file=file
-            )
-    return TaskSettings(**{"reward_scale": 10.0, **values})
-
-
 def _read_training(values: Mapping[str, Any], file: str | None) -> TrainingSettings:
     merged = {**DEFAULTS, **values}
-    if values.get("algo", "sac") == "sac" or "agent" in values:
-        merged["agent"] = {**DEFAULTS["agent"], **values.get("agent", {})}
-    settings = settings_of(merged, file)
-    if settings.shaper not in SHAPERS:
-        raise InputError(
-            field="shaper", value=settings.shaper, expected=one_of(SHAPERS, settings.shaper), file=file
-        )
-    return settings
+    agent = values.get("agent", {})
+    if isinstance(agent, Mapping) and (values.get("algo", "sac") == "sac" or "agent" in values):
+        merged["agent"] = {**DEFAULTS["agent"], **agent}
+    return TrainingSettings.read(merged, file)
 
 
 def run_plan(
@@ -201,6 +179,10 @@ def run_plan(
         potential=potential,
         foresight=plan.task.foresight,
     )
+    environments = settings.envs_per_run * len(seeds)
+    check_memory(
+        "envs_per_run", settings.envs_per_run, environments * math.prod(pool.outlook.shape) / len(pool)
+    )
     env = SchedulingEnv(
         pool,
         plan.task,
@@ -234,9 +216,9 @@ def run_plan(
     for run, seed in enumerate(seeds):
         about = {
             "seed": seed,
-            "family": plain(plan.family),
-            "warm_start": plain(plan.warm_start),
-            "settings": plain(settings),
+            "family": plan.family.plain(),
+            "warm_start": plan.warm_start.plain(),
+            "settings": settings.plain(),
             "env_steps": outcome.env_steps,
             "updates": outcome.updates,
             "cpu_seconds": outcome.cpu_seconds,
@@ -383,10 +365,10 @@ class Judge:
 def described(plan: TrainingPlan) -> dict[str, Any]:
     """The plan as nested dictionaries, fit for JSON."""
     return {
-        "family": plain(plan.family),
-        "task": asdict(plan.task),
-        "warm_start": plain(plan.warm_start),
-        "training": plain(plan.training),
+        "family": plan.family.plain(),
+        "task": plan.task.plain(),
+        "warm_start": plan.warm_start.plain(),
+        "training": plan.training.plain(),
     }
 
 

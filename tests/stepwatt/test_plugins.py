@@ -33,15 +33,18 @@ py-modules = ["{name}"]
 STRANGERS = '''
 """One member of every family."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import stepwatt as sw
-from stepwatt.learning.options import Options, option
+from stepwatt.formulation.records import SettingsRecord
 
 
-@dataclass(frozen=True)
-class StillSettings(Options):
-    hidden: tuple[int, ...] = option((8,), low=1)
+class StillSettings(SettingsRecord):
+    hidden: list[int] = [8]
+
+
+class BonusSettings(SettingsRecord):
+    amount: float = 1.0
 
 
 def register():
@@ -50,7 +53,7 @@ def register():
     sw.register_method("thrifty", thrifty, kind="planner", what="greedy under another name")
     sw.register_policy("sleepy", lambda: sleep)
     sw.register_agent("still", still, settings=StillSettings)
-    sw.register_shaper("bonus", bonus)
+    sw.register_shaper("bonus", bonus, settings=BonusSettings)
     sw.register_codec("mirrored", mirrored)
     sw.register_importer("semicolons", semicolons)
     sw.register_importer("pairs", pairs, gives="points")
@@ -96,10 +99,10 @@ def still(settings, obs_size, act_size, seeds, device="cpu"):
     return Still()
 
 
-def bonus(obs_size, act_size, seeds, settings, device="cpu"):
+def bonus(obs_size, act_size, seeds, settings, device):
     from stepwatt.learning.shapers.controls import ConstantShaper
 
-    return ConstantShaper(settings.get("amount", 1.0))
+    return ConstantShaper(settings.amount)
 
 
 def mirrored(shape):
@@ -294,7 +297,7 @@ assert policy.task.codec == "mirrored"
 def test_own_code_registers_without_a_package(tmp_path: Path) -> None:
     """A method of the script's own is known in other processes, too, which have not run the script."""
     code = """
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import stepwatt as sw
 
 @sw.register_method("mine", kind="ablation", what="my own")

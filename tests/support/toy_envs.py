@@ -8,9 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwatt.formulation.toml_tables import override
 from stepwatt.learning.memory.transitions import Step
+from stepwatt.learning.training.settings import TrainingSettings
 
 CPU = torch.device("cpu")
+
+
+def settings_said(*words: str) -> TrainingSettings:
+    """Settings of a training by words ``key=value``, without those of trainings on scheduling tasks."""
+    values: dict[str, Any] = {}
+    for word in words:
+        override(values, word)
+    return TrainingSettings.read(values)
 
 
 class Bandit:

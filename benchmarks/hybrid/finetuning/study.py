@@ -37,7 +37,7 @@ from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.shapers import SHAPERS
 from stepwatt.learning.training.learners import seeds_for
 from stepwatt.learning.training.loop import build_agent, train_agent
-from stepwatt.learning.training.settings import TrainingSettings, settings_of
+from stepwatt.learning.training.settings import TrainingSettings
 
 from ..cases import TRAINED_ON, Case, cases
 from ..common import NETWORK, PRICED, RESULTS, ROOT, SEEDS, TRAIN_SEED, VALIDATION_SEED, about
@@ -198,7 +198,7 @@ def training(start: str, method: Method, quick: bool) -> TrainingSettings:
     plan["env_steps"] *= method.longer
     if quick:
         plan |= {"envs_per_run": 2, "env_steps": 2 * 2 * 48, "evaluate_every": 48, "warmup_steps": 48}
-    return settings_of(
+    return TrainingSettings.read(
         {
             "algo": method.algo,
             "agent": agent,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Normal, TanhTransform, TransformedDistribution
-from toy_envs import Bandit, Chain
+from toy_envs import Bandit, Chain, settings_said
 
 from stepwatt.learning.agents import AGENTS
 from stepwatt.learning.agents.ppo import advantages, clipped_loss
@@ -20,7 +20,6 @@ from stepwatt.learning.model_guided.cloning import Demonstrations, clone
 from stepwatt.learning.networks.parallel_runs import generators
 from stepwatt.learning.networks.policy import Policy, squash
 from stepwatt.learning.training.loop import build_agent, train_agent
-from stepwatt.learning.training.settings import read_settings
 
 OBS, ACT = 5, 3
 FAST = {
@@ -62,7 +61,7 @@ def batch_of(runs: int, size: int, seeds: tuple[int, ...] | None = None) -> Batc
 def test_every_agent_reaches_the_known_optimum(algo: str, toy: type[Bandit] | type[Chain]) -> None:
     words = ["gamma=1.0", "seeds=[0,1]", "envs_per_run=8", "env_steps=12000", "warmup_steps=256"]
     words += ["agent.hidden=[64,64]", "agent.actor_rate=1e-3", "batch_size=64"]
-    settings = read_settings(None, [f"algo={algo}", *words, *FAST[algo]])
+    settings = settings_said(f"algo={algo}", *words, *FAST[algo])
     env = toy(settings.seeds, settings.envs_per_run)
     outcome = train_agent(env, settings, evaluate=env.score)
     first, last = outcome.evaluations[0]["metrics"]["score"], outcome.evaluations[-1]["metrics"]["score"]
@@ -237,7 +236,7 @@ def test_cloning_fits_the_demonstrated_actions(per_run: bool) -> None:
 def test_demonstrations_pull_the_policy_while_it_trains(algo: str) -> None:
     words = ["envs_per_run=8", "env_steps=2000", "warmup_steps=64", "agent.hidden=[16]", "batch_size=32"]
     words += ["agent.cloning_weight=100.0", "agent.actor_rate=3e-3", "seeds=[0,1]"]
-    settings = read_settings(None, [f"algo={algo}", *words])
+    settings = settings_said(f"algo={algo}", *words)
     env = Bandit(settings.seeds, 8)
     obs = 2 * torch.rand(300, 2) - 1
     demonstrations = Demonstrations(obs, torch.full((300, 2), -0.5))
@@ -254,7 +253,7 @@ def test_a_held_policy_stays_while_values_are_learned_and_moves_afterwards(algo:
     obs = (2 * torch.rand(50, 2) - 1).expand(2, -1, -1)
     moved, learned = {}, {}
     for delay in (100_000, 10):
-        settings = read_settings(None, [f"algo={algo}", *words, f"agent.actor_delay={delay}"])
+        settings = settings_said(f"algo={algo}", *words, f"agent.actor_delay={delay}")
         env = Bandit(settings.seeds, 8)
         agent = build_agent(settings, env)
         values = agent.value if algo == "ppo" else agent.critics

@@ -140,11 +140,41 @@ def test_a_callable_that_says_something_else_is_told_in_one_line(
         ("task.reward_scale=nan", "reward_scale"),
         ("task.foresight=1", "foresight"),
         ("nonsense", "override"),
+        ("traning.gamma=0.9", "traning"),
+        ("family=3", "one of the tables"),
+        ("family.every=x", "family.every = 'x': expected an integer"),
+        ("family.scenario=jema", "did you mean jemas"),
+        ("family.regions=3", "family.regions = 3: expected a list .* each a text"),
+        ("agent=3", "agent = 3: expected a table"),
+        ("agent.hidden=3", "agent.hidden = 3: expected a list"),
+        ("agent.actor_rate=1e308", "agent.actor_rate = 1e.308: expected a number > 0 and ≤ 10"),
+        (
+            "agent.hidden=[1000000,1000000]",
+            r"agent.hidden\[0\] = 1000000: expected an integer ≥ 1 and ≤ 65536",
+        ),
+        ("replay_steps=1e12", "replay_steps = .*: expected an integer"),
+        ("replay_steps=1000000000000", "replay_steps = .*: expected an integer ≥ 1 and ≤"),
+        ("envs_per_run=1000000000", "envs_per_run = 1000000000: expected an integer ≥ 1 and ≤ 65536"),
+        ("seeds=[]", "seeds"),
+        ("seeds=[1,1]", "seeds = .*different seeds"),
+        ("algo=[1]", "algo = .*expected one of sac"),
+        ("shaping.x=1", "shaping.x = 1: expected one of the fields weight"),
+        ("shaping=3", "shaping = 3: expected a table"),
+        ("shaping.hidden=x", "shaping.hidden = 'x': expected an integer"),
+        ("task.codec=[1]", "task.codec = .*expected one of direct, priced"),
+        ("task.reward=spars", "did you mean sparse"),
+        ("task.renewal=x", "task.renewal = 'x': expected an integer"),
+        ("task.renewal=3", "task.renewal = 3: expected 0, or slots of a task with foresight"),
+        ("task.threshold=nan", "task.threshold = nan: expected a number ≥ 0 and ≤ 1"),
+        ("task.reward_scale=nan", "task.reward_scale = nan"),
+        ("task.foresight=1", "task.foresight = 1: expected true or false"),
+        ("warm_start.kind=klone", "warm_start.kind = 'klone': expected one of none, clone"),
     ],
 )
-def test_unknown_settings_are_refused_in_one_line(word: str, field: str) -> None:
-    with pytest.raises(sw.InputError, match=field):
+def test_settings_that_do_not_fit_are_refused_in_one_line(word: str, field: str) -> None:
+    with pytest.raises(sw.InputError, match=field) as told:
         read_plan(None, [word])
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("words", [[], ["warm_start.kind='clone'", "task.codec='priced'"]])

@@ -17,17 +17,24 @@ import pytest
 import torch
 from places import ROOT
 from torch import Tensor
-from toy_envs import Bandit, Chain, Regulator
+from toy_envs import Bandit, Chain, Regulator, settings_said
 
 from stepwatt.formulation import InputError
 from stepwatt.learning.agents import AGENTS
 from stepwatt.learning.memory.transitions import Batch
-from stepwatt.learning.options import plain
 from stepwatt.learning.shapers import SHAPERS, Shaper
 from stepwatt.learning.training.checkpoints import load_checkpoint
 from stepwatt.learning.training.logs import read_log
-from stepwatt.learning.training.loop import CHECKPOINT, LOG, SETTINGS, TrainingOutcome, train_agent
-from stepwatt.learning.training.settings import TrainingSettings, read_settings, settings_of
+from stepwatt.learning.training.loop import (
+    CHECKPOINT,
+    LOG,
+    SETTINGS,
+    TrainingOutcome,
+    build_agent,
+    train_agent,
+)
+from stepwatt.learning.training.run import read_plan
+from stepwatt.learning.training.settings import TrainingSettings
 
 SMALL = [
     "seeds=[0,1]",
@@ -50,7 +57,7 @@ def _one_thread() -> None:
 
 def small(algo: str, *words: str) -> TrainingSettings:
     rollout = ["agent.rollout_slots=7", "agent.epochs=2"] if algo == "ppo" else []
-    return read_settings(None, [f"algo={algo}", *SMALL, *rollout, *words])
+    return settings_said(f"algo={algo}", *SMALL, *rollout, *words)
 
 
 def regulator(settings: TrainingSettings) -> Regulator:
@@ -240,7 +247,7 @@ def test_the_log_keeps_every_run_and_both_kinds_of_cost(algo: str, tmp_path: Pat
         assert one["cpu_seconds"] == pytest.approx(one["cpu_seconds_collect"] + one["cpu_seconds_learn"])
     assert training[-1]["updates"] == outcome.updates
     saved = json.loads((tmp_path / SETTINGS).read_text(encoding="utf-8"))
-    assert settings_of(saved["settings"]) == settings
+    assert TrainingSettings.read(saved["settings"]) == settings
     assert set(saved["versions"]) >= {"torch", "stepwatt", "python"}
 
 
@@ -261,6 +268,15 @@ def test_environments_that_cannot_be_shared_out_are_refused() -> None:
         train_agent(Chain((0,), 3), small("sac"))
 
 
+def test_what_no_memory_holds_is_refused_before_it_is_asked_for() -> None:
+    wide = small("sac", f"agent.hidden={[65_536] * 16}")
+    with pytest.raises(InputError, match=r"agent\.hidden = .*expected what fits into memory: .* GiB"):
+        build_agent(wide, regulator(wide))
+    long = small("sac", f"seeds={list(range(1_000))}", "replay_steps=1000000000", "envs_per_run=1")
+    with pytest.raises(InputError, match=r"replay_steps = 1000000000: expected what fits into memory"):
+        train_agent(regulator(long), long)
+
+
 @pytest.mark.parametrize(
     ("text", "words", "told"),
     [
@@ -268,8 +284,8 @@ def test_environments_that_cannot_be_shared_out_are_refused() -> None:
         ("gamma = 1.5", [], r"gamma = 1\.5: expected a number ≥ 0 and ≤ 1"),
         ("gamma = nan", [], r"gamma = nan"),
         ("algo = 'dqn'", [], "algo = .*expected one of sac, td3, ddpg, ppo"),
-        ("[agent]\nrate = 1", [], r"agent\.rate = 1: expected one of the fields"),
-        ("[agent]\nhidden = [64, 0]", [], r"agent\.hidden = .*each an integer ≥ 1"),
+        ("[training.agent]\nrate = 1", [], r"agent\.rate = 1: expected one of the fields"),
+        ("[training.agent]\nhidden = [64, 0]", [], r"agent\.hidden\[1\] = 0: expected an integer ≥ 1"),
         ("seeds = [1, 1]", [], "seeds = .*different seeds"),
         ("env_steps = true", [], "env_steps"),
         ("gamma = ", [], "readable TOML"),
@@ -281,9 +297,9 @@ def test_settings_that_do_not_fit_are_told_in_one_line(
     text: str, words: list[str], told: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "train.toml"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(f"[training]\n{text}", encoding="utf-8")
     with pytest.raises(InputError, match=told) as error:
-        read_settings(file, words)
+        read_plan(file, words)
     assert "\n" not in str(error.value)
     if not words:
         assert str(file) in str(error.value)
@@ -291,11 +307,13 @@ def test_settings_that_do_not_fit_are_told_in_one_line(
 
 def test_words_win_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "train.toml"
-    file.write_text("algo = 'td3'\nseeds = [1, 2]\n[agent]\nhidden = [8]\n", encoding="utf-8")
-    settings = read_settings(file, ["seeds=[5]", "agent.exploration=0", "gamma=1"])
+    file.write_text(
+        "[training]\nalgo = 'td3'\nseeds = [1, 2]\n[training.agent]\nhidden = [8]\n", encoding="utf-8"
+    )
+    settings = read_plan(file, ["seeds=[5]", "agent.exploration=0", "gamma=1"]).training
     assert settings.seeds == (5,)
-    assert plain(settings)["agent"]["hidden"] == [8]
-    assert plain(settings)["agent"]["exploration"] == 0.0
+    assert settings.plain()["agent"]["hidden"] == [8]
+    assert settings.plain()["agent"]["exploration"] == 0.0
     assert settings.gamma == 1.0
 
 
