@@ -154,7 +154,6 @@ def rolling(case: Case, slots: int, look_ahead_hours: float, rebuild_every: int)
     """Slots decided in turn on the model kept hot; now and then, from the same state, by a planner built anew
     for that slot. The horizon must reach a look-ahead beyond ``slots``, so that windows move.
     """
-    from stepwatt.formulation import evaluate
     from stepwatt.formulation.schedule.windows import fresh_state, next_state
     from stepwatt.solvers.planners.forecasts import make_forecast
     from stepwatt.solvers.planners.rolling import RollingPlanner
@@ -177,11 +176,11 @@ def rolling(case: Case, slots: int, look_ahead_hours: float, rebuild_every: int)
         fresh: list[Run] = []
         if t % rebuild_every == 0 and t > 0:
             rebuilt[t], _, fresh = timed(RollingPlanner(a, forecast, look_ahead_hours), t)
-        seconds, (alone, schedule), runs = timed(kept, t)
+        seconds, (alone, _, evaluation), runs = timed(kept, t)
         hot.append(seconds)
         if fresh:
             windows.append([runs[0].objective, fresh[0].objective, runs[0].seconds, fresh[0].seconds])
-        state = next_state(alone, evaluate(alone, schedule))
+        state = next_state(alone, evaluation)
     return {"hot": hot, "rebuilt": rebuilt, "windows": windows}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array
 
-from .linear_problem import Block, Labels, LinearProblem, Members
+from .linear_problem import Block, Labels, LinearProblem, Members, _spread
 
 Ints = NDArray[np.int64]
 
@@ -50,7 +50,7 @@ class Builder:
         ids = np.arange(self._n_columns, self._n_columns + size).reshape(shape)
         self._n_columns += size
         self.columns[name] = Block(name, ids, labels)
-        spread = [np.broadcast_to(np.asarray(v, dtype=float), shape).ravel() for v in (lower, upper, cost)]
+        spread = [_spread(values, shape) for values in (lower, upper, cost)]
         self._column_data.append((spread[0], spread[1], spread[2], np.full(size, integer)))
         return ids
 
@@ -69,12 +69,7 @@ class Builder:
         ids = np.arange(self._n_rows, self._n_rows + size).reshape(shape)
         self._n_rows += size
         self.rows[name] = Block(name, ids, labels)
-        self._row_data.append(
-            (
-                np.broadcast_to(np.asarray(lower, dtype=float), shape).ravel(),
-                np.broadcast_to(np.asarray(upper, dtype=float), shape).ravel(),
-            )
-        )
+        self._row_data.append((_spread(lower, shape), _spread(upper, shape)))
         return ids
 
     def put(self, rows: Ints, columns: Ints, values: Any, *, varying: bool = False) -> None:

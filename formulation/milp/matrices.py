@@ -26,7 +26,7 @@ def linear_problem(a: InstanceArrays, like: LinearProblem | None = None) -> Line
 
     ``like``: the problem of another window of the same horizon and length, whose structure is reused.
     """
-    at = members_of(a)
+    at = members_of(a) if like is None else like.members
     b = Builder(a.n_slots, like)
     runs, gpus_on = _jobs(b, a, at)
     it_mw = _it_power(b, a, runs, gpus_on)

@@ -86,3 +86,19 @@ def safe_temperature(a: InstanceArrays) -> Floats:
         least = np.where(keep > 0, (warmest[:, t + 1] + drop) / np.where(keep > 0, keep, 1.0), np.inf)
         warmest[:, t] = np.minimum(a.max_c, np.maximum(least, a.min_c))
     return warmest
+
+
+class Slots:
+    """Single slots of a horizon, each left no warmer than the coming ones can bear.
+
+    This guard against overheating is the only look into the future: it reads the weather (COP, outside
+    temperature, renewables) of later slots, so that no later slot is without a feasible decision.
+    """
+
+    def __init__(self, a: InstanceArrays) -> None:
+        self._a = a
+        self._warmest = safe_temperature(a)
+
+    def alone(self, t: int, state: State) -> InstanceArrays:
+        """Slot t as its own instance."""
+        return replace(window(self._a, t, 1, state), max_c=self._warmest[:, t + 1])

@@ -20,8 +20,9 @@ Ints = NDArray[np.int64]
 
 _SLACK = 1e-9
 
-#: Moves that polish one site in one slot, and the least gain of one as a share of the best job's profit.
-_POLISHES, _WORTH = 60, 1e-4
+#: Moves that polish one site in one slot; the least gain of one as a share of the best job's profit, and as a
+#: share of all jobs' profit.
+_POLISHES, _WORTH, _WORTH_AMONG_MANY = 60, 1e-4, 1e-6
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Plan:
     """Fractional jobs with what they are worth.
 
     ``transfers`` (I,J,K,T), ``runs`` (O,T), ``gpus_on`` (J,T) whole numbers; ``profit`` (O,T) USD per job at
-    the relaxation's power prices; ``it_limit_mw`` (J,T) IT power the site can take (inf where not limited).
+    the relaxation's power prices; ``it_limit_mw`` (J,T) IT power the site can take (inf where not limited);
+    ``gpu_cost`` (J,T) USD per GPU on, at the same prices.
     """
 
     transfers: Floats
@@ -37,6 +39,7 @@ class Plan:
     gpus_on: Floats
     profit: Floats
     it_limit_mw: Floats
+    gpu_cost: Floats
 
 
 def round_jobs(a: InstanceArrays, plan: Plan) -> tuple[Floats, Floats, Floats]:
@@ -131,9 +134,10 @@ def _send_back(moving: Floats, surplus: float) -> Floats:
     return before - moving
 
 
-def _asked(plan: Plan, site: _Site, t: int) -> tuple[Floats, Floats, float]:
-    """What the plan runs at a site, what jobs are worth there, and the power they may draw."""
-    return plan.runs[site.rows, t], plan.profit[site.rows, t], float(plan.it_limit_mw[site.index, t])
+def _asked(plan: Plan, site: _Site, t: int) -> tuple[Floats, Floats, float, float]:
+    """What the plan runs at a site, what jobs are worth there, the power they may draw, what a GPU costs."""
+    j, rows = site.index, site.rows
+    return plan.runs[rows, t], plan.profit[rows, t], float(plan.it_limit_mw[j, t]), float(plan.gpu_cost[j, t])
 
 
 def _elsewhere(
@@ -160,7 +164,7 @@ def _elsewhere(
         if (site.per_class(fitted) < coming).any():
             continue
         gain = plan.profit[rows, t] @ (fitted - runs[rows, t])
-        gain -= a.transfer_cost[i, j] * a.payload_gb[k]
+        gain -= a.transfer_cost[i, j] * a.payload_gb[k] + plan.gpu_cost[j, t] * (gpus - gpus_on[j, t])
         if gain > least:
             least, chosen = gain, (site, fitted, gpus)
     if chosen is None:
@@ -184,6 +188,7 @@ class _Site:
         o = a.options
         self.rows = np.flatnonzero(o.site == index)
         self.classes = o.job_class[self.rows]
+        self.penalty = a.miss_penalty[self.classes]
         self.seconds = o.seconds[self.rows]
         self.it_mw = o.energy_mwh[self.rows] / a.slot_hours
         self.n_classes = len(a.classes)
@@ -199,7 +204,7 @@ class _Site:
         return np.bincount(self.classes, weights=runs, minlength=self.n_classes).astype(float)
 
     def fit(
-        self, coming: Floats, planned: Floats, profit: Floats, it_limit: float, gpus: float
+        self, coming: Floats, planned: Floats, profit: Floats, it_limit: float, gpu_cost: float, gpus: float
     ) -> tuple[Floats, float]:
         """Whole runs of as many of the coming jobs as fit, and the GPUs they need."""
         runs = self._by_remainder(coming, planned, profit)
@@ -209,6 +214,10 @@ class _Site:
             needed = min(float(np.ceil(self.seconds @ runs / self.per_gpu - 1e-12)), self.gpus)
             if needed <= gpus or not runs.any():
                 break
+            fewer = runs.copy()
+            self._shed(fewer, profit, self.seconds, seconds)
+            if (profit + self.penalty) @ (runs - fewer) < gpu_cost * (needed - gpus):
+                break  # some jobs less cost less than one GPU more
             gpus = needed
         seconds, power = gpus * self.per_gpu, it_limit - self.idle_mw * gpus
         self._shed(runs, profit, self.it_mw, power)
@@ -246,7 +255,8 @@ class _Site:
     def _polish(self, runs: Floats, profit: Floats, seconds: float, power: float) -> None:
         """Move one or two jobs at a time to other options as long as that earns more and still fits."""
         gain = profit[self.other] - profit[self.one]
-        least = _WORTH * float(np.abs(profit).max(initial=0.0))
+        size = np.abs(profit)
+        least = max(_WORTH * float(size.max(initial=0.0)), _WORTH_AMONG_MANY * float(size @ runs))
         for _ in range(_POLISHES):
             room = seconds - self.seconds @ runs, power - self.it_mw @ runs
             ways = np.flatnonzero(runs[self.one] >= 1)
@@ -261,10 +271,14 @@ class _Site:
             first, second = divmod(int(np.argmax(total)), len(total))
             if total[first, second] <= least:
                 return
-            for way in (first, second):
-                if way < len(ways):
-                    runs[self.one[ways[way]]] -= 1
-                    runs[self.other[ways[way]]] += 1
+            moved = ways[[way for way in (first, second) if way < len(ways)]]
+            # what pays best once pays best as long as it fits
+            used = longer[first] + longer[second], stronger[first] + stronger[second]
+            times = min((np.floor(r / u) for r, u in zip(room, used, strict=True) if u > 0), default=np.inf)
+            taken = np.bincount(self.one[moved], minlength=len(runs))
+            count = max(1.0, min(times, (runs // np.maximum(taken, 1))[taken > 0].min()))
+            np.subtract.at(runs, self.one[moved], count)
+            np.add.at(runs, self.other[moved], count)
 
     def _by_remainder(self, coming: Floats, planned: Floats, profit: Floats) -> Floats:
         runs = np.floor(planned + _SLACK)

@@ -25,6 +25,13 @@ def mode_columns(a: InstanceArrays, p: LinearProblem, x: Floats) -> Ints:
     return np.concatenate([p.columns["charging"].ids[overlap], p.columns["generator_on"].ids.ravel()])
 
 
+def with_modes(p: LinearProblem, x: Floats) -> Floats:
+    """The point with battery modes that say what the flows do."""
+    settled = x.copy()
+    settled[p.ids("charging")] = x[p.ids("charge_mw")] > x[p.ids("discharge_mw")]
+    return settled
+
+
 def whole_jobs(
     a: InstanceArrays, p: LinearProblem, outcome: Outcome, *, limited: bool, spare: bool = False
 ) -> Floats:
@@ -44,6 +51,7 @@ def whole_jobs(
         gpus_on=np.ceil(fluid.gpus_on - 1e-9) if spare else np.round(fluid.gpus_on),
         profit=o.revenue[:, None] - power_price[o.site] * (o.energy_mwh / a.slot_hours)[:, None],
         it_limit_mw=it_mw if limited else np.full_like(it_mw, np.inf),
+        gpu_cost=power_price * a.gpu_idle_mw[:, None],
     )
     transfers, runs, gpus_on = round_jobs(a, plan)
     x = outcome.x.copy()

@@ -33,6 +33,7 @@ class Termination(StrEnum):
     OPTIMAL = "optimal"
     INFEASIBLE = "infeasible"
     TIME_LIMIT = "time_limit"
+    NODE_LIMIT = "node_limit"
     INTERRUPTED = "interrupted"
 
 
@@ -85,7 +86,7 @@ class HighsSession:
             "mip_feasibility_tolerance": 1e-8,
         }.items():
             self.set_option(name, value)
-        self._check(self.highs.passModel(self._lp(problem)), "taking the model")
+        self._check(self._pass(problem), "taking the model")
 
     def set_option(self, name: str, value: Any) -> None:
         """Set a HiGHS option; unknown names are errors."""
@@ -97,15 +98,16 @@ class HighsSession:
         time_limit: float | None = None,
         gap: float | None = None,
         gap_usd: float = 0.0,
+        nodes: int | None = None,
         interruptible: bool = False,
     ) -> Outcome:
         """Run HiGHS on the model as it stands.
 
-        A MIP ends at the relative ``gap`` or the absolute ``gap_usd``. With ``interruptible``, Ctrl-C
-        stops HiGHS and the outcome holds what it has found.
+        A MIP ends at the relative ``gap``, the absolute ``gap_usd`` or after so many ``nodes``. With
+        ``interruptible``, Ctrl-C stops HiGHS and the outcome holds what it has found.
 
         Raises:
-            SolverError: any end other than optimal, infeasible, time limit or interrupt.
+            SolverError: any end other than optimal, infeasible, a limit or an interrupt.
         """
         # HiGHS counts the seconds of a session from its creation
         spent = self.highs.getRunTime()
@@ -113,6 +115,8 @@ class HighsSession:
         if gap is not None:
             self.set_option("mip_rel_gap", gap)
             self.set_option("mip_abs_gap", gap_usd * self.scaling.objective)
+        if nodes is not None:
+            self.set_option("mip_max_nodes", nodes)
         self._pressed = False
         begun = time.perf_counter()
         run = self._run_interruptibly if interruptible else self.highs.run
@@ -146,6 +150,11 @@ class HighsSession:
             for name, value in before.items():
                 self.set_option(name, value)
 
+    def takes(self, problem: LinearProblem) -> bool:
+        """Whether the problem has the structure of the model, so that :meth:`refresh` can put it in place."""
+        same_kinds = self.relaxed or np.array_equal(problem.integer, self.problem.integer)
+        return same_kinds and _same_structure(problem, self.problem)
+
     def refresh(self, problem: LinearProblem) -> None:
         """Change the model in place to ``problem``, another window of the same structure.
 
@@ -154,8 +163,7 @@ class HighsSession:
             SolverError: data that HiGHS must not see; the model stays as it was.
         """
         old = self.problem
-        same_kinds = self.relaxed or np.array_equal(problem.integer, old.integer)
-        if not (same_kinds and _same_structure(problem, old)):
+        if not self.takes(problem):
             raise ValueError("a session can only be refreshed with a problem of the same structure")
         _refuse_defects(problem)
         self.problem = problem
@@ -252,25 +260,29 @@ class HighsSession:
         solution.col_value = x / self.scaling.column
         self._check(self.highs.setSolution(solution), "taking a starting point")
 
-    def _lp(self, p: LinearProblem) -> highspy.HighsLp:
-        scale = self.scaling
+    def _pass(self, p: LinearProblem) -> highspy.HighsStatus:
+        scale, matrix = self.scaling, p.matrix
         _refuse_defects(p)
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = self._n_columns, self._n_rows
-        lp.sense_ = highspy.ObjSense.kMaximize
-        lp.offset_ = p.offset * scale.objective
-        lp.col_cost_ = p.cost * scale.column * scale.objective
-        lp.col_lower_, lp.col_upper_ = p.lower / scale.column, p.upper / scale.column
-        lp.row_lower_, lp.row_upper_ = p.row_lower * scale.row, p.row_upper * scale.row
-        matrix = p.matrix
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_ = matrix.indptr, matrix.indices
-        per_column = np.repeat(scale.column, np.diff(matrix.indptr))
-        lp.a_matrix_.value_ = matrix.data * scale.row[matrix.indices] * per_column
-        if not self.relaxed and p.integer.any():
-            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            lp.integrality_ = [kinds[integer] for integer in p.integer.tolist()]
-        return lp
+        whole = p.integer & (not self.relaxed)
+        return self.highs.passModel(
+            self._n_columns,
+            self._n_rows,
+            matrix.nnz,
+            int(highspy.MatrixFormat.kColwise),
+            int(highspy.ObjSense.kMaximize),
+            p.offset * scale.objective,
+            p.cost * scale.column * scale.objective,
+            p.lower / scale.column,
+            p.upper / scale.column,
+            p.row_lower * scale.row,
+            p.row_upper * scale.row,
+            matrix.indptr.astype(np.int32),
+            matrix.indices.astype(np.int32),
+            matrix.data * scale.row[matrix.indices] * np.repeat(scale.column, np.diff(matrix.indptr)),
+            np.where(whole, int(highspy.HighsVarType.kInteger), int(highspy.HighsVarType.kContinuous)).astype(
+                np.int32
+            ),
+        )
 
     def _outcome(self, seconds: float) -> Outcome:
         status = self.highs.getModelStatus()
@@ -278,6 +290,7 @@ class HighsSession:
             highspy.HighsModelStatus.kOptimal: Termination.OPTIMAL,
             highspy.HighsModelStatus.kInfeasible: Termination.INFEASIBLE,
             highspy.HighsModelStatus.kTimeLimit: Termination.TIME_LIMIT,
+            highspy.HighsModelStatus.kSolutionLimit: Termination.NODE_LIMIT,
             highspy.HighsModelStatus.kInterrupt: Termination.INTERRUPTED,
             # every column has finite bounds, so "unbounded or infeasible" is infeasible
             highspy.HighsModelStatus.kUnboundedOrInfeasible: Termination.INFEASIBLE,

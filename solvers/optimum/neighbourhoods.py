@@ -7,6 +7,7 @@ what is left falls apart into one small MIP per slot, and the sum of their bound
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,27 +15,19 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation.milp.linear_problem import LinearProblem
+from stepwatt.formulation.milp.linear_problem import Block, LinearProblem
 
 from ..highs.scaling import Scaling, scaling_of
 from ..highs.session import HighsSession
+from ..planners.branching import branched
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Rows with columns of more than one slot.
-COUPLING = {
-    "waiting_balance",
-    "state_of_charge",
-    "room_heat",
-    "generator_starting",
-    "peak",
-    "terminal_energy",
-    "terminal_heat",
-}
-
 #: Less time than this is not worth beginning the MIP of a slot.
 _LEAST_SECONDS = 0.05
+#: Linear models that the GPUs of a slot may take.
+_NODES = 60
 
 
 def columns_of_slots(p: LinearProblem, first: int, stop: int) -> Ints:
@@ -86,55 +79,117 @@ def windows_of(n_slots: int, length: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + length, n_slots)
 
 
-def slotwise_bound(
-    p: LinearProblem, row_dual: Floats, n_slots: int, *, gap_usd: float, deadline: float | None
-) -> float:
+class PricedSlots:
+    """The relaxation fallen apart into slots: rows that tie them dropped, at prices."""
+
+    def __init__(self, p: LinearProblem, row_dual: Floats) -> None:
+        self._p = p
+        column_slot, row_slot = (
+            _slots_of(blocks, size) for blocks, size in ((p.columns, len(p.cost)), (p.rows, len(p.row_lower)))
+        )
+        # an entry ties slots together where its column may move at all
+        columns = np.repeat(np.arange(len(p.cost)), np.diff(p.matrix.indptr))
+        rows = p.matrix.indices
+        foreign = column_slot[columns] != row_slot[rows]
+        coupling = np.zeros(len(p.row_lower), dtype=bool)
+        coupling[rows[foreign & (p.lower < p.upper)[columns]]] = True
+        self._held = np.bincount(
+            rows[foreign], p.matrix.data[foreign] * p.lower[columns[foreign]], len(p.row_lower)
+        )
+        y = np.where(coupling, row_dual, 0.0)
+        y = np.where((y > 0) & ~np.isfinite(p.row_upper), 0.0, y)
+        y = np.where((y < 0) & ~np.isfinite(p.row_lower), 0.0, y)
+        side = np.where(y > 0, p.row_upper, p.row_lower)
+        self._cost = p.cost - p.matrix.T @ y
+        free = column_slot < 0
+        best = np.maximum(self._cost * p.lower, self._cost * p.upper)
+        #: What the dropped rows and the columns of no slot add to the sum of the slots, USD.
+        self.constant = p.offset + float((y[y != 0] * side[y != 0]).sum()) + float(best[free].sum())
+        self._columns = _by_slot(column_slot)
+        self._row_slot = np.where(coupling, -1, row_slot)
+        self._scaling = scaling_of(p)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def slot(self, t: int) -> tuple[LinearProblem, Scaling, Ints]:
+        """The problem of a slot alone, how to scale it, and which columns it has."""
+        p, ids = self._p, self._columns[t]
+        part = p.matrix[:, ids]
+        rows = np.unique(part.indices[self._row_slot[part.indices] == t])
+        problem = replace(
+            p,
+            matrix=part[rows].tocsc(),
+            cost=self._cost[ids],
+            offset=0.0,
+            lower=p.lower[ids],
+            upper=p.upper[ids],
+            row_lower=p.row_lower[rows] - self._held[rows],
+            row_upper=p.row_upper[rows] - self._held[rows],
+            integer=p.integer[ids],
+        )
+        scaling = Scaling(self._scaling.column[ids], self._scaling.row[rows], self._scaling.objective)
+        return problem, scaling, ids
+
+
+def slotwise_bound(slots: PricedSlots, *, gap_usd: float, deadline: float | None) -> float:
     """An upper bound (USD) on the whole-number maximum, at most that of the relaxation up to rounding.
 
     Slots that the time does not suffice for count with their bound so far, or with that of their relaxation.
     """
-    coupling = np.zeros(len(p.row_lower), dtype=bool)
-    for name in COUPLING & p.rows.keys():
-        coupling[p.rows[name].ids] = True
-    y = np.where(coupling, row_dual, 0.0)
-    y = np.where((y > 0) & ~np.isfinite(p.row_upper), 0.0, y)
-    y = np.where((y < 0) & ~np.isfinite(p.row_lower), 0.0, y)
-    side = np.where(y > 0, p.row_upper, p.row_lower)
-    total = p.offset + float((y[y != 0] * side[y != 0]).sum())
-    cost = p.cost - p.matrix.T @ y
-    for block in p.columns.values():
-        if block.ids.ndim == 1:
-            ids = block.ids
-            total += float(np.maximum(cost[ids] * p.lower[ids], cost[ids] * p.upper[ids]).sum())
-    local = p.matrix[~coupling]
-    lower, upper = p.row_lower[~coupling], p.row_upper[~coupling]
-    whole = scaling_of(p)
-    row_scale = whole.row[~coupling]
-    for t in range(n_slots):
-        ids = np.sort(
-            np.concatenate([block.ids[:, t] for block in p.columns.values() if block.ids.ndim == 2])
-        )
-        part = local[:, ids]
-        rows = np.unique(part.indices)
-        sub = replace(
-            p,
-            matrix=part[rows].tocsc(),
-            cost=cost[ids],
-            offset=0.0,
-            lower=p.lower[ids],
-            upper=p.upper[ids],
-            row_lower=lower[rows],
-            row_upper=upper[rows],
-            integer=p.integer[ids],
-        )
-        left = None if deadline is None else (deadline - time.perf_counter()) / (n_slots - t)
+    total = slots.constant
+    for t in range(len(slots)):
+        problem, scaling, _ = slots.slot(t)
+        left = None if deadline is None else (deadline - time.perf_counter()) / (len(slots) - t)
         # HiGHS looks at the clock only after the root of a MIP, which takes longer than this
         late = left is not None and left < _LEAST_SECONDS
         left = None if late else left
-        scaling = Scaling(whole.column[ids], row_scale[rows], whole.objective)
-        session = HighsSession(sub, relaxed=late, scaling=scaling)
-        outcome = session.solve(time_limit=left, gap=0.0, gap_usd=gap_usd / n_slots)
+        session = HighsSession(problem, relaxed=late, scaling=scaling)
+        outcome = session.solve(time_limit=left, gap=0.0, gap_usd=gap_usd / len(slots))
         if outcome.bound is None:
             return np.inf
         total += outcome.bound
     return total
+
+
+def whole_by_slot(
+    slots: PricedSlots, whole: Ints, x: Floats, *, gap_usd: float, deadline: float | None
+) -> tuple[float, Floats]:
+    """A bound with the columns ``whole`` whole (jobs stay fluid), and ``x`` with their values there.
+
+    Where the time does not suffice there is no bound, and ``x`` is rounded in the slots that are left.
+    """
+    must = np.zeros(len(x), dtype=bool)
+    must[whole] = True
+    total, chosen = slots.constant, np.where(must, np.round(x), x)
+    session: HighsSession | None = None
+    for t in range(len(slots)):
+        if deadline is not None and time.perf_counter() >= deadline:
+            return np.inf, chosen
+        problem, scaling, ids = slots.slot(t)
+        if session is None or not session.takes(problem):
+            session = HighsSession(problem, relaxed=True, scaling=scaling)
+        session.refresh(problem)
+        held = np.flatnonzero(must[ids])
+        bound, found = branched(
+            session, lambda _, held=held: held, gap_usd=gap_usd / len(slots), nodes=_NODES
+        )
+        total += bound
+        if found is not None and found.x is not None:
+            chosen[ids[held]] = np.round(found.x[held])
+    return total, chosen
+
+
+def _slots_of(blocks: dict[str, Block], size: int) -> Ints:
+    """The slot of each column or row, −1 where it has none."""
+    slot = np.full(size, -1)
+    for block in blocks.values():
+        if block.ids.ndim == 2:
+            slot[block.ids] = np.arange(block.ids.shape[1])
+    return slot
+
+
+def _by_slot(column_slot: Ints) -> list[Ints]:
+    order = np.argsort(column_slot, kind="stable")
+    edges = np.searchsorted(column_slot[order], np.arange(column_slot.max(initial=-1) + 2))
+    return [order[first:stop] for first, stop in itertools.pairwise(edges)]

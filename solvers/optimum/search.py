@@ -12,11 +12,11 @@ from stepwatt.formulation import Evaluation, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from ..common.relaxation import Relaxation
-from ..common.solutions import clean_schedule, mode_columns, whole_jobs
+from ..common.solutions import clean_schedule, mode_columns, whole_jobs, with_modes
 from ..highs.session import HighsSession, Outcome, SolverError, Termination
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
-from .neighbourhoods import columns_of_slots, improve, slotwise_bound, windows_of
+from .neighbourhoods import PricedSlots, columns_of_slots, improve, slotwise_bound, whole_by_slot, windows_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -104,6 +104,10 @@ class Search:
         if len(mode_columns(a, p, outcome.x)) == 0:
             progress(0.4, "whole jobs")
             self.round_from(relaxed.session, outcome)
+        slots = PricedSlots(p, outcome.row_dual)
+        if not self.over:
+            progress(0.45, "whole GPUs by slot")
+            self.settle_gpus(slots, outcome.x)
         if not self.over:
             progress(0.5, "commitment and whole GPUs")
             if self.settle_commitment() is Termination.INFEASIBLE:
@@ -118,7 +122,7 @@ class Search:
             left = self.seconds_left(0.3)
             stop = None if left is None else time.perf_counter() + left
             target = 0.3 * self.settings.gap * abs(self.bound)
-            self.tighten(slotwise_bound(p, outcome.row_dual, a.n_slots, gap_usd=target, deadline=stop))
+            self.tighten(slotwise_bound(slots, gap_usd=target, deadline=stop))
         if not self.over:
             progress(0.9, "whole MIP")
             return self.whole_mip()
@@ -193,6 +197,24 @@ class Search:
             modes = np.union1d(modes, more)
         return self.offer(point)
 
+    def settle_gpus(self, slots: PricedSlots, x: Floats) -> None:
+        """Whole GPUs where slots are priced, each slot for itself: a bound, and GPUs to round jobs from."""
+        p = self.problem
+        if not self.a.integral_jobs:
+            return
+        gpus = p.ids("gpus_on")
+        target = 0.1 * self.settings.gap * abs(self.bound)
+        left = self.seconds_left(0.3)
+        stop = None if left is None else time.perf_counter() + left
+        bound, chosen = whole_by_slot(slots, gpus, x, gap_usd=target, deadline=stop)
+        self.tighten(bound)
+        if not self.over:
+            session = HighsSession(p, relaxed=True)
+            session.change_bounds(gpus, chosen[gpus], chosen[gpus])
+            settled = self._solve(session)
+            if settled.x is not None and len(mode_columns(self.a, p, settled.x)) == 0:
+                self.round_from(session, settled)
+
     def settle_commitment(self) -> Termination:
         """The MIP in which only jobs stay fluid: its bound, and whole jobs next to its point."""
         a, p = self.a, self.problem
@@ -239,10 +261,9 @@ class Search:
                 return
 
     def _settled(self, x: Floats) -> Floats:
-        """The point with battery modes that say what the flows do."""
-        p, settled = self.problem, x.copy()
-        settled[p.ids("charging")] = x[p.ids("charge_mw")] > x[p.ids("discharge_mw")]
-        settled[p.integer] = np.round(settled[p.integer])
+        """The point with its modes settled and what must be whole rounded."""
+        settled, integer = with_modes(self.problem, x), self.problem.integer
+        settled[integer] = np.round(settled[integer])
         return settled
 
     def whole_mip(self) -> Termination:

@@ -145,10 +145,10 @@ class RollingPlanner:
         assert first.x is not None
         temperature = first.x[problem.columns["temperature_c"].ids][:, 0]
         followed = _with_storage(alone, problem, first.x, temperature)
-        schedule = self._slots.finish(alone, followed, first) or self._slots.best(alone, problem)
-        if schedule is None:
+        decided = self._slots.finish(alone, followed, first) or self._slots.best(alone, problem)
+        if decided is None:
             raise NoDecision(f"slot {t} has no feasible decision")
-        return alone, schedule
+        return alone, decided.schedule, decided.evaluation
 
 
 def _closed_before(p: LinearProblem, a: InstanceArrays, current: int) -> LinearProblem:

@@ -1,4 +1,4 @@
-"""Cheap rules: ``greedy`` (each slot at its own optimum) and ``random`` (each slot at random prices)."""
+"""Cheap rules: ``greedy`` (each slot at its own optimum) and ``random`` (drawn within the rules)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
-from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from ..common.relaxation import infeasible_or_raise
 from ..common.trimming import trimmed
 from ..highs.session import NoDecision
 from ..interface.result import Result, Seconds, Status
 from ..interface.settings import Settings
-from .slot_by_slot import greedy_schedule
-
-Floats = NDArray[np.float64]
+from .drawing import Drawer
+from .slot_by_slot import greedy_schedule, slot_by_slot
 
 
 def greedy(inst: Instance, settings: Settings) -> Result:
@@ -31,26 +28,17 @@ def greedy(inst: Instance, settings: Settings) -> Result:
 
 
 def random(inst: Instance, settings: Settings) -> Result:
-    """Every slot feasible but decided at random: true prices are replaced by draws of the same size.
+    """Every slot feasible but decided at random: all choices drawn within the rules (:mod:`.drawing`).
 
     Raises:
         NoDecision: a slot has no feasible decision, although the instance is feasible.
     """
-    rng = np.random.default_rng(settings.seed)
 
-    def weigh(p: LinearProblem) -> Floats:
-        cost = p.cost * rng.uniform(0.0, 2.0, len(p.cost))
-        best = float(p.cost[p.columns["runs"].ids].max(initial=0.0))
-        for name, low, high in (("runs", 0.5, 1.0), ("transfers", -0.5, 0.0), ("waiting", 0.0, 0.5)):
-            ids = p.columns[name].ids
-            cost[ids] = best * rng.uniform(low, high, ids.shape)
-        price = float(np.abs(p.cost[p.columns["import_mw"].ids]).max(initial=0.0))
-        for name in ("charge_mw", "discharge_mw"):
-            ids = p.columns[name].ids
-            cost[ids] = price * rng.uniform(-1.0, 1.0, ids.shape)
-        return cost
+    def make(a: InstanceArrays) -> Schedule:
+        drawer = Drawer(a, np.random.default_rng(settings.seed))
+        return slot_by_slot(a, drawer.decide, settings.progress)
 
-    return _judged(inst, "random", lambda a: greedy_schedule(a, settings.progress, weigh))
+    return _judged(inst, "random", make)
 
 
 def _judged(inst: Instance, method: str, make: Callable[[InstanceArrays], Schedule]) -> Result:

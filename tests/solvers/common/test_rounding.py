@@ -42,6 +42,7 @@ def relaxed_plan(inst: Instance, seed: int) -> Plan:
         gpus_on=np.round(fluid.gpus_on),
         profit=np.broadcast_to(a.options.revenue[:, None], fluid.runs.shape),
         it_limit_mw=np.full((len(a.sites), a.n_slots), np.inf),
+        gpu_cost=np.zeros((len(a.sites), a.n_slots)),
     )
 
 
@@ -57,6 +58,7 @@ def wild_plan(inst: Instance, seed: int) -> Plan:
         gpus_on=np.floor(rng.random((n, t)) * (a.gpus[:, None] + 1)),
         profit=rng.standard_normal((len(a.options), t)),
         it_limit_mw=np.where(rng.random((n, t)) < 0.5, np.inf, rng.random((n, t)) * 0.01),
+        gpu_cost=rng.standard_normal((n, t)),
     )
 
 
@@ -132,6 +134,7 @@ def test_a_whole_plan_stays_as_it_is() -> None:
         gpus_on=np.ones((2, 1)),
         profit=np.array([[3.0], [7.0]]),
         it_limit_mw=np.full((2, 1), np.inf),
+        gpu_cost=np.zeros((2, 1)),
     )
     schedule = rounded(a, plan)
     assert np.array_equal(schedule.transfers, plan.transfers)
@@ -151,7 +154,7 @@ def test_fractions_carry_over_to_later_slots() -> None:
     )
     halves = np.full((1, 1, 1, 6), 0.5)
     flat = np.full((1, 6), np.inf)
-    plan = Plan(halves, halves[0, 0], np.ones((1, 6)), np.ones((1, 6)), flat)
+    plan = Plan(halves, halves[0, 0], np.ones((1, 6)), np.ones((1, 6)), flat, np.zeros((1, 6)))
     schedule = rounded(inst.arrays(), plan)
     assert schedule.transfers.sum() == 3
     assert schedule.transfers.max() == 1
@@ -177,7 +180,7 @@ def test_a_queue_behind_its_plan_goes_the_way_of_the_plan() -> None:
     transfers[0, 1, 0] = [4.5, 4.5]
     off = np.array([[0.0, 0.0], [0.0, 1.0]])
     power = np.array([[np.inf, np.inf], [0.0, np.inf]])
-    plan = Plan(transfers, np.array([[4.5, 4.5]]), off, np.ones((1, 2)), power)
+    plan = Plan(transfers, np.array([[4.5, 4.5]]), off, np.ones((1, 2)), power, np.zeros((2, 2)))
     blocked = replace(a, options=replace(a.options, energy_mwh=np.ones(1)))
     schedule = rounded(blocked, plan)
     assert schedule.transfers[0, :, 0, 0].tolist() == [0, 0]
@@ -196,7 +199,7 @@ def test_a_job_that_would_be_lost_runs_elsewhere() -> None:
     transfers = np.zeros((2, 2, 1, 1))
     transfers[0, 0] = 101.0
     one = np.ones((2, 1))
-    plan = Plan(transfers, np.array([[101.0], [0.0]]), one, one, np.full((2, 1), np.inf))
+    plan = Plan(transfers, np.array([[101.0], [0.0]]), one, one, np.full((2, 1), np.inf), 0 * one)
     schedule = rounded(a, plan)
     assert schedule.transfers[0, :, 0, 0].tolist() == [100, 1]
     assert schedule.runs[:, 0].tolist() == [100, 1]
@@ -224,11 +227,30 @@ def test_jobs_are_shortened_rather_than_dropped() -> None:
         np.ones((1, 1)),
         a.options.revenue[:, None],
         np.full((1, 1), 0.07),
+        np.zeros((1, 1)),
     )
     assert a.options.seconds[long] == pytest.approx(100.0)
     schedule = rounded(a, plan)
     assert schedule.runs.sum() == 40
     assert schedule.runs[long, 0] == 30
+
+
+@pytest.mark.parametrize(("gpu_cost", "run"), [(1.0, 100), (0.1, 101)])
+def test_a_job_less_or_a_gpu_more_whichever_costs_less(gpu_cost: float, run: int) -> None:
+    """A GPU runs 100 jobs of 36 s an hour. One job too many would earn 0.2 and, lost, costs 0.5."""
+    a = tiny.instance(
+        {"a": tiny.site([0.0], gpus=2)},
+        {"a": [101]},
+        steps={10: 1.0},
+        seconds_per_step=3.6,
+        mwh_per_step=0.0,
+        job={"miss_penalty": 0.5},
+    ).arrays()
+    one = np.ones((1, 1))
+    plan = Plan(101 * one[None, None], 101 * one, one, 0.2 * one, np.inf * one, gpu_cost * one)
+    schedule = rounded(a, plan)
+    assert schedule.runs.sum() == run
+    assert schedule.gpus_on[0, 0] == (1 if run == 100 else 2)
 
 
 @pytest.mark.parametrize("gpus", [0, 1])
@@ -242,6 +264,6 @@ def test_nothing_to_do(gpus: int) -> None:
         mwh_per_step=0.0,
     )
     ones = np.ones((1, 1))
-    schedule = rounded(inst.arrays(), Plan(np.ones((1, 1, 1, 1)), ones, gpus * ones, ones, ones))
+    schedule = rounded(inst.arrays(), Plan(np.ones((1, 1, 1, 1)), ones, gpus * ones, ones, ones, 0 * ones))
     assert not schedule.transfers.any()
     assert not schedule.runs.any()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -17,7 +16,14 @@ from stepwatt.solvers.common.relaxation import solve_relaxation
 from stepwatt.solvers.common.solutions import clean_schedule
 from stepwatt.solvers.highs.session import HighsSession
 from stepwatt.solvers.optimum import long_horizon as horizon
-from stepwatt.solvers.optimum.neighbourhoods import columns_of_slots, improve, slotwise_bound, windows_of
+from stepwatt.solvers.optimum.neighbourhoods import (
+    PricedSlots,
+    columns_of_slots,
+    improve,
+    slotwise_bound,
+    whole_by_slot,
+    windows_of,
+)
 from stepwatt.solvers.optimum.priced_blocks import PricedBlocks, tie_prices
 
 FEATURES = (
@@ -118,14 +124,15 @@ def test_slot_bounds_lie_between_the_optimum_and_the_relaxation(seed: int) -> No
     assert relaxed.outcome.row_dual is not None
     assert relaxed.bound is not None
     assert best.utility is not None
-    bound = slotwise_bound(
-        relaxed.problem,
-        relaxed.outcome.row_dual,
-        a.n_slots,
-        gap_usd=1e-6,
-        deadline=time.perf_counter() + 5,
-    )
-    assert best.utility - 1e-6 <= bound <= relaxed.bound + 1e-5 * abs(relaxed.bound) + 1e-6
+    slots = PricedSlots(relaxed.problem, relaxed.outcome.row_dual)
+    highest = relaxed.bound + 1e-5 * abs(relaxed.bound) + 1e-6
+    bound = slotwise_bound(slots, gap_usd=1e-6, deadline=None)
+    assert best.utility - 1e-6 <= bound <= highest
+    assert relaxed.outcome.x is not None
+    gpus = relaxed.problem.ids("gpus_on")
+    fluid, x = whole_by_slot(slots, gpus, relaxed.outcome.x, gap_usd=1e-6, deadline=None)
+    assert bound - 1e-5 <= fluid <= highest, "whole GPUs alone bound less than whole jobs too"
+    assert np.array_equal(x[gpus], np.round(x[gpus]))
 
 
 @pytest.mark.parametrize("seed", range(5))

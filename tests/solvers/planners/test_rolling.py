@@ -245,9 +245,9 @@ def decisions_until(a: InstanceArrays, t: int) -> Schedule:
     planner = RollingPlanner(a, make_forecast("persistence", a, None, 0), 2.0)
     state, parts = fresh_state(a), []
     for slot in range(t + 1):
-        alone, decision = planner.decide(slot, state)
+        alone, decision, judged = planner.decide(slot, state)
         parts.append(decision)
-        state = next_state(alone, evaluate(alone, decision))
+        state = next_state(alone, judged)
     return joined(parts)
 
 
