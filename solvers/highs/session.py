@@ -264,7 +264,7 @@ class HighsSession:
         scale, matrix = self.scaling, p.matrix
         _refuse_defects(p)
         whole = p.integer & (not self.relaxed)
-        return self.highs.passModel(
+        told: highspy.HighsStatus = self.highs.passModel(
             self._n_columns,
             self._n_rows,
             matrix.nnz,
@@ -283,6 +283,7 @@ class HighsSession:
                 np.int32
             ),
         )
+        return told
 
     def _outcome(self, seconds: float) -> Outcome:
         status = self.highs.getModelStatus()

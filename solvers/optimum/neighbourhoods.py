@@ -172,7 +172,10 @@ def whole_by_slot(
         session.refresh(problem)
         held = np.flatnonzero(must[ids])
         bound, found = branched(
-            session, lambda _, held=held: held, gap_usd=gap_usd / len(slots), nodes=_NODES
+            session,
+            lambda _, held=held: held,  # type: ignore[misc]
+            gap_usd=gap_usd / len(slots),
+            nodes=_NODES,
         )
         total += bound
         if found is not None and found.x is not None:

@@ -87,7 +87,8 @@ class Drawer:
         """Per site and class, the option that takes the least share of the site; −1 where there is none."""
         share = np.minimum(share, np.finfo(float).max)
         padded = np.where(self._table >= 0, np.append(share, np.inf)[self._table], np.inf)
-        return self._table[np.arange(len(self._table)), padded.argmin(axis=1)]
+        leanest: Ints = self._table[np.arange(len(self._table)), padded.argmin(axis=1)]
+        return leanest
 
     def _places(self, a: InstanceArrays, use: Floats, capacity: Floats) -> Floats:
         """(I,J,K) where jobs run: what is due, and a random part of what may wait, as far as they fit."""
@@ -172,8 +173,10 @@ def _split(rng: np.random.Generator, amount: Floats | float, weights: Floats, wh
     """(N,W) the amounts (N,) split at random by weights (N,W), into whole numbers if asked for."""
     share = weights / np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     if whole:
-        return rng.multinomial(np.atleast_1d(amount).astype(np.int64), share).astype(float)
-    return np.atleast_1d(amount)[:, None] * share
+        drawn: Floats = rng.multinomial(np.atleast_1d(amount).astype(np.int64), share).astype(float)
+        return drawn
+    parts: Floats = np.atleast_1d(amount)[:, None] * share
+    return parts
 
 
 class _Energy:
