@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..networks.policy import Policy
 
 POLICY_FILE = "policy.npz"
+SHIPPED = Path(__file__).parent / "shipped"
 #: Raised whenever the numbers of an action or an observation come to mean something else.
 SCHEMA = "stepwatt.policy/3"
 
@@ -145,13 +146,18 @@ class _About(Record):
     training: dict[str, Any]
 
 
+def shipped() -> list[str]:
+    """Names of the policies that come with the package; a TOML file beside each says how it was trained."""
+    return sorted(file.stem for file in SHIPPED.glob("*.npz"))
+
+
 def load_policy(path: str | Path) -> TrainedPolicy:
     """Read a policy from its file, or from the folder of its training.
 
     Raises:
         InputError: no policy there, not one of this format, or one whose parts do not fit each other.
     """
-    source = Path(path)
+    source = SHIPPED / f"{path}.npz" if str(path) in shipped() else Path(path)
     if os.path.isdir(source):
         source = source / POLICY_FILE
     about, arrays = _read_archive(source)
