@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -36,7 +35,7 @@ def measure(days: Days, method: str, case: Case, quick: bool) -> dict[str, Any]:
     if kind == "renewed":
         hours = float(forecast.split()[0])
         return played(days, renewed(days, hours), ForesightPolicy(), large=large)
-    task = replace(PRICED, information=forecast or "day-ahead")
+    task = PRICED.changed(information=forecast or "day-ahead")
     if kind == "foresight":
         return played(days, task, ForesightPolicy(), large=large)
     if kind == "priced":

@@ -56,7 +56,7 @@ def ways() -> dict[str, tuple[object, dict[str, object]]]:
 def gaps(instances: Sequence[sw.Instance], information: str, bound: Floats, *, renewal: int = 0) -> Floats:
     """(N,) % of the bound that foresight of these days misses."""
     engine = torch_engine(torch.float64)
-    task = replace(TASK, information=information, renewal=renewal)
+    task = TASK.changed(information=information, renewal=renewal)
     world = World(
         make_pool(instances, information, engine, foresight=True, seed=VALIDATION_SEED), engine, task
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import optimize
 
 from stepwatt.formulation import InputError
 
@@ -18,6 +19,8 @@ Floats = NDArray[np.float64]
 #: A curve is fitted only where the points see at least this part of its rise. On the far tail of a sigmoid,
 #: floor and span cancel in floating point and anything fits.
 _LEAST_PART = 0.02
+#: The loss of a curve that is not to be taken, above that of any other.
+_NO_FIT = 1e300
 
 
 @dataclass(frozen=True)
@@ -84,41 +87,47 @@ def _rms(error: Floats) -> float:
 
 def _loss(shape: Floats, q: Floats) -> float:
     if np.ptp(shape) < _LEAST_PART:
-        return math.inf
+        return _NO_FIT
     level, gain = _line(shape, q)
     return float(((q - level - gain * shape) ** 2).sum())
 
 
-def _best(loss: Callable[[float], float], lowest: float, highest: float, count: int = 241) -> float:
-    """The minimiser of a smooth function of a positive number: a logarithmic grid, then golden section."""
-    grid = np.linspace(math.log(lowest), math.log(highest), count)
-    values = [loss(math.exp(x)) for x in grid]
-    k = int(np.argmin(values))
-    a, b = grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)]
-    ratio = (math.sqrt(5) - 1) / 2
-    for _ in range(50):
-        left, right = b - ratio * (b - a), a + ratio * (b - a)
-        if loss(math.exp(left)) < loss(math.exp(right)):
-            b = right
-        else:
-            a = left
-    return math.exp((a + b) / 2)
+def _best(loss: Callable[[Floats], float], *ranges: tuple[float, float, int]) -> Floats:
+    """The minimiser of a smooth function with several valleys; ranges are (lowest, highest, points tried)."""
+    begin = optimize.brute(loss, [slice(low, high, complex(0, n)) for low, high, n in ranges], finish=None)
+    low, high, count = np.array(ranges).T
+    begin = np.clip(begin, low, high)
+    # from a simplex that spans a cell of the grid
+    steps = (high - low) / (count - 1)
+    simplex = np.vstack([begin, begin + np.diag(np.where(begin + steps > high, -steps, steps))])
+    fine = {"initial_simplex": simplex, "xatol": 1e-12, "fatol": 0.0, "maxiter": 2_000}
+    bounds = optimize.Bounds(low, high)
+    return np.asarray(optimize.minimize(loss, begin, method="Nelder-Mead", bounds=bounds, options=fine).x)
 
 
 def _exponential(s: Floats, q: Floats) -> Fit:
     # flatter than 1e-3 over the range is a straight line, steeper than 20 a single step
-    reach = float(np.ptp(s))
-    rate = _best(lambda r: _loss(-np.exp(-r * (s - s.min())), q), 1e-3 / reach, 20.0)
-    found = _fit("exponential", q, -np.exp(-rate * (s - s.min())), ("ceiling", "span"), rate=rate)
-    found.parameters["span"] *= math.exp(rate * float(s.min()))
-    return found
+    def shape(log_rate: Floats) -> Floats:
+        curve: Floats = -np.exp(-np.exp(log_rate) * (s - s.min()))
+        return curve
+
+    found = _best(lambda x: _loss(shape(x), q), (math.log(1e-3 / np.ptp(s)), math.log(20.0), 241))
+    rate = math.exp(float(found[0]))
+    fit = _fit("exponential", q, shape(found), ("ceiling", "span"), rate=rate)
+    fit.parameters["span"] *= math.exp(rate * float(s.min()))
+    return fit
 
 
 def _power(s: Floats, q: Floats) -> Fit:
-    rate = _best(lambda r: _loss(-((s / s.min()) ** -r), q), 1e-3, 20.0)
-    found = _fit("power", q, -((s / s.min()) ** -rate), ("ceiling", "span"), rate=rate)
-    found.parameters["span"] *= float(s.min()) ** rate
-    return found
+    def shape(log_rate: Floats) -> Floats:
+        curve: Floats = -((s / s.min()) ** -np.exp(log_rate))
+        return curve
+
+    found = _best(lambda x: _loss(shape(x), q), (math.log(1e-3), math.log(20.0), 241))
+    rate = math.exp(float(found[0]))
+    fit = _fit("power", q, shape(found), ("ceiling", "span"), rate=rate)
+    fit.parameters["span"] *= float(s.min()) ** rate
+    return fit
 
 
 def _logarithmic(s: Floats, q: Floats) -> Fit:
@@ -126,22 +135,19 @@ def _logarithmic(s: Floats, q: Floats) -> Fit:
 
 
 def _sigmoid(s: Floats, q: Floats) -> Fit:
-    def shape(rate: float, midpoint: float) -> Floats:
-        return 0.5 * (1.0 + np.tanh(0.5 * rate * (s - midpoint)))
+    def shape(x: Floats) -> Floats:
+        log_rate, midpoint = x
+        curve: Floats = 0.5 * (1.0 + np.tanh(0.5 * np.exp(log_rate) * (s - midpoint)))
+        return curve
 
     reach = float(np.ptp(s))
-    best = (math.inf, 1.0, float(s.mean()))
-    for middle in np.linspace(s.min() - reach, s.max(), 121):
-        rate = _best(lambda r, m=middle: _loss(shape(r, m), q), 1e-2 / reach, 20.0, 41)  # type: ignore[misc]
-        best = min(best, (_loss(shape(rate, middle), q), rate, float(middle)))
-    width = 2 * reach / 120
-    for _ in range(60):  # the valley is narrow: shrink the window around the best midpoint
-        for middle in (best[2] - width, best[2] + width):
-            rate = _best(lambda r, m=middle: _loss(shape(r, m), q), best[1] / 2, best[1] * 2, 11)  # type: ignore[misc]
-            best = min(best, (_loss(shape(rate, middle), q), rate, float(middle)))
-        width *= 0.75
-    _, rate, middle = best
-    return _fit("sigmoid", q, shape(rate, middle), ("floor", "span"), rate=rate, midpoint=middle)
+    found = _best(
+        lambda x: _loss(shape(x), q),
+        (math.log(1e-2 / reach), math.log(100.0), 51),
+        (float(s.min()) - 1.1 * reach, float(s.max()) + 0.1 * reach, 133),
+    )
+    rate, midpoint = math.exp(float(found[0])), float(found[1])
+    return _fit("sigmoid", q, shape(found), ("floor", "span"), rate=rate, midpoint=midpoint)
 
 
 _KINDS: tuple[tuple[Callable[[Floats, Floats], Fit], int], ...] = (

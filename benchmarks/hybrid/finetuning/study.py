@@ -158,7 +158,8 @@ class Ground:
 
 def task_of(start: str, reward: str = "dense", scale: float = 1.0) -> TaskSettings:
     """What is learned: corrections of foresight, or prices."""
-    return replace(PRICED if start == "foresight" else NETWORK, reward=reward, reward_scale=scale)
+    task = PRICED if start == "foresight" else NETWORK
+    return task.changed(reward=reward, reward_scale=scale)
 
 
 def training(start: str, method: Method, quick: bool) -> TrainingSettings:
@@ -280,7 +281,7 @@ def evolved(ground: Ground, start: str, method: Method) -> Trained:
     """By evolution strategies, seed by seed; of a network the same linear corrections as of foresight."""
     begun, begins, task = time.process_time(), ground.start(start), task_of(start)
     usual = EvolutionSettings(generations=2 if ground.quick else 32 * method.longer, days=8, validate_every=8)
-    settings = usual if begins is None else replace(usual, sigma=0.015, rate=0.004)
+    settings = usual if begins is None else usual.changed(sigma=0.015, rate=0.004)
     kept: list[Runs] = []
     looks = []
     seeds = SEEDS[:1] if ground.quick else SEEDS

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ def test_the_same_seeds_give_the_same_numbers_twice(algo: str) -> None:
 @pytest.mark.parametrize("algo", AGENTS)
 def test_a_run_trains_the_same_alone_and_in_company(algo: str) -> None:
     together = small(algo)
-    alone = replace(together, seeds=(1,))
+    alone = together.changed(seeds=(1,))
     ours, mine = train_agent(regulator(together), together), train_agent(regulator(alone), alone)
     for name, value in weights(mine).items():
         torch.testing.assert_close(weights(ours)[name][1:2], value, rtol=1e-3, atol=1e-4)
@@ -215,7 +214,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint_bit_for_bit(tmp_path
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     settings = small("sac")
     train_agent(regulator(settings), settings, folder=tmp_path)
-    other = replace(settings, gamma=0.5)
+    other = settings.changed(gamma=0.5)
     with pytest.raises(InputError, match=r"gamma = 0\.5"):
         train_agent(regulator(other), other, folder=tmp_path, resume=True)
     with pytest.raises(InputError, match="shaper"):
@@ -323,7 +322,7 @@ def test_every_shaper_trains_with_every_agent_and_resumes_exactly(
     name: str, algo: str, tmp_path: Path
 ) -> None:
     settings = small(algo, "env_steps=120", f"shaper={name}")
-    half = replace(settings, env_steps=60)
+    half = settings.changed(env_steps=60)
 
     def shaper() -> Shaper:
         return SHAPERS[name](1, 1, settings.seeds, settings.shaping)

@@ -153,17 +153,17 @@ def test_only_forecasts_with_known_errors_are_corrected() -> None:
 def test_a_day_planned_again_is_played_on_from_where_it_is(day: sw.Instance) -> None:
     best = sw.solve(day, "lp").bound
     assert best is not None
-    perfect = replace(TASK, information="perfect")
-    for task in (perfect, replace(perfect, renewal=3)):
+    perfect = TASK.changed(information="perfect")
+    for task in (perfect, perfect.changed(renewal=3)):
         assert 0.995 * best <= float(played(day, task).earned[0]) <= best * (1 + 1e-6)
-    once, again = (played(day, replace(TASK, renewal=n)) for n in (0, 3))
+    once, again = (played(day, TASK.changed(renewal=n)) for n in (0, 3))
     assert (once.planned, again.planned) == (0, 9)
     assert float(once.earned[0]) != float(again.earned[0])
     assert float(again.earned[0]) <= best * (1 + 1e-6)
 
 
 def test_environments_that_planned_again_go_on_exactly(day: sw.Instance) -> None:
-    task = replace(TASK, renewal=3)
+    task = TASK.changed(renewal=3)
     pool = make_pool([day], "day-ahead", torch_engine(), foresight=True, seed=7)
 
     def made() -> SchedulingEnv:
@@ -187,7 +187,7 @@ def test_renewal_wants_foresight() -> None:
     with pytest.raises(sw.InputError, match="renewal"):
         TaskSettings(codec="priced", renewal=4)
     with pytest.raises(sw.InputError, match="renewal"):
-        replace(TASK, renewal=-1)
+        TASK.changed(renewal=-1)
 
 
 def test_a_plan_made_anew_begins_at_the_multipliers_of_the_last_one(
@@ -202,7 +202,7 @@ def test_a_plan_made_anew_begins_at_the_multipliers_of_the_last_one(
         return plan
 
     monkeypatch.setattr(foresight, "plan_day", noted)
-    played(day, replace(TASK, renewal=3))
+    played(day, TASK.changed(renewal=3))
     assert [begun is None for _, begun, _ in seen] == [True, False, False, False]
     for (_, _, before), (_, begun, found) in pairwise(seen):
         assert begun is not None
