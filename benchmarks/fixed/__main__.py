@@ -92,6 +92,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="name the items and end")
     asked = parser.parse_args(words)
     wanted = chosen(asked.only)
+    if not any(wanted.values()):
+        parser.error(f"--only {asked.only!r} names no item; --list names them")
     if asked.list:
         print("\n".join(name for names in wanted.values() for name in names))
         return 0

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 import stepwatt as sw
 from stepwatt.formulation import Instance
 from stepwatt.scores.intervals import Interval, difference_interval
-from stepwatt.solvers.methods import SEEDS, learned
 
 from .common import Cell, Record, begin, kept, parser, trained_policies
 from .days import Spread
+from .methods import SEEDS, learned
 from .playing import GAP, TIME_LIMIT, by_policies, columns, gaps, judged
 
 STUDY = "confirmation"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stepwatt.formulation import Instance
-from stepwatt.solvers.methods import SEEDS, learned, of_convergence
 
 from .common import Record, kept, trained_policies
 from .days import Spread
+from .methods import SEEDS, learned, of_convergence
 from .playing import by_method, by_policies
 
 PLAIN = ("oracle", "greedy")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csc_array
 
 from .linear_problem import Block, Labels, LinearProblem, Members, _spread
 
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
 Ints = NDArray[np.int64]
-
-
 Floats = NDArray[np.float64]
-
-
 Bools = NDArray[np.bool_]
 
 
@@ -83,6 +81,7 @@ class Builder:
         (self._varying if varying else self._entries).append((r.ravel(), c.ravel(), v.ravel()))
 
     def _matrix(self) -> tuple[csc_array, Ints]:
+        from scipy.sparse import coo_array
 
         parts = self._varying or [(np.empty(0, dtype=np.int64),) * 2 + (np.empty(0),)]
         v_rows, v_columns, v_values = (np.concatenate(part) for part in zip(*parts, strict=True))

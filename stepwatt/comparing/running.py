@@ -57,17 +57,16 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Step:
-    """One run on one instance, fit to be sent to another process; ``case`` numbers the instance."""
+    """One run on one instance, fit to be sent to another process.
+
+    ``case`` numbers the instance; ``name`` is what progress calls the run.
+    """
 
     case: int
     instance: Instance
     run: _Run
     effort: _Effort
-
-    @property
-    def name(self) -> str:
-        """What progress calls it."""
-        return ": ".join(part for part in (self.instance.name, self.run.name) if part)
+    name: str
 
 
 #: The judged entry of a run, and the dual prices it came with.
@@ -121,8 +120,12 @@ def compare(
         ]
         for inst in cases
     ]
+
+    def named(inst: Instance, run: _Run) -> str:
+        return f"{inst.name}: {run.name}" if len(cases) > 1 else run.name
+
     steps = [
-        _Step(number, inst, run, _Effort(gap, time_limit, seed, look_ahead_hours, past))
+        _Step(number, inst, run, _Effort(gap, time_limit, seed, look_ahead_hours, past), named(inst, run))
         for number, (inst, past) in enumerate(zip(cases, _histories(history, len(cases)), strict=True))
         for run in [*given[number], *_to_judge_by(given[number], bound)]
     ]

@@ -93,3 +93,10 @@ def test_items_are_chosen_by_a_part_of_their_name_or_a_pattern() -> None:
     groups = running.chosen("")
     assert list(groups) == list(running.GROUPS)
     assert set(running.chosen("trading/")) == {"trading"}
+
+
+def test_a_pattern_that_names_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--only", "^(solving|planning)", "--list"])
+    assert ended.value.code == 2
+    assert "names no item" in capsys.readouterr().err

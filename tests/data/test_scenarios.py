@@ -251,4 +251,5 @@ def test_a_bad_parameter_is_refused_in_one_line(parameters: dict[str, Any], told
 def test_an_unknown_scenario_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(InputError) as error:
         scenario("gemas")
-    assert str(error.value) == "scenario = 'gemas': expected one of " + ", ".join(SCENARIOS)
+    known = ", ".join(SCENARIOS)
+    assert str(error.value) == f"scenario = 'gemas': expected one of {known}; did you mean jemas?"

@@ -59,7 +59,7 @@ def register():
     sw.register_importer("pairs", pairs, gives="points")
     sw.register_figure("tally", tally, title="Counted policies")
     sw.register_figure("sum", total, title="All jobs", needs="schedule", size="third")
-    assert "torch" not in sys.modules or "stepwatt.learning.plans" in sys.modules
+    assert "torch" not in sys.modules or "stepwatt.learning.training.run" in sys.modules
 
 
 def thrifty(instance, settings):

@@ -513,7 +513,7 @@ def test_the_signal_ratio_compares_both_spreads() -> None:
 def test_success_rate_counts_neighbours() -> None:
     """Ten successes here, ten failures far off: the Beta mean is high here, low there, a half elsewhere."""
     settings = SuccessRateSettings(weight=1.0, sampled=False, retention=1.0, bandwidth=0.3, features=4000)
-    shaper = SuccessRate(2, (5,), settings, "cpu")
+    shaper = SuccessRate(2, 2, (5,), settings)
     here, there, nowhere = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 5.0]])
     base = vars(transitions(0, (5,), samples=20))
     obs = torch.stack([here] * 10 + [there] * 10)[None]

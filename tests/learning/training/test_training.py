@@ -182,9 +182,9 @@ def metrics_of(log: Path) -> list[tuple[str, int, int, dict[str, Any]]]:
 KILLED = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 import torch
-from test_learning_training import regulator, small
+from test_training import regulator, small
 from stepwatt.learning.training import train_agent
 torch.set_num_threads(1)
 settings = small("sac", "env_steps=200000", "checkpoint_every=40")
@@ -194,7 +194,9 @@ train_agent(regulator(settings), settings, folder=Path({folder!r}))
 
 def test_a_killed_training_goes_on_from_its_last_checkpoint_bit_for_bit(tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    code = KILLED.format(tests=str(ROOT / "tests" / "support"), folder=str(folder))
+    code = KILLED.format(
+        tests=[str(Path(__file__).parent), str(ROOT / "tests" / "support")], folder=str(folder)
+    )
     process = subprocess.Popen([sys.executable, "-c", code])
     try:
         while not (folder / CHECKPOINT).exists() or load_checkpoint(folder / CHECKPOINT)["env_steps"] < 120:

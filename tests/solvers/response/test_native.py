@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwatt.learning import compiling
+from stepwatt.solvers.planners.foresight import compiling
 from stepwatt.solvers.response.native import (
     REGISTER,
     Integers,
