@@ -185,7 +185,7 @@ from pathlib import Path
 sys.path[:0] = {tests!r}
 import torch
 from test_training import regulator, small
-from stepwatt.learning.training import train_agent
+from stepwatt.learning.training.loop import train_agent
 torch.set_num_threads(1)
 settings = small("sac", "env_steps=200000", "checkpoint_every=40")
 train_agent(regulator(settings), settings, folder=Path({folder!r}))
