@@ -22,7 +22,7 @@ from typing import Any
 from .differences import MISSING, Difference, differences
 from .running import ROOT, chosen, meant, run
 
-LIBRARIES = ("numpy", "scipy", "pandas", "highspy", "clarabel", "pyomo", "torch", "numba")
+LIBRARIES = ("numpy", "scipy", "pandas", "highspy", "clarabel", "pyomo", "torch", "llvmlite")
 #: Characters of a value that a line shows.
 SHOWN = 60
 
