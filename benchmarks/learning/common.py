@@ -21,17 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stepwatt.learning.environment.batched import SchedulingEnv
 from stepwatt.learning.environment.task import TaskSettings
-from stepwatt.learning.environment.torch_engine import torch_engine
-from stepwatt.learning.environment.world import World, make_pool
-from stepwatt.learning.model_guided.cloning import Demonstrations, clone
-from stepwatt.learning.model_guided.gradient import refine
-from stepwatt.learning.model_guided.schedule_demonstrations import demonstrations_of
 from stepwatt.learning.networks.policy import Policy
-from stepwatt.learning.shapers import SHAPERS
-from stepwatt.learning.training.learners import seeds_for
-from stepwatt.learning.training.loop import build_agent, train_agent
+from stepwatt.learning.training.judge import Judge
+from stepwatt.learning.training.loop import train_agent
+from stepwatt.learning.training.run import Ready, TrainingPlan, WarmStart, prepare
 from stepwatt.learning.training.settings import TrainingSettings
 
 from .days import CACHE, Days, Spread, days
@@ -83,33 +77,21 @@ class Cell:
         return described
 
 
-class Judge:
+class Gaps:
     """Runs the deterministic policies of S runs on the days of a split, side by side."""
 
     def __init__(self, found: Days, task: TaskSettings, runs: int):
-        engine = torch_engine()
-        pool = make_pool(found.instances, task.information, engine)
-        self.found, self.runs, self.count = found, runs, len(pool)
-        self.pool = pool.take(torch.arange(self.count).repeat(runs), engine)
-        self.world = World(self.pool, engine, task)
+        self.found, self.judge = found, Judge(found.instances, task, runs)
 
-    @torch.no_grad()
     def by_day(self, policy: Callable[[Tensor], Tensor]) -> Metrics:
         """(S,N) gap, captured share, share of jobs missed, share of slots that met their goal."""
-        world, shape = self.world, (self.runs, self.count)
-        world.begin(self.pool)
-        lost = arrived = paid = torch.zeros(self.runs * self.count)
-        while not world.over:
-            action = policy(world.observation().reshape(*shape, -1)).flatten(0, 1)
-            arrived = arrived + world.drawn.problem.arrivals[world.t].sum((-1, -2))
-            _, success, outcome = world.step(action)
-            lost, paid = lost + outcome.lost.sum((-1, -2)), paid + success.float()
-        utility = world.earned.reshape(shape).double().numpy()
+        seen = {name: values.numpy() for name, values in self.judge.by_day(policy).items()}
+        utility = seen["utility"].astype(float)
         return {
             "gap": self.found.gap(utility),
             "captured": self.found.captured(utility),
-            "miss": (lost / arrived.clamp(min=1e-9)).reshape(shape).numpy(),
-            "paid": (paid / self.pool.problem.shape.n_slots).reshape(shape).numpy(),
+            "miss": seen["miss_rate"],
+            "paid": seen["paid_share"],
         }
 
     def __call__(self, policy: Policy) -> dict[str, Tensor]:
@@ -117,73 +99,42 @@ class Judge:
         return {name: torch.from_numpy(values.mean(1)) for name, values in self.by_day(policy).items()}
 
 
-@dataclass(frozen=True)
-class Setup:
-    """A cell ready to train."""
-
-    cell: Cell
-    settings: TrainingSettings
-    task: TaskSettings
-    env: SchedulingEnv
-    agent: Any
-    shaper: Any
-    demonstrations: Demonstrations | None
-    cloning_seconds: float
-
-
-def set_up(cell: Cell) -> Setup:
-    """Environment, agent (cloned where the cell says so) and shaper of a cell."""
-    settings = TrainingSettings.read(cell.training)
-    task = TaskSettings(**{"reward": "sparse", "reward_scale": REWARD_SCALE, **cell.task})
-    seeds = settings.seeds
-    found = days(cell.spread, "train")
-    potential = found.potential.discounted(settings.gamma)
-    pool = make_pool(found.instances, task.information, torch_engine(), potential=potential)
-    env = SchedulingEnv(
-        pool,
-        task,
-        runs=len(seeds),
-        envs_per_run=settings.envs_per_run,
-        seeds=seeds_for("environment", seeds),
-    )
-    agent = build_agent(settings, env)
-    demonstrations, seconds = None, 0.0
+def plan_of(cell: Cell) -> TrainingPlan:
+    """The cell as a plan of the package, on the training days of its spread."""
+    start = WarmStart()
     if cell.cloning_updates:
-        demonstrations = demonstrations_of(
-            found.instances, found.schedules, task.information, forecasts=CLONED_FORECASTS
-        )
-        begun = time.process_time()
-        clone(
-            agent.policy(),
-            demonstrations,
-            seeds_for("cloning", seeds),
+        start = WarmStart(
+            kind="clone",
             updates=cell.cloning_updates,
-            batch_size=512,
-            rate=2e-3,
+            forecasts=CLONED_FORECASTS,
+            refining=cell.refining_updates,
         )
-        if cell.refining_updates:
-            draws = range(0, CLONED_FORECASTS * len(found.instances), len(found.instances))
-            pools = [make_pool(found.instances, task.information, torch_engine(), seed=n) for n in draws]
-            of_refining = seeds_for("refining", seeds)
-            refine(agent.policy(), pools, task, of_refining, updates=cell.refining_updates)
-        seconds = time.process_time() - begun
-    shaping = dict(settings.shaping)
-    shaper = SHAPERS[settings.shaper](env.obs_size, env.act_size, seeds_for("shaper", seeds), shaping)
-    return Setup(cell, settings, task, env, agent, shaper, demonstrations, seconds)
+    return TrainingPlan(
+        family=cell.spread.family("train"),
+        task=TaskSettings.read({"reward": "sparse", "reward_scale": REWARD_SCALE, **cell.task}),
+        warm_start=start,
+        training=TrainingSettings.read(cell.training),
+    )
+
+
+def set_up(cell: Cell) -> tuple[TrainingPlan, Ready]:
+    """The plan of a cell, and environment, agent (cloned where the cell says so) and shaper."""
+    plan, found = plan_of(cell), days(cell.spread, "train")
+    return plan, prepare(plan, found.instances, schedules=found.schedules, potential=found.potential)
 
 
 def train_cell(cell: Cell) -> Record:
     """Train a cell and judge it: curves on validation days, the last policy on test days."""
-    made = set_up(cell)
-    runs = len(made.settings.seeds)
-    judge = Judge(days(cell.spread, "validation"), made.task, runs)
+    plan, made = set_up(cell)
+    settings, runs = plan.training, len(plan.training.seeds)
+    judge = Gaps(days(cell.spread, "validation"), plan.task, runs)
     if cell.train:
         outcome = train_agent(
             made.env,
-            made.settings,
+            settings,
             agent=made.agent,
             shaper=made.shaper,
-            demonstrations=made.demonstrations if _guided(made.settings) else None,
+            demonstrations=made.demonstrations if _guided(settings) else None,
             evaluate=judge,
         )
         records = outcome.evaluations
@@ -199,8 +150,8 @@ def train_cell(cell: Cell) -> Record:
     for name, parameters in cell.judged_on.items():
         tests[name] = Spread(test=cell.spread.test, parameters=parameters)
     return {
-        "seeds": list(made.settings.seeds),
-        "cloning_cpu_seconds": made.cloning_seconds,
+        "seeds": list(settings.seeds),
+        "cloning_cpu_seconds": made.warm_seconds,
         "cpu_seconds": seconds,
         "curve": {
             **{axis: [r[axis] for r in records] for axis in ("env_steps", "updates", "cpu_seconds")},
@@ -210,8 +161,7 @@ def train_cell(cell: Cell) -> Record:
             },
         },
         "tests": {
-            name: Judge(days(spread, "test"), made.task, runs).by_day(policy)
-            for name, spread in tests.items()
+            name: Gaps(days(spread, "test"), plan.task, runs).by_day(policy) for name, spread in tests.items()
         },
     }
 
@@ -238,9 +188,9 @@ def trained_policies(cell: Cell) -> tuple[TaskSettings, list[Policy]]:
     """The last policy of each run of a cell and its task; trained now where the cache has none."""
     if not policy_path(cell).exists():
         train_cell(cell)
-    made = set_up(replace(cell, cloning_updates=0))
+    plan, made = set_up(replace(cell, cloning_updates=0, refining_updates=0))
     made.agent.policy().load_state_dict(torch.load(policy_path(cell), weights_only=True))
-    return made.task, [made.agent.policy(run) for run in range(len(made.settings.seeds))]
+    return plan.task, [made.agent.policy(run) for run in range(len(plan.training.seeds))]
 
 
 def run_cells(

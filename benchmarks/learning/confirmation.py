@@ -8,21 +8,18 @@ What is compared was fixed, and committed, before it was run: policies, days, me
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import stepwatt as sw
-from stepwatt.formulation import Instance
 from stepwatt.scores.intervals import Interval, difference_interval
 
 from .common import Cell, Record, begin, kept, parser, trained_policies
 from .days import Spread
 from .methods import SEEDS, learned
-from .playing import GAP, TIME_LIMIT, by_policies, columns, gaps, judged
+from .playing import by_policies, gaps, solved
 
 STUDY = "confirmation"
 POLICY = "cloned-refined"
@@ -36,18 +33,6 @@ def unseen(quick: bool) -> list[dt.date]:
     found = Spread(test=1).family("test").days("test")
     left = [day for n, day in enumerate(found) if all(n % every for every in TAKEN)]
     return left[::25] if quick else left
-
-
-def solved(instances: Sequence[Instance], method: str) -> tuple[list[float], Record]:
-    """What a method's schedules are worth, and the bounds it proves."""
-    rows, bounds, begun = [], [], time.process_time()
-    for inst in instances:
-        result = sw.solve(inst, method, gap=GAP, time_limit=TIME_LIMIT)
-        if result.schedule is None:
-            raise ValueError(f"{method} found no schedule of {inst.name}")
-        rows.append(judged(inst, result.schedule))
-        bounds.append(float(result.bound) if result.bound is not None else float("nan"))
-    return bounds, {"runs": [columns(rows)], "cpu_seconds": time.process_time() - begun}
 
 
 def compared(days: Sequence[dt.date], integral: bool, quick: bool) -> Record:

@@ -91,9 +91,9 @@ def timing(seeds: int, rounds: int = 3, updates: int = 100) -> Mapping[str, Any]
         for name in names:
             plan = training("sac", name, seeds)
             plan |= {"env_steps": 1_000 + 4 * updates, "evaluate_every": 100_000}
-            made = set_up(Cell("timing", plan, spread=spread))
+            of_cell, made = set_up(Cell("timing", plan, spread=spread))
             begun = time.process_time()
-            train_agent(made.env, made.settings, agent=made.agent, shaper=made.shaper)
+            train_agent(made.env, of_cell.training, agent=made.agent, shaper=made.shaper)
             seconds[name].append(time.process_time() - begun)
     ratios = {
         name: median(a / b for a, b in zip(of, seconds["none"], strict=True)) for name, of in seconds.items()

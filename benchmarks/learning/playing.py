@@ -40,16 +40,26 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 def by_method(name: str, instances: Sequence[Instance], histories: Sequence[Instance]) -> Record:
     """What one of ``METHODS`` does on the instances; the oracle's record also has its bounds."""
     method, settings = METHODS[name]
+    past = histories if settings.get("forecast") == "persistence" else None
+    bounds, record = solved(instances, method, past, **settings)
+    return record | ({"bound": bounds} if name == "oracle" else {})
+
+
+def solved(
+    instances: Sequence[Instance],
+    method: str,
+    histories: Sequence[Instance] | None = None,
+    **settings: Any,
+) -> tuple[list[float], Record]:
+    """The bounds that a method proves (NaN where none), and what its schedules are worth."""
     rows, bounds, begun = [], [], time.process_time()
-    for inst, history in zip(instances, histories, strict=True):
-        past = {"history": history} if settings.get("forecast") == "persistence" else {}
-        result = sw.solve(inst, method, gap=GAP, time_limit=TIME_LIMIT, **settings, **past)
+    for inst, past in zip(instances, histories or [None] * len(instances), strict=True):
+        result = sw.solve(inst, method, gap=GAP, time_limit=TIME_LIMIT, history=past, **settings)
         if result.schedule is None:
             raise ValueError(f"{method} found no schedule of {inst.name}")
         rows.append(judged(inst, result.schedule))
-        bounds.append(result.bound)
-    record: Record = {"runs": [columns(rows)], "cpu_seconds": time.process_time() - begun}
-    return record | ({"bound": bounds} if name == "oracle" else {})
+        bounds.append(float(result.bound) if result.bound is not None else float("nan"))
+    return bounds, {"runs": [columns(rows)], "cpu_seconds": time.process_time() - begun}
 
 
 def by_policies(task: TaskSettings, policies: Sequence[Policy], instances: Sequence[Instance]) -> Record:

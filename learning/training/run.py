@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor
 
-from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation import InputError, Instance, Schedule
 from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.toml_tables import override, read_toml
@@ -20,10 +21,10 @@ from stepwatt.solvers.optimum.central_schedule import central_schedule
 from stepwatt.solvers.planners.foresight.foresight import foresee
 
 from ..environment.batched import SchedulingEnv
-from ..environment.solver_potential import potential_of
+from ..environment.solver_potential import Potential, potential_of
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
-from ..environment.world import Pool, World, make_pool
+from ..environment.world import make_pool
 from ..model_guided.cloning import Demonstrations, clone
 from ..model_guided.gradient import refine
 from ..model_guided.price_demonstrations import imitate, joined
@@ -31,8 +32,9 @@ from ..model_guided.schedule_demonstrations import demonstrations_of
 from ..networks.policy import Policy
 from ..options import Count, CountOrNone, Rate, Size, check_memory
 from ..policies.trained import POLICY_FILE, TrainedPolicy, policy_of
-from ..shapers import SHAPERS
+from ..shapers import SHAPERS, Shaper
 from .families import Family
+from .judge import Judge
 from .learners import seeds_for
 from .loop import build_agent, train_agent
 from .settings import TrainingSettings
@@ -143,6 +145,76 @@ def _read_training(values: Mapping[str, Any], file: str | None) -> TrainingSetti
     return TrainingSettings.read(merged, file)
 
 
+@dataclass(frozen=True)
+class Ready:
+    """What a training begins with; ``warm_seconds`` of CPU went into warming the agent's policy."""
+
+    env: SchedulingEnv
+    agent: Any
+    shaper: Shaper
+    demonstrations: Demonstrations | None
+    warm_seconds: float
+
+
+def prepare(
+    plan: TrainingPlan,
+    instances: Sequence[Instance],
+    *,
+    histories: Sequence[Instance] | None = None,
+    schedules: Sequence[Schedule] = (),
+    potential: Potential | None = None,
+    warm: bool = True,
+    progress: Progress | None = None,
+) -> Ready:
+    """Environment, agent and shaper of a plan on the given training instances, whatever its family.
+
+    Args:
+        plan: what is trained, and how.
+        instances: fluid, of one shape.
+        histories: the day before each, for information from yesterday.
+        schedules: one per instance, which clones of the direct codec imitate.
+        potential: the solver's, not yet discounted.
+        warm: False leaves the agent as it is built, as one that goes on from a checkpoint.
+        progress: called with the share done and what is being worked on.
+
+    Raises:
+        InputError: settings that ask for too much memory, or that do not fit the instances.
+    """
+    told = progress or (lambda done, what: None)
+    settings, task, seeds = plan.training, plan.task, plan.training.seeds
+    told(0.0, "instances")
+    pool = make_pool(
+        instances,
+        task.information,
+        torch_engine(),
+        histories=histories,
+        potential=None if potential is None else potential.discounted(settings.gamma),
+        foresight=task.foresight,
+    )
+    seen = settings.envs_per_run * len(seeds) * math.prod(pool.outlook.shape) / len(pool)
+    check_memory("envs_per_run", settings.envs_per_run, seen)
+    env = SchedulingEnv(
+        pool,
+        task,
+        runs=len(seeds),
+        envs_per_run=settings.envs_per_run,
+        seeds=seeds_for("environment", seeds),
+    )
+    agent = build_agent(settings, env)
+    demonstrations, spent = None, 0.0
+    if plan.warm_start.kind == "clone":
+        told(0.0, "cloning")
+        demonstrations = _demonstrations(instances, histories, plan, schedules)
+        if warm:
+            begun = time.process_time()
+            _warm(agent.policy(), demonstrations, instances, histories, plan, told)
+            spent = time.process_time() - begun
+    shaper = SHAPERS[settings.shaper](
+        env.obs_size, env.act_size, seeds_for("shaper", seeds), settings.shaping
+    )
+    return Ready(env, agent, shaper, demonstrations, spent)
+
+
 def run_plan(
     plan: TrainingPlan,
     folder: Path | None = None,
@@ -162,51 +234,26 @@ def run_plan(
     if not instances:
         raise InputError(field="family.every", value=plan.family.every, expected="at least one training day")
     past = plan.family.histories("train") if plan.task.information == "persistence" else None
-    cloning = plan.warm_start.kind == "clone"
+    to_imitate = plan.warm_start.kind == "clone" and plan.task.codec == "direct"
     solved: list[Result] = []
-    if (cloning and plan.task.codec == "direct") or settings.shaper == "solver-potential":
+    if to_imitate or settings.shaper == "solver-potential":
         solved = _solved(instances, told)
-    potential = None
-    if settings.shaper == "solver-potential":
-        potential = potential_of(solved).discounted(settings.gamma)
-    told(0.0, "instances")
-    engine = torch_engine()
-    pool = make_pool(
+    ready = prepare(
+        plan,
         instances,
-        plan.task.information,
-        engine,
         histories=past,
-        potential=potential,
-        foresight=plan.task.foresight,
-    )
-    environments = settings.envs_per_run * len(seeds)
-    check_memory(
-        "envs_per_run", settings.envs_per_run, environments * math.prod(pool.outlook.shape) / len(pool)
-    )
-    env = SchedulingEnv(
-        pool,
-        plan.task,
-        runs=len(seeds),
-        envs_per_run=settings.envs_per_run,
-        seeds=seeds_for("environment", seeds),
-    )
-    agent = build_agent(settings, env)
-    demonstrations = None
-    if cloning:
-        told(0.0, "cloning")
-        demonstrations = _demonstrations(instances, past, plan, solved)
-        if not resume:
-            _warm(agent.policy(), demonstrations, instances, past, plan, told)
-    shaping = SHAPERS[settings.shaper](
-        env.obs_size, env.act_size, seeds_for("shaper", seeds), settings.shaping
+        schedules=_central(instances, solved) if to_imitate else (),
+        potential=potential_of(solved) if settings.shaper == "solver-potential" else None,
+        warm=not resume,
+        progress=told,
     )
     outcome = train_agent(
-        env,
+        ready.env,
         settings,
-        agent=agent,
-        shaper=shaping,
-        demonstrations=demonstrations,
-        evaluate=Judge(plan, len(seeds)),
+        agent=ready.agent,
+        shaper=ready.shaper,
+        demonstrations=ready.demonstrations,
+        evaluate=_validation(plan),
         progress=lambda counters, _: told(counters["env_steps"] / settings.env_steps, "training"),
         folder=folder,
         resume=resume,
@@ -240,23 +287,28 @@ def _solved(instances: Sequence[Instance], told: Progress) -> list[Result]:
     return found
 
 
+def _central(instances: Sequence[Instance], solved: Sequence[Result]) -> list[Schedule]:
+    """The schedules in the middle of all optimal ones."""
+    bounds = [result.bound for result in solved]
+    if None in bounds:
+        raise InputError(
+            field="warm_start.kind", value="clone", expected="training instances that are feasible"
+        )
+    return [
+        central_schedule(inst, bound)
+        for inst, bound in zip(instances, bounds, strict=True)
+        if bound is not None
+    ]
+
+
 def _demonstrations(
     instances: Sequence[Instance],
     past: Sequence[Instance] | None,
     plan: TrainingPlan,
-    solved: Sequence[Result],
+    schedules: Sequence[Schedule],
 ) -> Demonstrations:
     if plan.task.codec == "priced":
         return _Prices(instances, past, plan.task).demonstrated()
-    if any(result.bound is None for result in solved):
-        raise InputError(
-            field="warm_start.kind", value="clone", expected="training instances that are feasible"
-        )
-    schedules = [
-        central_schedule(inst, result.bound)
-        for inst, result in zip(instances, solved, strict=True)
-        if result.bound is not None
-    ]
     return demonstrations_of(
         instances, schedules, plan.task.information, histories=past, forecasts=plan.warm_start.forecasts
     )
@@ -325,51 +377,22 @@ def _warm(
         refine(policy, pools, plan.task, seeds_for("refining", seeds), updates=start.refining)
 
 
-class Judge:
-    """Evaluates the policy of all runs on validation days: utility per day (USD), miss rate, paid slots."""
-
-    def __init__(self, plan: TrainingPlan, runs: int, days: int = 12):
-        chosen = plan.family.instances("validation")
-        past = plan.family.histories("validation") if plan.task.information == "persistence" else None
-        step = max(1, len(chosen) // days)
-        engine = torch_engine()
-        pool = make_pool(
-            chosen[::step],
-            plan.task.information,
-            engine,
-            histories=None if past is None else past[::step],
-            foresight=plan.task.foresight,
-        )
-        self.runs, self.days = runs, len(pool)
-        self.pool: Pool = pool.take(torch.arange(self.days).repeat(runs), engine)
-        self.world = World(self.pool, engine, plan.task)
-
-    @torch.no_grad()
-    def __call__(self, policy: Policy) -> dict[str, Tensor]:
-        """Metrics (S,)."""
-        world, shape = self.world, (self.runs, self.days)
-        world.begin(self.pool)
-        lost = arrived = paid = torch.zeros(self.runs * self.days)
-        while not world.over:
-            action = policy(world.observation().reshape(*shape, -1)).flatten(0, 1)
-            arrived = arrived + world.drawn.problem.arrivals[world.t].sum((-1, -2))
-            _, success, outcome = world.step(action)
-            lost, paid = lost + outcome.lost.sum((-1, -2)), paid + success.float()
-        return {
-            "utility": world.earned.reshape(shape).mean(1),
-            "miss_rate": (lost / arrived.clamp(min=1e-9)).reshape(shape).mean(1),
-            "paid_share": (paid / self.pool.problem.shape.n_slots).reshape(shape).mean(1),
-        }
+def _validation(plan: TrainingPlan, days: int = 12) -> Judge:
+    """Judges by some validation days of the plan's family."""
+    chosen = plan.family.instances("validation")
+    past = plan.family.histories("validation") if plan.task.information == "persistence" else None
+    step = max(1, len(chosen) // days)
+    runs = len(plan.training.seeds)
+    return Judge(chosen[::step], plan.task, runs, None if past is None else past[::step])
 
 
-def described(plan: TrainingPlan) -> dict[str, Any]:
-    """The plan as nested dictionaries, fit for JSON."""
-    return {
-        "family": plan.family.plain(),
-        "task": plan.task.plain(),
-        "warm_start": plan.warm_start.plain(),
-        "training": plan.training.plain(),
-    }
-
-
-__all__ = ["DEFAULTS", "Judge", "TrainingPlan", "WarmStart", "described", "read_plan", "run_plan"]
+__all__ = [
+    "DEFAULTS",
+    "Judge",
+    "Ready",
+    "TrainingPlan",
+    "WarmStart",
+    "prepare",
+    "read_plan",
+    "run_plan",
+]
