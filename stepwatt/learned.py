@@ -40,8 +40,9 @@ def train(
         algo: sac (as by default), td3, ddpg or ppo.
         shaping: the reward shaper (diffusion-potential), a key of ``stepwatt.learning.shapers.SHAPERS``.
         seed: one seed (0) gives one policy, several (trained side by side) give ``Seeds`` of them.
-        codec, reward, information: how actions are coded (direct) and paid (sparse), what is seen
-            (day-ahead).
+        codec: how actions are coded (direct).
+        reward: how they are paid (sparse).
+        information: what is seen of the future (day-ahead).
         warm_start: ``clone`` begins from optimal schedules of the training days or, where prices are said,
             from the prices that would be set by whoever knew their day (none).
         config: TOML file with tables family, task, warm_start, training; arguments that are given win.

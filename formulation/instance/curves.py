@@ -34,6 +34,7 @@ class Exponential(_Curve):
     rate: Positive
 
     def raw(self, steps: Floats) -> Floats:
+        """The formula of the class, at step counts of any shape."""
         return self.ceiling - self.span * np.exp(-self.rate * steps)
 
 
@@ -46,6 +47,7 @@ class Power(_Curve):
     rate: Positive
 
     def raw(self, steps: Floats) -> Floats:
+        """The formula of the class, at step counts of any shape."""
         return self.ceiling - self.span * steps**-self.rate
 
 
@@ -57,6 +59,7 @@ class Logarithmic(_Curve):
     gain: NonNegative
 
     def raw(self, steps: Floats) -> Floats:
+        """The formula of the class, at step counts of any shape."""
         return self.offset + self.gain * np.log(steps)
 
 
@@ -70,6 +73,7 @@ class Sigmoid(_Curve):
     midpoint: Finite
 
     def raw(self, steps: Floats) -> Floats:
+        """The formula of the class, at step counts of any shape."""
         # 1/(1+exp(-z)) written with tanh, which does not overflow
         return self.floor + self.span * 0.5 * (1.0 + np.tanh(0.5 * self.rate * (steps - self.midpoint)))
 
@@ -87,6 +91,7 @@ class _Table(_Curve):
         return self
 
     def raw(self, steps: Floats) -> Floats:
+        """Between the points straight, beyond them level."""
         return np.interp(steps, self.steps, self.values)
 
 

@@ -99,7 +99,6 @@ class Instance(Record):
 
     def arrays(self) -> InstanceArrays:
         """The instance as numpy arrays, the form that models and evaluator compute with."""
-
         return instance_arrays(self)
 
 

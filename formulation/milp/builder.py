@@ -43,6 +43,7 @@ class Builder:
         integer: bool = False,
         per_slot: bool = True,
     ) -> Ints:
+        """A block of columns of that name: their indices (count,T), or (count,) where not ``per_slot``."""
         shape = (count, self.n_slots) if per_slot else (count,)
         size = count * self.n_slots if per_slot else count
         ids = np.arange(self._n_columns, self._n_columns + size).reshape(shape)
@@ -62,6 +63,7 @@ class Builder:
         upper: Any = np.inf,
         per_slot: bool = True,
     ) -> Ints:
+        """A block of rows of that name: their indices (count,T), or (count,) where not ``per_slot``."""
         shape = (count, self.n_slots) if per_slot else (count,)
         size = count * self.n_slots if per_slot else count
         ids = np.arange(self._n_rows, self._n_rows + size).reshape(shape)
@@ -104,6 +106,7 @@ class Builder:
         return matrix, np.searchsorted(key, v_columns * shape[0] + v_rows)
 
     def problem(self, members: Members, offset: float) -> LinearProblem:
+        """All that was collected, as one problem; ``offset`` (USD) is what no column can change."""
         matrix, varying = self._matrix()
         lower, upper, cost, integer = (np.concatenate(part) for part in zip(*self._column_data, strict=True))
         row_lower, row_upper = (np.concatenate(part) for part in zip(*self._row_data, strict=True))

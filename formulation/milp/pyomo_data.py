@@ -39,6 +39,7 @@ def add_sets(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
 
 
 def option_names(a: InstanceArrays) -> list[tuple[str, str, str, int, str]]:
+    """Site, class, model, steps and clock of every option."""
     o = a.options
     return [
         (a.sites[j], a.classes[k], a.models[m], int(s), a.clocks[j][f])

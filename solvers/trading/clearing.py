@@ -38,7 +38,8 @@ def clear(
     Args:
         worth: (N,n,R) USD that a provider's own plan brings, payments left out.
         net: (N,n,R,G) jobs per good, positive where sent, negative where hosted.
-        low: (N,G) USD, least price; high: (N,G) largest.
+        low: (N,G) USD, least price.
+        high: (N,G) largest.
         start: (N,G) prices strictly between.
         rough: (N,) USD, distance from the optimum at which the prices to ask next are taken.
 

@@ -99,6 +99,7 @@ def exchange(
 
     Args:
         own: the providers' own problems (:func:`.private.private`).
+        t: the slot.
         state: as each knows it (:func:`.private.private_state`), n·N in all.
         prices: what each says its own leavings are worth, n·N in all.
         opening: (N,J,K) prices of jobs to begin with.

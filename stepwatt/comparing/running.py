@@ -96,7 +96,10 @@ def compare(
             (told apart by the name of the parameter), or :class:`.accepted.Seeds` of several of these.
         bound: method that proves the bound where no policy is one that does; None for no bound.
         reference: the policy that statistics hold the others against; the first one if not given.
-        gap, time_limit, seed, look_ahead_hours: as in ``solve``, for every method run here; seconds each.
+        gap: relative optimality gap at which methods that search stop, as in ``solve``.
+        time_limit: seconds for each method on each instance; None for no limit.
+        seed: for methods that draw.
+        look_ahead_hours: window of ``rolling``.
         history: for forecasts from yesterday, an instance that ends where the instance starts; one each.
         workers: runs in work at a time, each in a process of its own; 1 for none but this one. Where no time
             limit cuts in and policies decide by the instance alone, only the seconds depend on it.

@@ -158,6 +158,8 @@ def probability_of_improvement(
     Args:
         gaps: (S,N), less is better.
         reference: (S',N) on the same instances.
+        rng: generator or seed of the bootstrap.
+        resamples: of the bootstrap.
 
     Raises:
         InputError: no matrices, not the same number of instances, or a number that is not finite.
@@ -190,6 +192,8 @@ def performance_profile(
     Args:
         gaps: (S,N), less is better.
         x: (X,) gaps at which to look.
+        rng: generator or seed of the bootstrap.
+        resamples: of the bootstrap.
 
     Raises:
         InputError: no matrix, an empty one, or a number that is not finite.
