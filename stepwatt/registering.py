@@ -9,9 +9,10 @@ that is taken, or that has other signs than letters, digits, ``.``, ``_`` and ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.registry import announce
 
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
     from .reports.figures.registry import Needs, Size
 
 Thing = TypeVar("Thing", bound=Callable[..., Any])
-Decorator = Callable[[Thing], Thing]
+
+
+class Decorator(Protocol):
+    """Takes the thing below it, and gives it back as it is."""
+
+    def __call__(self, thing: Thing, /) -> Thing:
+        """The thing."""
+        ...
 
 
 def _enter(
@@ -44,6 +52,11 @@ def _enter(
     return enter if thing is None else enter(thing)
 
 
+def _choose(field: str, value: Any, *names: str) -> None:
+    if value not in names:
+        raise InputError(field=field, value=value, expected=one_of(names, value))
+
+
 def _check_settings(settings: Any) -> None:
     if not (isinstance(settings, type) and issubclass(settings, SettingsRecord)):
         raise InputError(field="settings", value=settings, expected="a class derived from SettingsRecord")
@@ -60,7 +73,7 @@ def register_method(
 @overload
 def register_method(
     name: str, *, kind: Kind = ..., what: str = ..., proves_bound: bool = ...
-) -> Decorator[Thing]: ...
+) -> Decorator: ...
 def register_method(
     name: str, run: Thing | None = None, *, kind: Kind = "planner", what: str = "", proves_bound: bool = False
 ) -> Any:
@@ -80,13 +93,14 @@ def register_method(
 
         return Method(run, kind, what or "a method from outside", proves_bound=proves_bound)
 
+    _choose("kind", kind, "optimum", "bound", "planner", "ablation")
     return _enter("method", name, run, member, apart_from=["policy"])
 
 
 @overload
 def register_policy(name: str, make: Thing) -> Thing: ...
 @overload
-def register_policy(name: str) -> Decorator[Thing]: ...
+def register_policy(name: str) -> Decorator: ...
 def register_policy(name: str, make: Thing | None = None) -> Any:
     """A policy of :func:`stepwatt.compare`: ``make()`` gives anything that ``compare`` takes for one.
 
@@ -110,7 +124,7 @@ def register_agent(
 @overload
 def register_agent(
     name: str, *, settings: type[SettingsRecord], learns_from: LearnsFrom = ...
-) -> Decorator[Thing]: ...
+) -> Decorator: ...
 def register_agent(
     name: str,
     build: Thing | None = None,
@@ -136,13 +150,14 @@ def register_agent(
         return AgentKind(settings, build, learns_from)
 
     _check_settings(settings)
+    _choose("learns_from", learns_from, "replay", "rollouts")
     return _enter("algo", name, build, member)
 
 
 @overload
 def register_shaper(name: str, make: Thing, *, settings: type[SettingsRecord] = ...) -> Thing: ...
 @overload
-def register_shaper(name: str, *, settings: type[SettingsRecord] = ...) -> Decorator[Thing]: ...
+def register_shaper(name: str, *, settings: type[SettingsRecord] = ...) -> Decorator: ...
 def register_shaper(
     name: str, make: Thing | None = None, *, settings: type[SettingsRecord] = SettingsRecord
 ) -> Any:
@@ -167,7 +182,7 @@ def register_shaper(
 @overload
 def register_codec(name: str, make: Thing) -> Thing: ...
 @overload
-def register_codec(name: str) -> Decorator[Thing]: ...
+def register_codec(name: str) -> Decorator: ...
 def register_codec(name: str, make: Thing | None = None) -> Any:
     """A codec, which turns actions in [-1,1]^d into requests: ``make(shape)``.
 
@@ -181,7 +196,7 @@ def register_codec(name: str, make: Thing | None = None) -> Any:
 @overload
 def register_reward(name: str, pay: Thing) -> Thing: ...
 @overload
-def register_reward(name: str) -> Decorator[Thing]: ...
+def register_reward(name: str) -> Decorator: ...
 def register_reward(name: str, pay: Thing | None = None) -> Any:
     """A reward, what is paid for a slot: ``pay(slot) -> (B,)``.
 
@@ -196,7 +211,7 @@ def register_reward(name: str, pay: Thing | None = None) -> Any:
 @overload
 def register_scenario(name: str, build: Thing) -> Thing: ...
 @overload
-def register_scenario(name: str) -> Decorator[Thing]: ...
+def register_scenario(name: str) -> Decorator: ...
 def register_scenario(name: str, build: Thing | None = None) -> Any:
     """A scenario: ``build(**parameters) -> Instance``.
 
@@ -212,7 +227,7 @@ def register_scenario(name: str, build: Thing | None = None) -> Any:
 @overload
 def register_importer(name: str, read: Thing, *, gives: Gives = ...) -> Thing: ...
 @overload
-def register_importer(name: str, *, gives: Gives = ...) -> Decorator[Thing]: ...
+def register_importer(name: str, *, gives: Gives = ...) -> Decorator: ...
 def register_importer(name: str, read: Thing | None = None, *, gives: Gives = "series") -> Any:
     """An importer of files: ``read(path)``.
 
@@ -228,13 +243,14 @@ def register_importer(name: str, read: Thing | None = None, *, gives: Gives = "s
 
         return Importer(read, gives)
 
+    _choose("gives", gives, "series", "points")
     return _enter("importer", name, read, member)
 
 
 @overload
 def register_figure(name: str, draw: Thing, *, title: str, needs: Needs = ..., size: Size = ...) -> Thing: ...
 @overload
-def register_figure(name: str, *, title: str, needs: Needs = ..., size: Size = ...) -> Decorator[Thing]: ...
+def register_figure(name: str, *, title: str, needs: Needs = ..., size: Size = ...) -> Decorator: ...
 def register_figure(
     name: str, draw: Thing | None = None, *, title: str, needs: Needs = "comparison", size: Size = "wide"
 ) -> Any:
@@ -254,4 +270,6 @@ def register_figure(
 
         return Figure(title, needs, draw, size)
 
+    _choose("needs", needs, "comparison", "several", "schedule")
+    _choose("size", size, "wide", "half", "third")
     return _enter("figure", name, draw, member)

@@ -398,3 +398,13 @@ def test_a_policy_does_not_take_a_methods_name() -> None:
 def test_what_cannot_be_called_is_no_member() -> None:
     with pytest.raises(InputError, match="shaper = 3: expected something that can be called"):
         sw.register_shaper("three", 3)  # type: ignore[call-overload]
+
+
+def test_what_is_said_of_a_member_is_checked_at_once() -> None:
+    with pytest.raises(InputError, match="kind = 'planer': expected one of .*did you mean planner"):
+        sw.register_method("odd", print, kind="planer")  # type: ignore[call-overload]
+    with pytest.raises(InputError, match="settings = .*expected a class derived from SettingsRecord"):
+        sw.register_agent("odd", print, settings=dict)  # type: ignore[type-var]
+    with pytest.raises(InputError, match="size = 'huge': expected one of wide, half, third"):
+        sw.register_figure("odd", print, title="Odd", size="huge")  # type: ignore[call-overload]
+    assert "odd" not in sw.METHODS
