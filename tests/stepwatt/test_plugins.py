@@ -401,9 +401,9 @@ def test_what_cannot_be_called_is_no_member() -> None:
 
 
 def test_what_is_said_of_a_member_is_checked_at_once() -> None:
-    with pytest.raises(InputError, match="kind = 'planer': expected one of .*did you mean planner"):
+    with pytest.raises(InputError, match=r"kind = 'planer': expected one of .*did you mean planner"):
         sw.register_method("odd", print, kind="planer")  # type: ignore[call-overload]
-    with pytest.raises(InputError, match="settings = .*expected a class derived from SettingsRecord"):
+    with pytest.raises(InputError, match=r"settings = .*expected a class derived from SettingsRecord"):
         sw.register_agent("odd", print, settings=dict)  # type: ignore[type-var]
     with pytest.raises(InputError, match="size = 'huge': expected one of wide, half, third"):
         sw.register_figure("odd", print, title="Odd", size="huge")  # type: ignore[call-overload]
