@@ -6,9 +6,18 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from .errors import InputError, field_path, one_of
@@ -33,6 +42,22 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Efficiency = Annotated[float, Field(ge=SMALLEST, le=1, allow_inf_nan=False)]
 Text = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
+# no name in a file can be one of these
+_LIST, _NUMBER = "\0list", "\0number"
+
+
+def _list_or_number(value: Any) -> str:
+    return _LIST if isinstance(value, list | tuple) else _NUMBER
+
+
+_T = TypeVar("_T")
+
+#: A list of such numbers, or one of them that holds throughout.
+NumberOrList = Annotated[
+    Annotated[_T, Tag(_NUMBER)] | Annotated[list[_T], Tag(_LIST)], Discriminator(_list_or_number)
+]
 
 
 class Record(BaseModel):
@@ -185,6 +210,8 @@ def as_input_error(error: ValidationError, data: Any) -> InputError:
         expected = "an object {…}"
     elif kind == "list_type":
         expected = "a list […]"
+    elif kind == "float_type" and _NUMBER in first["loc"]:
+        expected = "a number, or a list […] of one a slot"
     return InputError(field=field_path(path), value=value, expected=expected, more=more)
 
 
@@ -195,6 +222,8 @@ def _path_in_file(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...
     for part in loc:
         if entered and isinstance(here, dict) and part == here.get("kind"):
             entered = False
+            continue
+        if part in (_LIST, _NUMBER):
             continue
         if part == "[key]" and not (isinstance(here, dict) and part in here):
             break  # pydantic's mark behind a name that is not allowed

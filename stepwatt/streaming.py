@@ -45,7 +45,7 @@ _SITE_SERIES: dict[str, tuple[str, ...]] = {
     "cop": ("cooling", "cop"),
     "pue": ("cooling", "pue"),
 }
-_STATE = ("energy", "temperature", "waiting", "restart", "peak")
+_STATE = ("energy", "temperature", "waiting", "restart", "peak", "metered")
 
 
 class Run:

@@ -7,6 +7,7 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ..instance.arrays import InstanceArrays
 from ..instance.curves import Exponential, Logarithmic, Power
@@ -43,7 +44,7 @@ def add_jobs(b: Builder) -> None:
     b.at_most("steps", extra - jobs, wide & (b.job_limit > 0), u.jobs)
 
     sent = times(at.origin * k + at.moved_class, n * k, 1.0, transfers)
-    left = waiting + lost + sent - before(waiting, np.zeros(n * k))
+    left = waiting + lost + sent - before(waiting, a.state.backlog.sum(axis=2).ravel() / u.jobs)
     b.equal("waiting_balance", left - a.arrivals.reshape(n * k, -1) / u.jobs, here > 0, u.jobs)
 
     run = times(g.site * k + g.job_class, n * k, 1.0, jobs)
@@ -156,9 +157,28 @@ def add_power(b: Builder) -> None:
     b.terms["carbon"] = total(a.carbon_price / 1000 * a.carbon_kg_per_mwh * money, imported)
     if len(at.peaks):
         above = b.column("peak_above_so_far_mw", higher[:, None], u.mw)
-        excess = imported[at.peaks] - above @ np.ones((1, a.n_slots)) - so_far[:, None] / u.mw
-        b.at_most("peak", excess, (higher[:, None] > 0) & (whole[at.peaks] > 0), u.mw)
+        ends = ~np.roll(a.meter_goes_on[at.peaks], -1, axis=1)
+        ends[:, -1] = True
+        means = imported[at.peaks]
+        if len(at.meters):
+            means = cp.vstack([imported[[j]] @ _means(a, j) for j in at.peaks])
+        begun = np.where(a.meter_goes_on[at.peaks].cumprod(axis=1), a.state.metered_mw[at.peaks, None], 0.0)
+        excess = means + (begun - so_far[:, None]) / u.mw - above @ np.ones((1, a.n_slots))
+        b.at_most("peak", excess, (higher[:, None] > 0) & ends, u.mw)
         b.terms["demand"] = total(a.demand_charge[at.peaks] * u.mw / u.money, above)
+    if len(at.feeds_in):
+        j, both = at.feeds_in, ~a.either_way[at.feeds_in]
+        most_in, most_out = (limit[j, None] * whole[j] for limit in (a.import_limit_mw, a.export_limit_mw))
+        importing = b.column("importing", whole[j] * ~both, 1.0)
+        b.at_most("import_mode", imported[j] - cp.multiply(most_in / u.mw, importing), ~both, u.mwh)
+        b.at_most("export_mode", exported[j] - cp.multiply(most_out / u.mw, 1 - importing), ~both, u.mwh)
+
+
+def _means(a: InstanceArrays, j: int) -> Any:
+    """(T,T) column t: what each slot adds to the mean of the metering interval of slot t, up to it."""
+    number = np.cumsum(~a.meter_goes_on[j])
+    same = (number[:, None] == number[None, :]) & (np.arange(a.n_slots)[:, None] <= np.arange(a.n_slots))
+    return csr_array(same * a.meter_share[j][:, None])
 
 
 def _storage(a: InstanceArrays) -> Ints:

@@ -19,10 +19,11 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class State:
-    """What the past leaves to slot 0. An instance starts fresh; windows of a horizon carry the rest.
+    """What the past leaves to slot 0: to an instance, and to a window of its horizon.
 
     ``energy_mwh`` (J,), ``temperature_c`` (J,), ``backlog`` (I,K,D) jobs that arrived a = 1..D slots ago and
-    still wait, ``generator_on`` (J,), ``peak_mw`` (J,) highest import so far, already charged.
+    still wait, ``generator_on`` (J,), ``peak_mw`` (J,) highest metered import so far, already charged,
+    ``metered_mw`` (J,) what earlier slots have added to the mean of the metering interval of the slot before.
     """
 
     energy_mwh: Floats
@@ -30,6 +31,7 @@ class State:
     backlog: Floats
     generator_on: Bools
     peak_mw: Floats
+    metered_mw: Floats
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ class InstanceArrays:
     max_utilisation: Floats  # (J,)
     import_price: Floats  # (J,T) USD/MWh
     export_price: Floats  # (J,T)
+    feeds_in: Bools  # (J,) whether export pays more than import costs in any slot of the horizon
     import_limit_mw: Floats  # (J,)
     export_limit_mw: Floats  # (J,)
     carbon_kg_per_mwh: Floats  # (J,T)
     carbon_price: float  # USD per tonne
     demand_charge: Floats  # (J,) USD/MW
+    meters: Bools  # (J,) whether the meter averages over several slots
+    meter_share: Floats  # (J,T) 1 / slots of the metering interval
+    meter_goes_on: Bools  # (J,T) whether the slot lies in the interval of the slot before
     renewable_mw: Floats  # (J,T)
     pue: Floats  # (J,T), 1 at thermal sites
     thermal: Bools  # (J,)
@@ -91,6 +97,11 @@ class InstanceArrays:
     temperature_reference_c: Floats  # (J,) temperature above which it is charged
     state: State
     closes: bool = True  # jobs left after the last slot are lost; a window in mid-horizon lets them wait
+
+    @property
+    def either_way(self) -> Bools:
+        """(J,T) whether the site may only import or export: where export pays more than import costs."""
+        return self.export_price > self.import_price
 
     @property
     def import_cost(self) -> Floats:

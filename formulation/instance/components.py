@@ -6,11 +6,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..records import LARGEST, Efficiency, Finite, Name, NonNegative, Positive, Record, Share
+from ..records import (
+    LARGEST,
+    Efficiency,
+    Finite,
+    Name,
+    NonNegative,
+    NumberOrList,
+    Positive,
+    Record,
+    Share,
+)
 from .curves import Curve
 
-Series = list[Finite]
 NonNegativeSeries = list[NonNegative]
+AtLeastOne = Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False)]
+
+#: A number a slot, or one number that holds in every slot.
+SiteSeries = NumberOrList[Finite]
+NonNegativeSiteSeries = NumberOrList[NonNegative]
+PositiveSiteSeries = NumberOrList[Positive]
+PueSeries = NumberOrList[AtLeastOne]
 
 
 class JobClass(Record):
@@ -47,32 +63,38 @@ class Clock(Record):
 
 
 class Grid(Record):
-    """The grid connection: prices in USD/MWh per slot, limits in MW, demand charge in USD/MW."""
+    """The grid connection: prices in USD/MWh per slot, limits in MW, demand charge in USD/MW.
 
-    import_price: Series
-    export_price: Series
+    The meter averages imports over ``demand_interval_slots``, counted from slot 0; ``peak_so_far_mw`` of the
+    billing period is paid for.
+    """
+
+    import_price: SiteSeries
+    export_price: SiteSeries
     import_limit_mw: NonNegative
     export_limit_mw: NonNegative
-    carbon_kg_per_mwh: NonNegativeSeries
+    carbon_kg_per_mwh: NonNegativeSiteSeries
     demand_charge: NonNegative = 0.0
+    demand_interval_slots: Annotated[int, Field(ge=1, le=10_000_000)] = 1
+    peak_so_far_mw: NonNegative = 0.0
 
 
 class PueCooling(Record):
     """Facility power is a known multiple of IT power."""
 
     kind: Literal["pue"]
-    pue: list[Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False)]]
+    pue: PueSeries
 
 
 class ThermalCooling(Record):
     """Cooling power is a decision; the room stores heat."""
 
     kind: Literal["thermal"]
-    cop: list[Positive]
+    cop: PositiveSiteSeries
     max_power_mw: NonNegative
     heat_capacity_mwh_per_c: Positive
     leak_mw_per_c: NonNegative
-    outside_c: Series
+    outside_c: SiteSeries
     min_c: Finite
     max_c: Finite
     initial_c: Finite
@@ -92,7 +114,7 @@ class Battery(Record):
 
 
 class Generator(Record):
-    """A dispatchable generator, off before slot 0; fuel in USD/MWh, no-load in USD/h."""
+    """A dispatchable generator; fuel in USD/MWh, no-load in USD/h, ``initially_on`` before slot 0."""
 
     max_mw: NonNegative
     min_mw: NonNegative
@@ -100,6 +122,7 @@ class Generator(Record):
     no_load_cost: NonNegative
     startup_cost: NonNegative
     carbon_kg_per_mwh: NonNegative
+    initially_on: bool = False
 
 
 def _base_clock() -> list[Clock]:
@@ -115,7 +138,7 @@ class Site(Record):
     models: list[Name]
     clocks: Annotated[list[Clock], Field(min_length=1)] = Field(default_factory=_base_clock)
     grid: Grid
-    renewable_mw: NonNegativeSeries
+    renewable_mw: NonNegativeSiteSeries
     cooling: Annotated[PueCooling | ThermalCooling, Field(discriminator="kind")]
     battery: Battery | None = None
     generator: Generator | None = None

@@ -6,9 +6,10 @@ Units: MW, MWh, USD, seconds, hours, kg CO2, °C, jobs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,23 +39,34 @@ from .components import (
 )
 from .options import enumerate_options
 
+if TYPE_CHECKING:
+    from ..schedule.schedule import Schedule
+
 Defect = tuple[tuple[str | int, ...], Any, str]
 
 
 class Instance(Record):
-    """One scheduling problem. Read with :func:`load`, build with :meth:`from_dict`."""
+    """One scheduling problem. Read with :func:`load`, build with :meth:`from_dict`.
+
+    ``closes`` is False where the horizon goes on in another instance: then jobs within their deadline wait
+    for that one (:meth:`after`) instead of being lost with the last slot.
+    """
 
     schema_: Literal["stepwatt.instance/1"] = Field(alias="schema")
     name: Text = ""
     start: Text
     n_slots: Annotated[int, Field(ge=1, le=10_000_000)]
     slot_hours: Positive
+    timezone: Text | None = None
+    currency: Annotated[Text, Field(min_length=1, max_length=20)] = "USD"
     integral_jobs: bool = True
+    closes: bool = True
     carbon_price: NonNegative = 0.0
     models: Annotated[dict[Name, GenerationModel], Field(min_length=1)]
     classes: Annotated[dict[Name, JobClass], Field(min_length=1)]
     sites: Annotated[dict[Name, Site], Field(min_length=1)]
     arrivals: dict[Name, dict[Name, NonNegativeSeries]]
+    backlog: dict[Name, dict[Name, NonNegativeSeries]] = Field(default_factory=dict)
     transfer_cost: dict[Name, dict[Name, NonNegative]]
     link_gb_per_hour: dict[Name, dict[Name, NonNegative]] = Field(default_factory=dict)
 
@@ -82,9 +94,10 @@ class Instance(Record):
         """The file's content: what was given, with counts of jobs as integers where jobs are integral."""
         data = self.model_dump(by_alias=True, exclude_unset=True)
         if self.integral_jobs:
-            for by_class in data["arrivals"].values():
-                for name, series in by_class.items():
-                    by_class[name] = [int(jobs) for jobs in series]
+            for jobs in (data["arrivals"], data.get("backlog", {})):
+                for by_class in jobs.values():
+                    for name, series in by_class.items():
+                        by_class[name] = [int(number) for number in series]
         return data
 
     def save(self, path: str | Path) -> None:
@@ -93,9 +106,40 @@ class Instance(Record):
 
     @property
     def start_time(self) -> datetime:
-        """Start of slot 0; UTC where the file gives no offset."""
+        """Start of slot 0 on the wall clock of ``timezone``; without one, of the offset of ``start``, or UTC."""
         moment = datetime.fromisoformat(self.start)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        clock: tzinfo = UTC if self.timezone is None else ZoneInfo(self.timezone)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=clock)
+        return moment if self.timezone is None else moment.astimezone(clock)
+
+    @property
+    def end_time(self) -> datetime:
+        """End of the last slot."""
+        begun = self.start_time
+        return (begun.astimezone(UTC) + timedelta(hours=self.n_slots * self.slot_hours)).astimezone(
+            begun.tzinfo
+        )
+
+    def after(self, schedule: Schedule, following: Instance | None = None) -> Instance:
+        """The instance that begins where this one ends, run by a schedule: what is stored, how warm rooms are,
+        which generators run, the peak that is paid for, and the jobs that still wait.
+
+        Jobs only wait where ``closes`` is False: at the end of a horizon that closes they are lost. With
+        generators that cannot idle (``min_mw`` above 0, or off at the end) and a ``terminal_price`` of 0, the
+        parts book what the whole books.
+
+        Args:
+            schedule: a feasible one of this instance.
+            following: what comes next; by default the same again.
+
+        Raises:
+            InputError: a schedule that is not feasible, a following instance that does not begin when this one
+                ends or has other sites or classes, or a metering interval that the end would cut.
+        """
+        from ..schedule.continuation import continued
+
+        return continued(self, schedule, following)
 
     def arrays(self) -> InstanceArrays:
         """The instance as numpy arrays, the form that models and evaluator compute with."""
@@ -123,10 +167,17 @@ def _defects(inst: Instance) -> Iterator[Defect]:
     for name, site in inst.sites.items():
         yield from _check_site(inst, ("sites", name), site)
     yield from _check_arrivals(inst)
+    yield from _check_backlog(inst)
     yield from _check_network(inst)
 
 
 def _check_start(inst: Instance) -> Iterator[Defect]:
+    try:
+        if inst.timezone is not None:
+            ZoneInfo(inst.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield ("timezone",), inst.timezone, "an IANA time zone such as Europe/Oslo"
+        return
     try:
         moment = inst.start_time
     except ValueError:
@@ -158,7 +209,7 @@ def _check_site(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[D
     if len(set(clocks)) < len(clocks):
         yield (*path, "clocks"), clocks, "every clock name once"
     grid, cooling = site.grid, site.cooling
-    series: list[tuple[tuple[str, ...], list[float]]] = [
+    series: list[tuple[tuple[str, ...], list[float] | float]] = [
         ((*path, "grid", "import_price"), grid.import_price),
         ((*path, "grid", "export_price"), grid.export_price),
         ((*path, "grid", "carbon_kg_per_mwh"), grid.carbon_kg_per_mwh),
@@ -171,11 +222,8 @@ def _check_site(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[D
         series.append(((*path, "cooling", "outside_c"), cooling.outside_c))
         yield from _check_thermal(inst, (*path, "cooling"), cooling)
     for where, values in series:
-        yield from _check_length(where, values, inst.n_slots)
-    for t, (buy, sell) in enumerate(zip(grid.import_price, grid.export_price, strict=False)):
-        if sell > buy:
-            yield (*path, "grid", "export_price", t), sell, f"at most the import price of the slot, {buy}"
-            break
+        if isinstance(values, list):
+            yield from _check_length(where, values, inst.n_slots)
     if site.battery is not None:
         yield from _check_battery((*path, "battery"), site.battery)
     unit = site.generator
@@ -218,6 +266,22 @@ def _check_arrivals(inst: Instance) -> Iterator[Defect]:
                     if jobs != int(jobs):
                         yield (*path, class_name, t), jobs, "a whole number of jobs (integral_jobs is true)"
                         break
+
+
+def _check_backlog(inst: Instance) -> Iterator[Defect]:
+    yield from _unknown_keys(("backlog",), inst.backlog, inst.sites, "site")
+    for origin, by_class in inst.backlog.items():
+        yield from _unknown_keys(("backlog", origin), by_class, inst.classes, "class")
+        for name, waiting in by_class.items():
+            path = ("backlog", origin, name)
+            most = inst.classes[name].deadline_slots if name in inst.classes else len(waiting)
+            if len(waiting) > most:
+                expected = f"at most {most} numbers, one per slot of the class's deadline"
+                yield path, f"{len(waiting)} numbers", expected
+            for age, jobs in enumerate(waiting):
+                if inst.integral_jobs and jobs != int(jobs):
+                    yield (*path, age), jobs, "a whole number of jobs (integral_jobs is true)"
+                    break
 
 
 def _check_network(inst: Instance) -> Iterator[Defect]:
@@ -270,21 +334,26 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
     rooms = [site.cooling if site.cooling.kind == "thermal" else None for site in specs]
     batteries = [site.battery for site in specs]
     generators = [site.generator for site in specs]
-    flat = [0.0] * inst.n_slots
-    ones = [1.0] * inst.n_slots
+    grids = [site.grid for site in specs]
 
     def per_site(values: list[float]) -> Floats:
         return np.array(values, dtype=float)
 
-    import_price = np.array([site.grid.import_price for site in specs], dtype=float)
+    def per_slot(series: list[list[float] | float]) -> Floats:
+        return np.array([np.broadcast_to(values, inst.n_slots) for values in series], dtype=float)
+
+    import_price = per_slot([grid.import_price for grid in grids])
+    export_price = per_slot([grid.export_price for grid in grids])
+    interval = np.array([grid.demand_interval_slots for grid in grids], dtype=np.int64)
     initial_energy = per_site([b.soc_initial * b.energy_mwh if b else 0.0 for b in batteries])
     initial_c = per_site([room.initial_c if room else 0.0 for room in rooms])
     start = State(
         energy_mwh=initial_energy,
         temperature_c=initial_c,
-        backlog=np.zeros((len(sites), len(classes), 0)),
-        generator_on=np.zeros(len(sites), dtype=bool),
-        peak_mw=np.zeros(len(sites)),
+        backlog=_backlog(inst, sites, classes),
+        generator_on=np.array([g is not None and g.initially_on for g in generators]),
+        peak_mw=per_site([grid.peak_so_far_mw for grid in grids]),
+        metered_mw=np.zeros(len(sites)),
     )
     return InstanceArrays(
         sites=tuple(sites),
@@ -307,20 +376,24 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         gpu_idle_mw=per_site([site.gpu_idle_watts / 1e6 for site in specs]),
         max_utilisation=per_site([site.max_utilisation for site in specs]),
         import_price=import_price,
-        export_price=np.array([site.grid.export_price for site in specs], dtype=float),
-        import_limit_mw=per_site([site.grid.import_limit_mw for site in specs]),
-        export_limit_mw=per_site([site.grid.export_limit_mw for site in specs]),
-        carbon_kg_per_mwh=np.array([site.grid.carbon_kg_per_mwh for site in specs], dtype=float),
+        export_price=export_price,
+        feeds_in=(export_price > import_price).any(axis=1),
+        import_limit_mw=per_site([grid.import_limit_mw for grid in grids]),
+        export_limit_mw=per_site([grid.export_limit_mw for grid in grids]),
+        carbon_kg_per_mwh=per_slot([grid.carbon_kg_per_mwh for grid in grids]),
         carbon_price=inst.carbon_price,
-        demand_charge=per_site([site.grid.demand_charge for site in specs]),
-        renewable_mw=np.array([site.renewable_mw for site in specs], dtype=float),
-        pue=np.array([site.cooling.pue if site.cooling.kind == "pue" else ones for site in specs]),
+        demand_charge=per_site([grid.demand_charge for grid in grids]),
+        meters=interval > 1,
+        meter_share=_meter_share(interval, inst.n_slots),
+        meter_goes_on=np.arange(inst.n_slots) % interval[:, None] > 0,
+        renewable_mw=per_slot([site.renewable_mw for site in specs]),
+        pue=per_slot([site.cooling.pue if site.cooling.kind == "pue" else 1.0 for site in specs]),
         thermal=np.array([room is not None for room in rooms]),
-        cop=np.array([room.cop if room else ones for room in rooms], dtype=float),
+        cop=per_slot([room.cop if room else 1.0 for room in rooms]),
         cooling_max_mw=per_site([room.max_power_mw if room else 0.0 for room in rooms]),
         heat_capacity=per_site([room.heat_capacity_mwh_per_c if room else 1.0 for room in rooms]),
         leak_mw_per_c=per_site([room.leak_mw_per_c if room else 0.0 for room in rooms]),
-        outside_c=np.array([room.outside_c if room else flat for room in rooms], dtype=float),
+        outside_c=per_slot([room.outside_c if room else 0.0 for room in rooms]),
         min_c=per_site([room.min_c if room else 0.0 for room in rooms]),
         max_c=per_site([room.max_c if room else 0.0 for room in rooms]),
         battery=np.array([b is not None for b in batteries]),
@@ -346,7 +419,24 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         energy_reference_mwh=initial_energy,
         temperature_reference_c=initial_c,
         state=start,
+        closes=inst.closes,
     )
+
+
+def _backlog(inst: Instance, sites: list[str], classes: list[str]) -> Floats:
+    """(I,K,D) jobs that arrived 1..D slots before slot 0 and still wait."""
+    given = [inst.backlog.get(i, {}).get(k, []) for i in sites for k in classes]
+    backlog = np.zeros((len(given), max(map(len, given), default=0)))
+    for row, waiting in zip(backlog, given, strict=True):
+        row[: len(waiting)] = waiting
+    return backlog.reshape(len(sites), len(classes), -1)
+
+
+def _meter_share(interval: NDArray[np.int64], n_slots: int) -> Floats:
+    """(J,T) 1 / slots of the metering interval that a slot lies in; the last one may be cut."""
+    begun = np.arange(n_slots) // interval[:, None] * interval[:, None]
+    share: Floats = 1.0 / np.minimum(interval[:, None], n_slots - begun)
+    return share
 
 
 def _network(table: dict[str, dict[str, float]], sites: list[str], missing: float) -> Floats:

@@ -98,6 +98,7 @@ class Builder:
             )
         )
         keep = values != 0
+        keep[len(keep) - len(v_values) :] = True  # another window may have another value there
         shape = (self._n_rows, self._n_columns)
         matrix = coo_array((values[keep], (rows[keep], columns[keep])), shape=shape).tocsc()
         matrix.sort_indices()

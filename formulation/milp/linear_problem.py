@@ -114,6 +114,8 @@ class Members:
     generators: Ints
     rooms: Ints
     peaks: Ints  # sites with a demand charge
+    meters: Ints  # those whose meter averages over several slots
+    feeds_in: Ints  # sites where export may pay more than import costs
     links: tuple[Ints, Ints]
     all_sites: Ints
 
@@ -145,6 +147,8 @@ def members_of(a: InstanceArrays) -> Members:
         generators=np.flatnonzero(a.generator),
         rooms=np.flatnonzero(a.thermal),
         peaks=np.flatnonzero(a.demand_charge > 0),
+        meters=np.flatnonzero((a.demand_charge > 0) & a.meters),
+        feeds_in=np.flatnonzero(a.feeds_in),
         links=(np.nonzero(limited)[0], np.nonzero(limited)[1]),
         all_sites=np.arange(n),
     )

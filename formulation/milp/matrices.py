@@ -174,10 +174,44 @@ def _grid(b: Builder, a: InstanceArrays, at: Members) -> dict[str, Ints]:
         cost=-a.demand_charge[at.peaks],
         per_slot=False,
     )
+    metered = _metering(b, a, at, flows["import_mw"])
     rows = b.add_rows("peak", peaks, len(at.peaks), upper=0.0)
-    b.put(rows, flows["import_mw"][at.peaks], 1.0)
+    averaged = np.isin(at.peaks, at.meters)
+    b.put(rows[~averaged], flows["import_mw"][at.peaks[~averaged]], 1.0)
+    b.put(rows[averaged], metered, 1.0)
     b.put(rows, peak[:, None], -1.0)
+    _either_way(b, a, at, flows)
     return flows
+
+
+def _metering(b: Builder, a: InstanceArrays, at: Members, import_mw: Ints) -> Ints:
+    """What the slots of a metering interval have added to its mean by each of them."""
+    j = at.meters
+    sites, n = _labels(a.sites, j), len(j)
+    metered = b.add_columns("metered_mw", sites, n, upper=a.import_limit_mw[j][:, None])
+    goes_on = a.meter_goes_on[j].astype(float)
+    before = np.zeros((n, a.n_slots))
+    before[:, 0] = goes_on[:, 0] * a.state.metered_mw[j]
+    rows = b.add_rows("metering", sites, n, lower=before, upper=before)
+    b.put(rows, metered, 1.0)
+    b.put(rows[:, 1:], metered[:, :-1], -goes_on[:, 1:], varying=True)
+    b.put(rows, import_mw[j], -a.meter_share[j], varying=True)
+    return metered
+
+
+def _either_way(b: Builder, a: InstanceArrays, at: Members, flows: dict[str, Ints]) -> None:
+    """Import or export, not both, in the slots where export pays more than import costs."""
+    j = at.feeds_in
+    sites, n = _labels(a.sites, j), len(j)
+    importing = b.add_columns("importing", sites, n, upper=1.0, integer=True)
+    most_in, most_out = a.import_limit_mw[j][:, None], a.export_limit_mw[j][:, None]
+    both = ~a.either_way[j]
+    rows = b.add_rows("import_mode", sites, n, upper=np.where(both, most_in, 0.0))
+    b.put(rows, flows["import_mw"][j], 1.0)
+    b.put(rows, importing, -most_in)
+    rows = b.add_rows("export_mode", sites, n, upper=np.where(both, 2 * most_out, most_out))
+    b.put(rows, flows["export_mw"][j], 1.0)
+    b.put(rows, importing, most_out)
 
 
 def _battery(b: Builder, a: InstanceArrays, at: Members) -> tuple[Ints, Ints]:

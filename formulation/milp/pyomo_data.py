@@ -15,7 +15,8 @@ from .linear_problem import members_of
 def add_sets(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
     """SITES (also origins), CLASSES, SLOTS; OPTIONS (site, class, model, steps, clock) and their projection
     SERVED (site, class); ROUTES (origin, site, class); sites that have a BATTERY, GENERATOR, thermal ROOM or
-    demand charge (PEAK); LINKS (origin, site) of limited capacity that a route uses."""
+    demand charge (PEAK), METERS that average over several slots, and prices that pay for FEEDING IN more than
+    import costs; LINKS (origin, site) of limited capacity that a route uses."""
     at = members_of(a)
     names = a.sites
     routes = [
@@ -33,6 +34,7 @@ def add_sets(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
     m.SERVED = pyo.Set(dimen=2, initialize=list(dict.fromkeys(option[:2] for option in options)))
     m.ROUTES = pyo.Set(dimen=3, initialize=routes)
     subsets = {"BATTERIES": at.batteries, "GENERATORS": at.generators, "ROOMS": at.rooms, "PEAKS": at.peaks}
+    subsets |= {"METERS": at.meters, "FEEDS_IN": at.feeds_in}
     for name, members in subsets.items():
         m.add_component(name, pyo.Set(initialize=[names[j] for j in members]))
     m.LINKS = pyo.Set(dimen=2, initialize=[link for link in links if link in used])
@@ -84,7 +86,7 @@ def add_power_data(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
     for name in ("import_price", "export_price", "carbon_kg_per_mwh"):
         m.add_component(name, _param(site_slots, getattr(a, name), m.SITES, m.SLOTS, mutable=True))
     m.renewable_available_mw = _param(site_slots, a.renewable_mw, m.SITES, m.SLOTS, mutable=True)
-    for name in ("pue", "cop", "outside_c"):
+    for name in ("pue", "cop", "outside_c", "meter_share"):
         m.add_component(name, _param(site_slots, getattr(a, name), m.SITES, m.SLOTS))
     money = ("demand_charge", "wear_cost", "fuel_cost", "no_load_cost", "startup_cost", "generator_carbon")
     for name in (*money, "terminal_price"):

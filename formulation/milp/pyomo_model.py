@@ -184,9 +184,15 @@ def _network(m: pyo.ConcreteModel) -> None:
 
 
 def _grid(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
-    """Grid and renewables within their limits; the highest import of the horizon (``peak``):
+    """Grid and renewables within their limits; the highest metered import of the horizon (``peak``), metered by
+    slot or as the mean of the interval so far (``metering``, ``meter_share`` = 1 / slots of the interval):
 
-    import_mw[j,t] ≤ peak_mw[j],   peak_mw ≥ the peak so far
+        import_mw[j,t] or metered_mw[j,t] ≤ peak_mw[j],   peak_mw ≥ the peak so far
+        metered_mw[j,t] = meter_share[j,t] import_mw[j,t] + metered_mw[j,t−1], the latter within an interval
+
+    Where export pays more than import costs, one of both with z = importing (``import_mode``,
+    ``export_mode``): import ≤ limit z, export ≤ limit (1 − z). In the other slots of such a site both rows
+    have a limit of room.
     """
     so_far = dict(zip(a.sites, a.state.peak_mw.tolist(), strict=True))
     m.import_mw = pyo.Var(m.SITES, m.SLOTS, bounds=lambda m, j, t: (0, m.import_limit_mw[j]))
@@ -197,10 +203,37 @@ def _grid(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
         m.PEAKS, bounds=lambda m, j: (m.peak_so_far_mw[j], max(m.peak_so_far_mw[j], m.import_limit_mw[j]))
     )
 
+    metered_so_far = dict(zip(a.sites, a.state.metered_mw.tolist(), strict=True))
+    goes_on = {(j, t): bool(a.meter_goes_on[a.sites.index(j), t]) for j in m.METERS for t in m.SLOTS}
+    m.metered_mw = pyo.Var(m.METERS, m.SLOTS, bounds=lambda m, j, t: (0, m.import_limit_mw[j]))
+
+    def metering(m: Any, j: str, t: int) -> Any:
+        added = m.metered_mw[j, t] - m.meter_share[j, t] * m.import_mw[j, t]
+        if not goes_on[j, t]:
+            return added == 0
+        return added == metered_so_far[j] if t == 0 else added - m.metered_mw[j, t - 1] == 0
+
+    m.metering = pyo.Constraint(m.METERS, m.SLOTS, rule=metering)
+
     def peak(m: Any, j: str, t: int) -> Any:
-        return m.import_mw[j, t] <= m.peak_mw[j]
+        return (m.metered_mw if j in m.METERS else m.import_mw)[j, t] <= m.peak_mw[j]
 
     m.peak = pyo.Constraint(m.PEAKS, m.SLOTS, rule=peak)
+
+    either_way = {(j, t): bool(a.either_way[a.sites.index(j), t]) for j in m.FEEDS_IN for t in m.SLOTS}
+    m.importing = pyo.Var(m.FEEDS_IN, m.SLOTS, domain=pyo.Binary)
+
+    def import_mode(m: Any, j: str, t: int) -> Any:
+        room = 0 if either_way[j, t] else m.import_limit_mw[j]
+        return m.import_mw[j, t] <= m.import_limit_mw[j] * m.importing[j, t] + room
+
+    m.import_mode = pyo.Constraint(m.FEEDS_IN, m.SLOTS, rule=import_mode)
+
+    def export_mode(m: Any, j: str, t: int) -> Any:
+        room = 0 if either_way[j, t] else m.export_limit_mw[j]
+        return m.export_mw[j, t] <= m.export_limit_mw[j] * (1 - m.importing[j, t]) + room
+
+    m.export_mode = pyo.Constraint(m.FEEDS_IN, m.SLOTS, rule=export_mode)
 
 
 def _battery(m: pyo.ConcreteModel, a: InstanceArrays) -> None:

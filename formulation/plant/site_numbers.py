@@ -18,6 +18,10 @@ class Parts(NamedTuple):
     odd_prices: bool
     """Slots that pay for import or ask money for export."""
     demand_charges: bool
+    meters: bool
+    """Meters that average over several slots."""
+    feeds_in: bool
+    """Slots where export pays more than import costs."""
     uneven_steps: bool
     """Options whose GPU time does not rise evenly."""
 
@@ -66,10 +70,16 @@ class Site(NamedTuple):
     cop: Any
     outside: Any
     ceiling: Any
+    either_way: Any
+    meter_share: Any
+    meter_goes_on: Any
 
 
 #: What is another number in every slot.
-SLOT_SERIES = ("import_cost", "export_price", "renewable", "from_outside", "pue", "cop", "outside", "ceiling")
+SLOT_SERIES = (
+    "import_cost", "export_price", "renewable", "from_outside", "pue", "cop", "outside", "ceiling", "either_way",
+    "meter_share", "meter_goes_on",
+)  # fmt: skip
 
 
 _FIXED = tuple(name for name in Site._fields if name not in SLOT_SERIES)

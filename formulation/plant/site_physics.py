@@ -65,6 +65,7 @@ class Operation(NamedTuple):
     temperature: Any
     restart: Any
     peak: Any
+    metered: Any
     cost: Any
 
 
@@ -84,7 +85,7 @@ def operate(
     as_shares: tuple[bool, bool],
 ) -> Operation:
     """(B,J) each; ``asked``: IT power, cooling, battery, largest import; ``as_shares``: cooling, battery."""
-    inputs = (state.energy, state.temperature, state.restart, state.peak)
+    inputs = (state.energy, state.temperature, state.restart, state.peak, state.metered)
     inputs = (*inputs, *asked, can.generates, can.level, can.take, can.give)
     last = t == problem.shape.n_slots - 1
     return Operation(
@@ -105,7 +106,7 @@ def operate_fluid(
 
     ``jobs``: GPU-seconds and MW of IT power of what was sent; ``asked``: generator, cooling, battery, import.
     """
-    inputs = (state.energy, state.temperature, state.restart, state.peak, *jobs, *asked)
+    inputs = (state.energy, state.temperature, state.restart, state.peak, state.metered, *jobs, *asked)
     last = t == problem.shape.n_slots - 1
     constants = (problem.shape.slot_hours, last, *as_shares)
     share, it_mw, *did = _everywhere(e, problem, t, _operate_fluid, inputs, constants)
@@ -210,6 +211,7 @@ def _operate(
     temperature: Array,
     restart: Array,
     peak: Array,
+    metered: Array,
     it_mw: Array,
     cooling: Array,
     battery: Array,
@@ -261,12 +263,23 @@ def _operate(
         eager = e.maximum(e.minimum(need, most_import), need - s.renewable)
         imported = e.where(s.import_cost < 0, e.positive(eager), imported)
     imported = e.minimum(imported, s.import_limit)
+    if parts.feeds_in:
+        over = e.positive(e.minimum(s.renewable - need, s.export_limit - forced))
+        better = e.positive(s.export_price) * over + s.import_cost * imported
+        sells = (s.either_way > 0) & (need <= s.renewable) & (better >= 0)
+        buys = (s.either_way > 0) & ((need > s.renewable) | (better < 0))
+        imported = e.where(sells, none, imported)
     used = e.minimum(need - imported, s.renewable)
     sold = e.positive(e.minimum(s.renewable - used, s.export_limit - forced))
     if parts.odd_prices:
         sold = e.where(s.export_price > 0, sold, none)
+    if parts.feeds_in:
+        sold = e.where(buys, none, sold)
     exported, renewable = forced + sold, used + sold
-    highest = e.maximum(peak, imported)
+    counted = imported
+    if parts.meters:
+        counted = metered = s.meter_goes_on * metered + s.meter_share * imported
+    highest = e.maximum(peak, counted)
 
     cost = s.import_cost * imported - s.export_price * exported
     if parts.batteries:
@@ -287,7 +300,7 @@ def _operate(
             warmer = e.positive(warmed - s.temperature_reference) * s.thermal
             cost = cost + s.terminal_heat_price * warmer
     flows = (imported, exported, renewable, charge, discharge, fuel, cooling, cut_mw)
-    return (*flows, stored, warmed, restart, highest, cost)
+    return (*flows, stored, warmed, restart, highest, metered, cost)
 
 
 def _operate_fluid(
@@ -302,6 +315,7 @@ def _operate_fluid(
     temperature: Array,
     restart: Array,
     peak: Array,
+    metered: Array,
     seconds: Array,
     it_mw: Array,
     generator: Array,
@@ -312,7 +326,7 @@ def _operate_fluid(
     can = _ability(e, parts, s, FLUID_MARGIN, energy, temperature, seconds, it_mw, generator)
     share, _, _, *rest = can
     it_mw = it_mw * share
-    begun = (energy, temperature, restart, peak)
+    begun = (energy, temperature, restart, peak, metered)
     asked = (it_mw, cooling, battery, most_import)
     constants = (hours, last, cooling_is_share, battery_is_share)
     return share, it_mw, *_operate(e, parts, s, *constants, *begun, *asked, *rest)

@@ -67,6 +67,9 @@ class Problem:
     cop: Array
     outside: Array
     ceiling: Array  # (T,N,J) warmest allowed after the slot
+    either_way: Array  # (T,N,J) 1 where a site may only import or export
+    meter_share: Array  # (T,N,J) what a MW of import adds to the mean of its metering interval
+    meter_goes_on: Array  # (T,N,J) 1 where the slot lies in the interval of the slot before
     # classes and network
     miss_penalty: Array  # (N,1,K)
     payload: Array  # (N,1,K,1)
@@ -129,6 +132,7 @@ class Problem:
     first_waiting: Array  # (N,I,K)
     first_restart: Array
     first_peak: Array
+    first_metered: Array
     # scales for observations and rewards
     headroom: Array  # (N,J) MW that stay free of IT power, against rounding
     site_power: Array  # (N,J) largest IT power; without GPUs, the mean of the other sites

@@ -54,6 +54,8 @@ def _parts(instances: Sequence[InstanceArrays]) -> Parts:
         fixed_cooling=anywhere(lambda a: ~a.thermal),
         odd_prices=anywhere(lambda a: (a.import_cost < 0) | (a.export_price <= 0)),
         demand_charges=anywhere(lambda a: a.demand_charge),
+        meters=anywhere(lambda a: a.meters),
+        feeds_in=anywhere(lambda a: a.feeds_in),
         uneven_steps=anywhere(_uneven),
     )
 
@@ -145,6 +147,9 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "cop": a.cop.T,
         "outside": a.outside_c.T,
         "ceiling": safe_temperature(a)[:, 1:].T,
+        "either_way": a.either_way.T.astype(float),
+        "meter_share": a.meter_share.T,
+        "meter_goes_on": a.meter_goes_on.T.astype(float),
         "miss_penalty": a.miss_penalty[None, :],
         "payload": a.payload_gb[None, :, None],
         "moving_cost": a.transfer_cost[:, None, :] * a.payload_gb[:, None],
@@ -198,6 +203,7 @@ def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "first_waiting": a.state.backlog.sum(axis=2),
         "first_restart": np.where(a.state.generator_on, 0.0, a.startup_cost),
         "first_peak": a.state.peak_mw,
+        "first_metered": a.state.metered_mw,
         "headroom": 1e-9 * power,
         "site_power": power,
         "per_power": 1 / power,

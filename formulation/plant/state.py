@@ -14,7 +14,8 @@ class PlantState:
     """What one slot leaves to the next.
 
     ``energy`` (B,J) MWh, ``temperature`` (B,J) °C, ``waiting`` (B,I,K) jobs, ``restart`` (B,J) USD to
-    generate in the next slot (0 while on), ``peak`` (B,J) MW imported at most so far.
+    generate in the next slot (0 while on), ``peak`` (B,J) MW metered at most so far, ``metered`` (B,J) MW that
+    the slots of the metering interval have added to its mean.
     """
 
     energy: Array
@@ -22,6 +23,7 @@ class PlantState:
     waiting: Array
     restart: Array
     peak: Array
+    metered: Array
 
 
 @dataclass(frozen=True)
@@ -87,4 +89,5 @@ def first_state(problem: Problem) -> PlantState:
         waiting=problem.first_waiting,
         restart=problem.first_restart,
         peak=problem.first_peak,
+        metered=problem.first_metered,
     )

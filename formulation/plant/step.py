@@ -8,8 +8,8 @@ The rules by which an impossible request is cut back (nothing is silently free):
 4. The room is cooled at least as much as its ceiling asks for, never below its minimum.
 5. A generator that could not get rid of its minimum stays off; charging is cut when power is short, and the
    battery steps in beyond the request when grid, sun, wind and generator do not suffice.
-6. Grid, export and curtailment follow from the merit order of the slot's prices, which is exact as long as
-   export ≤ import price.
+6. Grid, export and curtailment follow from the merit order of the slot's prices. Where export pays more than
+   import costs, the site sells what its own power leaves over, or imports, whichever is worth more.
 
 With ``integral`` jobs and GPUs are whole: requests are rounded by largest remainders, so that the queue a
 policy sees is the one its schedule will have.
@@ -103,6 +103,7 @@ def advance(
         waiting=e.positive(left - lost),
         restart=did.restart,
         peak=did.peak,
+        metered=did.metered,
     )
     income = e.sum(revenue * jobs, (-1, -2))
     moved = e.sum(problem.moving_cost * transfers, (-1, -2, -3))

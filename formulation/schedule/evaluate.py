@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
-from .physics import GENERATOR_OFF_MW, commitment, energy_content, it_power, per_site, queue, room_temperature
+from .physics import (
+    GENERATOR_OFF_MW,
+    commitment,
+    energy_content,
+    it_power,
+    metered_import,
+    per_site,
+    queue,
+    room_temperature,
+)
 from .schedule import SITE_FLOWS, Schedule
 
 Floats = NDArray[np.float64]
@@ -28,6 +37,7 @@ POWER_FAMILIES = frozenset(
     {
         "import_limit",
         "export_limit",
+        "import_export",
         "renewable",
         "cooling_limit",
         "charge_limit",
@@ -47,7 +57,8 @@ class Evaluation:
 
     ``violations`` maps family to its largest violation in the family's own unit (see :func:`violations_of`).
     Trajectories: ``energy_mwh`` (J,T+1), ``temperature_c`` (J,T+1), ``facility_mw`` (J,T), ``waiting``
-    (I,K,T) jobs after the slot, ``lost`` (I,K,T), ``peak_mw`` (J,), ``generator_on`` (J,T).
+    (I,K,T) jobs after the slot, ``lost`` (I,K,T), ``metered_mw`` (J,T) mean import of the metering interval so
+    far, ``peak_mw`` (J,) the highest one, ``generator_on`` (J,T).
     """
 
     utility: float
@@ -61,6 +72,7 @@ class Evaluation:
     facility_mw: Floats
     waiting: Floats
     lost: Floats
+    metered_mw: Floats
     peak_mw: Floats
     generator_on: Bools
 
@@ -97,7 +109,8 @@ def evaluate(inst: Instance | InstanceArrays, schedule: Schedule) -> Evaluation:
     waiting, lost, excess = queue(a, schedule)
     energy = energy_content(a, schedule)
     temperature = room_temperature(a, it_mw, schedule.cooling_mw)
-    peak = np.maximum(a.state.peak_mw, schedule.import_mw.max(axis=1, initial=0.0))
+    metered = metered_import(a, schedule.import_mw)
+    peak = np.maximum(a.state.peak_mw, metered.max(axis=1, initial=0.0))
     on, starts = commitment(a, schedule.generator_mw)
     breakdown = _money(a, schedule, lost, energy, temperature, peak, on, starts)
     income = breakdown["revenue"] + breakdown["export"]
@@ -114,6 +127,7 @@ def evaluate(inst: Instance | InstanceArrays, schedule: Schedule) -> Evaluation:
         facility_mw=facility,
         waiting=waiting,
         lost=lost,
+        metered_mw=metered,
         peak_mw=peak,
         generator_on=on,
     )
@@ -212,6 +226,7 @@ def violations_of(
         "link": _largest(link),
         "import_limit": _largest(s.import_mw - a.import_limit_mw[:, None]),
         "export_limit": _largest(s.export_mw - a.export_limit_mw[:, None]),
+        "import_export": _largest(np.minimum(s.import_mw, s.export_mw)[a.either_way]),
         "renewable": _largest(s.renewable_mw - a.renewable_mw),
         "cooling_limit": _largest(s.cooling_mw - a.cooling_max_mw[:, None]),
         "temperature": _largest((temperature[:, 1:] - a.max_c[:, None])[a.thermal]),

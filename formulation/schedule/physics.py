@@ -75,6 +75,17 @@ def room_temperature(a: InstanceArrays, it_mw: Floats, cooling_mw: Floats) -> Fl
     return np.where(a.thermal[:, None], theta, 0.0)
 
 
+def metered_import(a: InstanceArrays, import_mw: Floats) -> Floats:
+    """(J,T) MW: the mean import of each slot's metering interval, coming slots of it counted as none."""
+    metered = a.meter_share * import_mw
+    before = a.state.metered_mw
+    if a.meters.any():
+        for t in range(a.n_slots):
+            metered[:, t] += np.where(a.meter_goes_on[:, t], before, 0.0)
+            before = metered[:, t]
+    return metered
+
+
 def commitment(a: InstanceArrays, generator_mw: Floats) -> tuple[Bools, Bools]:
     """When the generator was on and when it started, both (J,T): the cheapest commitment that gives the flow.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,17 +26,29 @@ SERIES = (
     "outside_c",
 )
 
+#: What is known of every slot: when the meter begins anew.
+CALENDAR = ("meter_share", "meter_goes_on")
+
+
+def calendar_of_blocks(a: InstanceArrays, firsts: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """The calendar of blocks of slots that begin at ``firsts``: a block that holds an interval is metered alone."""
+    share = np.minimum(np.add.reduceat(a.meter_share, firsts, axis=1), 1.0)
+    return {"meter_share": share, "meter_goes_on": a.meter_goes_on[:, firsts] & (share < 1)}
+
 
 def fresh_state(a: InstanceArrays) -> State:
     """The start of the instance, with room for the backlog that windows carry."""
-    depth = int(a.deadline.max(initial=0))
-    return replace(a.state, backlog=np.zeros((len(a.sites), len(a.classes), depth)))
+    given = a.state.backlog
+    depth = max(int(a.deadline.max(initial=0)), given.shape[2])
+    backlog = np.zeros((*given.shape[:2], depth))
+    backlog[:, :, : given.shape[2]] = given
+    return replace(a.state, backlog=backlog)
 
 
 def window(a: InstanceArrays, start: int, length: int, state: State) -> InstanceArrays:
     """Slots start .. start+length−1; jobs may wait beyond the last one unless the horizon ends there."""
     stop = start + length
-    series = {name: getattr(a, name)[..., start:stop] for name in SERIES}
+    series = {name: getattr(a, name)[..., start:stop] for name in (*SERIES, *CALENDAR)}
     return replace(a, n_slots=length, state=state, closes=a.closes and stop == a.n_slots, **series)
 
 
@@ -54,6 +67,7 @@ def next_state(a: InstanceArrays, evaluation: Evaluation) -> State:
         backlog=backlog,
         generator_on=evaluation.generator_on[:, -1],
         peak_mw=evaluation.peak_mw,
+        metered_mw=evaluation.metered_mw[:, -1],
     )
 
 

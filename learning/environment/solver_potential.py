@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import Instance, InstanceArrays
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.state import PlantState
+from stepwatt.formulation.schedule.physics import metered_import
 from stepwatt.solvers.interface.result import Result
 
 Floats = NDArray[np.float64]
@@ -112,7 +113,8 @@ def slot_utilities(inst: Instance, a: InstanceArrays, result: Result) -> Floats:
     flows = flows + a.no_load_cost[:, None] * judged.generator_on
     before = np.concatenate([a.state.generator_on[:, None], judged.generator_on[:, :-1]], axis=1)
     starts = a.startup_cost @ (judged.generator_on & ~before)
-    peak = np.maximum.accumulate(np.maximum(schedule.import_mw, a.state.peak_mw[:, None]), axis=1)
+    metered = metered_import(a, schedule.import_mw)
+    peak = np.maximum.accumulate(np.maximum(metered, a.state.peak_mw[:, None]), axis=1)
     rise = np.diff(peak, axis=1, prepend=a.state.peak_mw[:, None])
     utility: Floats = per_job - moved - missed - dt * flows.sum(axis=0) - starts - a.demand_charge @ rise
     utility[-1] += judged.utility - utility.sum()

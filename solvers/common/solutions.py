@@ -18,17 +18,31 @@ Ints = NDArray[np.int64]
 
 _OVERLAP_MW = 1e-7
 
+#: Columns of the modes that binaries choose.
+MODES = ("charging", "importing", "generator_on")
+
 
 def mode_columns(a: InstanceArrays, p: LinearProblem, x: Floats) -> Ints:
-    """Binaries that matter: commitment, and battery modes where the point charges and discharges at once."""
+    """Binaries that matter: commitment, and modes where the point does both of what excludes each other."""
     overlap = np.minimum(x[p.columns["charge_mw"].ids], x[p.columns["discharge_mw"].ids]) > _OVERLAP_MW
-    return np.concatenate([p.columns["charging"].ids[overlap], p.columns["generator_on"].ids.ravel()])
+    j = p.members.feeds_in
+    both = np.minimum(x[p.columns["import_mw"].ids[j]], x[p.columns["export_mw"].ids[j]]) > _OVERLAP_MW
+    return np.concatenate(
+        [
+            p.columns["charging"].ids[overlap],
+            p.columns["importing"].ids[both & a.either_way[j]],
+            p.columns["generator_on"].ids.ravel(),
+        ]
+    )
 
 
 def with_modes(p: LinearProblem, x: Floats) -> Floats:
-    """The point with battery modes that say what the flows do."""
+    """The point with modes of batteries and grid that say what the flows do."""
     settled = x.copy()
     settled[p.ids("charging")] = x[p.ids("charge_mw")] > x[p.ids("discharge_mw")]
+    j = p.members.feeds_in
+    importing = x[p.columns["import_mw"].ids[j]] > x[p.columns["export_mw"].ids[j]]
+    settled[p.columns["importing"].ids] = importing
     return settled
 
 
@@ -63,18 +77,22 @@ def whole_jobs(
 
 
 def clean_schedule(a: InstanceArrays, p: LinearProblem, x: Floats) -> Schedule:
-    """The schedule of a solution: whole counts, one battery mode a slot, nothing from a generator off."""
+    """The schedule of a solution: whole counts, one mode a slot, nothing from a generator that is off."""
     schedule = p.schedule(a, x)
     on = np.zeros((len(a.sites), a.n_slots))
     on[p.members.generators] = x[p.columns["generator_on"].ids]
     generator_mw = np.where(on > 0.5, schedule.generator_mw, 0.0)
     both = np.minimum(schedule.charge_mw, schedule.discharge_mw)
     both[both > _OVERLAP_MW] = 0.0
+    round_trip = np.where(a.either_way, np.minimum(schedule.import_mw, schedule.export_mw), 0.0)
+    round_trip[round_trip > _OVERLAP_MW] = 0.0
     clean = replace(
         schedule,
         generator_mw=generator_mw,
         charge_mw=schedule.charge_mw - both,
         discharge_mw=schedule.discharge_mw - both,
+        import_mw=schedule.import_mw - round_trip,
+        export_mw=schedule.export_mw - round_trip,
     )
     if not a.integral_jobs:
         return clean

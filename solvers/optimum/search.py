@@ -12,7 +12,7 @@ from stepwatt.formulation import Evaluation, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from ..common.relaxation import Relaxation
-from ..common.solutions import clean_schedule, mode_columns, whole_jobs, with_modes
+from ..common.solutions import MODES, clean_schedule, mode_columns, whole_jobs, with_modes
 from ..highs.session import HighsSession, Outcome, SolverError, Termination
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
@@ -218,7 +218,7 @@ class Search:
     def settle_commitment(self) -> Termination:
         """The MIP in which only jobs stay fluid: its bound, and whole jobs next to its point."""
         a, p = self.a, self.problem
-        whole = p.ids(*(["gpus_on"] if a.integral_jobs else []), "charging", "generator_on")
+        whole = p.ids(*(["gpus_on"] if a.integral_jobs else []), *MODES)
         partly = replace(p, integer=np.zeros_like(p.integer))
         partly.integer[whole] = True
         outcome = self._solve(HighsSession(partly, relaxed=False), gap=0.25 * self.settings.gap, share=0.3)

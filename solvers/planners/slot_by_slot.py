@@ -13,7 +13,7 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import Slots, fresh_state, joined, next_state
 
-from ..common.solutions import clean_schedule, mode_columns, whole_jobs, with_modes
+from ..common.solutions import MODES, clean_schedule, mode_columns, whole_jobs, with_modes
 from ..highs.session import HighsSession, NoDecision, Outcome
 from ..interface.settings import Progress
 from .branching import branched
@@ -87,7 +87,7 @@ class SlotSolver:
         best = None
         if plan is not None:
             assert plan.x is not None
-            modes = problem.ids("charging", "generator_on")
+            modes = problem.ids(*MODES)
             values = np.round(with_modes(problem, plan.x)[modes])
             session.change_bounds(modes, values, values)
             best = self._rounded(alone, session, plan)

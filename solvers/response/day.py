@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from stepwatt.formulation.plant.stacked import Problem
 
+from .grid_terms import sale_price
 from .interior_point.choice import solve_rows
 from .programs.features import make_features
 from .programs.slot_program import GPU, HEAT, POWER, Program, flat, most_power, site_columns
@@ -209,7 +210,7 @@ def day_rows(problem: Problem, kind: DTypeLike = np.float64, moving: Numbers | N
         ("gpu", 2.0 * gpu_time, zero, one, zero, zero, zero),
         ("import", grid, hours * wide(problem.import_cost), zero, one, zero, zero),
         ("renewable", sun, zero, zero, one, zero, zero),
-        ("export", sold, -hours * wide(problem.export_price), zero, -one, zero, zero),
+        ("export", sold, -hours * wide(sale_price(problem)), zero, -one, zero, zero),
         ("generator", fuel, hours * same(problem.generator_cost) + standing, zero, one, zero, zero),
         ("cooling", chill, zero, zero, -one, -cop, zero),
         ("mixed", mixed, zero, zero, zero, thermal, zero),

@@ -52,4 +52,5 @@ def drawn_state(problem: Problem, rng: np.random.Generator, t: int) -> PlantStat
         waiting=left * uniform(*left.shape).round(1),
         restart=problem.startup_cost * (uniform(*sites) > 0.5),
         peak=problem.site_power * uniform(*sites) / 2,
+        metered=begun.metered,
     )

@@ -16,7 +16,7 @@ from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule
 
 #: What an instance may have beyond grid, renewables, PUE cooling and GPUs. "few" has a handful of long
 #: jobs per slot, so that integrality matters; "fluid" drops integrality.
-FEATURES = (
+FIRST_FEATURES = (
     "deadline",
     "battery",
     "zero_battery",
@@ -39,6 +39,17 @@ FEATURES = (
     "few",
     "fluid",
 )
+
+#: Drawn last, so that instances without them stay what they were.
+LATER_FEATURES = (
+    "export_above",
+    "metered",
+    "peak_so_far",
+    "backlog",
+    "initially_on",
+    "constant",
+)
+FEATURES = (*FIRST_FEATURES, *LATER_FEATURES)
 
 #: Features that take most of the life out of an instance; drawn less often.
 RARE = {"max_execution", "restricted", "unserved", "zero_battery", "zero_gpus", "zero_arrivals"}
@@ -82,12 +93,18 @@ def random_file(
     gpus: int | None = None,
 ) -> dict[str, Any]:
     """The content of the instance file of :func:`random_instance`; ``gpus`` per site, by default few."""
+    by_chance = features is None
     if features is None:
-        features = [name for name in FEATURES if rng.random() < (0.15 if name in RARE else 0.5)]
+        features = [name for name in FIRST_FEATURES if rng.random() < (0.15 if name in RARE else 0.5)]
     chosen = set(features)
     if unknown := chosen - set(FEATURES):
         raise ValueError(f"features {sorted(unknown)}: expected some of {FEATURES}")
-    return _Draft(rng, n_slots, slot_hours, chosen, gpus).file(n_sites)
+    draft = _Draft(rng, n_slots, slot_hours, chosen, gpus)
+    file = draft.file(n_sites)
+    if by_chance:
+        draft.features |= {name for name in LATER_FEATURES if rng.random() < 0.3}
+    draft.finish(file)
+    return file
 
 
 @st.composite
@@ -191,6 +208,34 @@ class _Draft:
             for n, i in enumerate(names)
         }
         return file
+
+    def finish(self, file: dict[str, Any]) -> None:
+        """What later features change of a file."""
+        for index, (name, site) in enumerate(file["sites"].items()):
+            grid = site["grid"]
+            if self.has("export_above", index):
+                above = self.rng.random(self.n_slots) < 0.5
+                low, high = np.array(grid["import_price"]), np.array(grid["export_price"])
+                more = low + self.rng.uniform(0, 40, self.n_slots)
+                grid["export_price"] = np.where(above, more, high).tolist()
+            if self.has("metered", index):
+                grid["demand_charge"] = self.between(5, 50)
+                grid["demand_interval_slots"] = int(self.rng.integers(2, 5))
+            if self.has("peak_so_far", index):
+                grid["peak_so_far_mw"] = self.site_mw * self.between(0.05, 0.5)
+            if self.has("constant", index):
+                for field in ("import_price", "export_price", "carbon_kg_per_mwh"):
+                    grid[field] = grid[field][0]
+                site["renewable_mw"] = site["renewable_mw"][0]
+            if self.has("initially_on", index) and site.get("generator"):
+                site["generator"]["initially_on"] = True
+            if "backlog" in self.features:
+                waiting = {
+                    k: [int(self.rng.integers(0, 4)) for _ in range(rules["deadline_slots"])]
+                    for k, rules in file["classes"].items()
+                    if self.rng.random() < 0.7
+                }
+                file.setdefault("backlog", {})[name] = waiting
 
     def model(self, index: int) -> dict[str, Any]:
         between, scale = self.between, self.job_scale

@@ -20,7 +20,7 @@ from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
-from stepwatt.formulation.schedule.windows import SERIES
+from stepwatt.formulation.schedule.windows import SERIES, calendar_of_blocks
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
 from stepwatt.solvers.response.slot_prices import local_ends, queue_values, uniform_ends
@@ -219,6 +219,7 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
     waiting = in_blocks(a.state.backlog, size)
     return replace(
         a,
+        **calendar_of_blocks(a, np.arange(0, a.n_slots, size)),
         n_slots=a.n_slots // size,
         slot_hours=a.slot_hours * size,
         deadline=np.round(a.deadline / size).astype(np.int64),

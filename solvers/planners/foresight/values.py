@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation.plant.stacked import Problem
+from stepwatt.solvers.response.grid_terms import sale_price
 
 from .dynamic_programs import stored, warmed
 
@@ -57,7 +58,7 @@ def commit(problem: Problem, load: Numbers) -> Commitment:
 
 def _bill(problem: Problem, n: int, net: Numbers) -> Numbers:
     """USD per hour of importing ``net`` (…,N,J) MW, or of selling what is left."""
-    rate = np.where(net > 0, problem.import_cost[n], np.maximum(problem.export_price[n], 0.0))
+    rate = np.where(net > 0, problem.import_cost[n], np.maximum(sale_price(problem)[n], 0.0))
     found: Numbers = rate * net
     return found
 
@@ -82,7 +83,7 @@ def energy_values(problem: Problem, load: Numbers, peak: Numbers) -> Numbers:
     stored(
         _array(load - p.renewable),
         _array(p.import_cost),
-        _array(p.export_price),
+        _array(sale_price(p)),
         _array(np.stack(site)),
         p.shape.slot_hours,
         table,

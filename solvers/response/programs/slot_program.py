@@ -20,6 +20,7 @@ from stepwatt.formulation.plant.stacked import UNLIMITED, Problem
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.formulation.plant.step import battery_interval
 
+from ..grid_terms import metering_left, sale_price
 from ..slot_prices import SlotPrices, pieces
 from .features import Features, make_features
 
@@ -117,9 +118,13 @@ def slot_program(
     need = most * pue + chill + take + 1e-9
     grid = np.minimum(grid, need)
     level = np.maximum(last(state.peak), last(prices.peak))
+    price, charge = hours * last(problem.import_cost[t]), last(problem.demand_charge)
+    if problem.parts.meters:
+        left = last(metering_left(problem, t))
+        level = np.maximum(level - last(state.metered * problem.meter_goes_on[t]), 0.0) / left
+        charge = charge * left
     below = np.minimum(grid, level)
     above = grid - below
-    price, charge = hours * last(problem.import_cost[t]), last(problem.demand_charge)
     standstill = state.restart + hours * problem.no_load_cost
     started = np.maximum(last(standstill) - last(prices.running), 0.0)
     fuel_cost = hours * last(problem.generator_cost)
@@ -138,7 +143,7 @@ def slot_program(
         ("below", below, price, zero, one, zero),
         ("above", above, price + charge, zero, one, zero),
         ("renewable", sun, zero, zero, one, zero),
-        ("export", sold, -hours * last(problem.export_price[t]), zero, -one, zero),
+        ("export", sold, -hours * last(sale_price(problem)[t]), zero, -one, zero),
         ("generator", free, unit_cost, zero, one, zero),
         ("cooling", chill, zero, zero, -one, -cop),
         ("mixed", np.maximum(to_floor + cop * chill, 0.0) * thermal, zero, zero, zero, thermal),

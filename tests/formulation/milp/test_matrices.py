@@ -157,7 +157,7 @@ def test_jobs_and_gpus_are_integers_unless_fluid_and_modes_always_are(inst: Inst
     integer = {name for name, block in p.columns.items() if block.ids.size and p.integer[block.ids].all()}
     present = {name for name, block in p.columns.items() if block.ids.size}
     counts = {"transfers", "runs", "lost", "gpus_on"} if inst.integral_jobs else set()
-    assert integer == present & (counts | {"charging", "generator_on"})
+    assert integer == present & (counts | {"charging", "importing", "generator_on"})
     assert p.integer.sum() == sum(p.columns[name].ids.size for name in integer)
 
 
@@ -212,7 +212,9 @@ def completed(p: LinearProblem, a: InstanceArrays, s: Schedule, result: Evaluati
         "waiting": result.waiting[at.queue_origin, at.queue_class],
         "it_mw": result.it_mw,
         "peak_mw": result.peak_mw[at.peaks],
+        "metered_mw": result.metered_mw[at.meters],
         "charging": (s.charge_mw > s.discharge_mw)[at.batteries],
+        "importing": (s.import_mw > s.export_mw)[at.feeds_in],
         "energy_mwh": result.energy_mwh[at.batteries, 1:],
         "energy_missing_mwh": missing[at.batteries],
         "generator_on": result.generator_on[at.generators],
@@ -263,6 +265,8 @@ PER_SLOT = (
     "pue",
     "cop",
     "outside_c",
+    "meter_share",
+    "meter_goes_on",
 )
 
 
@@ -284,8 +288,9 @@ def state_after(a: InstanceArrays, slots: int, result: Evaluation) -> State:
     ages = int(a.deadline.max())
     backlog = np.zeros((*a.arrivals.shape[:2], ages))
     left = result.waiting[:, :, -1].copy()
-    for age in range(1, min(ages, slots) + 1):
-        backlog[:, :, age - 1] = np.minimum(left, a.arrivals[:, :, slots - age])
+    came = np.concatenate([a.arrivals[:, :, :slots][:, :, ::-1], a.state.backlog], axis=2)
+    for age in range(1, min(ages, came.shape[2]) + 1):
+        backlog[:, :, age - 1] = np.minimum(left, came[:, :, age - 1])
         left -= backlog[:, :, age - 1]
     assert left == pytest.approx(np.zeros_like(left), abs=1e-6)
     return State(
@@ -294,6 +299,7 @@ def state_after(a: InstanceArrays, slots: int, result: Evaluation) -> State:
         backlog=backlog,
         generator_on=result.generator_on[:, -1],
         peak_mw=result.peak_mw,
+        metered_mw=result.metered_mw[:, -1],
     )
 
 

@@ -32,8 +32,11 @@ def mid_horizon(inst: Instance, rng: np.random.Generator) -> InstanceArrays:
         backlog=np.round(rng.uniform(0, 9, (len(a.sites), len(a.classes), 2))),
         generator_on=a.generator & (rng.random(len(a.sites)) < 0.7),
         peak_mw=rng.uniform(0, 1.2) * a.import_limit_mw,
+        metered_mw=rng.uniform(0, 0.5) * a.import_limit_mw,
     )
-    return replace(a, state=state, closes=False)
+    goes_on = a.meter_goes_on.copy()
+    goes_on[:, 0] = a.meters
+    return replace(a, state=state, closes=False, meter_goes_on=goes_on)
 
 
 def keys(blocks: dict[str, Block]) -> dict[tuple[Any, ...], int]:
@@ -122,6 +125,7 @@ def test_pyomo_model_is_the_matrix_problem_on_random_instances(seed: int) -> Non
 def test_pyomo_model_is_the_matrix_problem_in_mid_horizon(seed: int) -> None:
     rng = np.random.default_rng(seed)
     features = ["deadline", "battery", "generator", "thermal", "demand", "link", "carbon"]
+    features += ["metered", "export_above"]
     inst = random_instance(rng, n_slots=4, n_sites=3, features=features)
     assert_same_problem(mid_horizon(inst, rng))
 
