@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .errors import InputError, field_path, one_of
+from .files import write_text
 
 #: Larger numbers are slips of units, and overflow when squared or summed.
 LARGEST = 1e12
@@ -271,15 +272,15 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def json_text(value: Any) -> str:
+    """The content of a JSON file."""
+    return json.dumps(value, allow_nan=False) + "\n"
+
+
 def write_json(path: str | Path, value: Any) -> None:
-    """Write JSON under a temporary name, then rename: an interrupted write leaves the old file."""
-    target = Path(path)
-    text = json.dumps(value, allow_nan=False)
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(target)
-    except OSError as error:
-        raise InputError(
-            file=str(path), field="file", value=error.strerror or str(error), expected="a writable place"
-        ) from error
+    """Write JSON under a temporary name, then rename: an interrupted write leaves the old file.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    write_text(path, json_text(value))

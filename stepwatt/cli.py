@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ import typer
 
 from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve, train
 from .commands import run as run_command
-from .console import INTERRUPTED, complain
+from .console import BROKEN_PIPE, INTERRUPTED, complain
 
 app = typer.Typer(
     name="stepwatt",
@@ -61,6 +62,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = app(args=given, prog_name="stepwatt", standalone_mode=False)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer ends so where nobody reads on
+            return BROKEN_PIPE
+        raise
     except Exception as error:
         code = _told(error)
         if code is None:
@@ -78,6 +83,10 @@ def _told(error: Exception) -> int | None:
     if isinstance(error, InputError):
         complain(str(error))
         return 2
+    if isinstance(error, OSError) and error.strerror:
+        # a place that no check foresaw: a full disk, a device that fails
+        complain(f"{error.filename or 'output'}: {error.strerror}")
+        return 2
     # typer's own errors about usage live in a private module, or in click, depending on its version
     show = getattr(error, "format_message", None)
     if show is not None:
@@ -94,4 +103,12 @@ def _told(error: Exception) -> int | None:
 
 def main() -> None:
     """Entry point of the command."""
-    sys.exit(run())
+    code = run()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = BROKEN_PIPE if isinstance(error, BrokenPipeError) else _told(error)
+    if code == BROKEN_PIPE:
+        # what Python would still flush at its end has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)

@@ -16,6 +16,9 @@ Progress = Callable[[float, str], None]
 
 INTERRUPTED = 130
 
+#: Whoever read the output reads no more; what shells give for it.
+BROKEN_PIPE = 141
+
 
 def complain(message: str) -> None:
     """One line on stderr."""

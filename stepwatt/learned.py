@@ -31,6 +31,7 @@ def train(
     settings: Sequence[str] = (),
     out: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> Any:
     """Train a policy on days of a scenario (learning.md); ``compare`` takes what comes back.
@@ -49,6 +50,7 @@ def train(
         settings: further ``key=value`` words, as on the command line; these win over all.
         out: folder for settings, log, checkpoint and ``policy.npz``.
         resume: go on from the checkpoint in ``out``.
+        overwrite: begin anew where ``out`` holds a training, which is otherwise refused.
         progress: called with the share done and what is being worked on.
 
     Raises:
@@ -72,7 +74,7 @@ def train(
     given = [f"{key}={json.dumps(value)}" for key, value in words.items() if value is not None]
     plan = read_plan(config, [*given, *settings])
     folder = None if out is None else Path(out)
-    made = run_plan(plan, folder, resume=resume, progress=progress)
+    made = run_plan(plan, folder, resume=resume, overwrite=overwrite, progress=progress)
     return made[0] if len(made) == 1 else Seeds(made)
 
 

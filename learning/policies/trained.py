@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, ValidationError
 
 from stepwatt.formulation import InputError, Instance, Schedule
+from stepwatt.formulation.files import write_files
 from stepwatt.formulation.plant.engine import Array
 from stepwatt.formulation.plant.stacking import shape_of
 from stepwatt.formulation.records import Positive, Record, as_input_error
@@ -105,11 +107,19 @@ class TrainedPolicy:
         return b"".join(name.encode() + values.tobytes() for name, values in state)
 
     def save(self, path: str | Path) -> Path:
-        """Write the policy: arrays and JSON in a NumPy archive, nothing that could run when it is read."""
+        """Write the policy: arrays and JSON in a NumPy archive, nothing that could run when it is read.
+
+        Raises:
+            InputError: the place cannot be written.
+        """
         target = Path(path)
         if target.suffix != ".npz":
             target = target / POLICY_FILE
-        target.parent.mkdir(parents=True, exist_ok=True)
+        write_files({target: self.to_bytes()})
+        return target
+
+    def to_bytes(self) -> bytes:
+        """The content of a policy file."""
         about = {
             "schema": SCHEMA,
             "network": self.network.description.model_dump(),
@@ -118,11 +128,10 @@ class TrainedPolicy:
             "training": dict(self.training),
         }
         arrays: dict[str, Any] = dict(self.network.state)
-        partial = target.with_name(target.name + ".partial.npz")
         arrays["about"] = np.array(json.dumps(about))
-        np.savez(partial, allow_pickle=False, **arrays)
-        os.replace(partial, target)
-        return target
+        archive = BytesIO()
+        np.savez(archive, allow_pickle=False, **arrays)
+        return archive.getvalue()
 
 
 class _Family(Record):

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.files import replacing, told_as_unwritable
 
 SCHEMA = "stepwatt.training/1"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write under a temporary name, then rename: whoever reads finds the old file or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        torch.save({"schema": SCHEMA, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write the file; whoever reads finds the old one or the new one.
+
+    Raises:
+        InputError: the place cannot be written, or not all of it.
+    """
+    with replacing(path) as (partial,), told_as_unwritable(path), partial.open("wb") as file:
+        try:
+            torch.save({"schema": SCHEMA, **state}, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):  # torch hides a full disk behind an error of its own
+                raise error.__context__ from error
+            raise
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwatt.formulation.files import told_as_unwritable
+
 Metrics = dict[str, float | list[float]]
 
 
@@ -54,15 +56,20 @@ class Means:
 class TrainingLog:
     """Appends to ``path``; lines are flushed, so that a killed training loses at most the last one.
 
+    A place that cannot be written is an InputError, here and at every line.
+
     ``kept`` bytes of an earlier log stay and what follows them is dropped: a resumed training writes it anew.
     With ``tensorboard`` the same numbers go to event files in that folder, ``name/run`` per run.
     """
 
     def __init__(self, path: Path, *, kept: int = 0, tensorboard: Path | None = None, begin: int = 0):
-        path.touch()
-        self._file = path.open("r+", encoding="utf-8")
-        self._file.truncate(kept)
-        self._file.seek(kept)
+        self._path = path
+        with told_as_unwritable(path):
+            path.touch()
+            self._file = path.open("r+", encoding="utf-8")
+            kept = min(kept, path.stat().st_size)
+            self._file.truncate(kept)
+            self._file.seek(kept)
         self._writer: Any = None
         if tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter
@@ -76,8 +83,9 @@ class TrainingLog:
 
     def write(self, kind: str, counters: Mapping[str, float], metrics: Metrics) -> None:
         """One line: what kind of record, where the training stands, and the numbers."""
-        self._file.write(json.dumps({"kind": kind, **counters, "metrics": metrics}) + "\n")
-        self._file.flush()
+        with told_as_unwritable(self._path):
+            self._file.write(json.dumps({"kind": kind, **counters, "metrics": metrics}) + "\n")
+            self._file.flush()
         if self._writer is not None:
             step = int(counters["env_steps"])
             for name, value in metrics.items():
@@ -86,7 +94,8 @@ class TrainingLog:
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
+        with told_as_unwritable(self._path):
+            self._file.close()
         if self._writer is not None:
             self._writer.close()
 

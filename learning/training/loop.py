@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.files import make_folder
 
 from ..agents import AGENTS, Agent
 from ..memory.replay import fresh_batch
@@ -102,6 +103,7 @@ def train_agent(
     progress: Progress | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     tensorboard: bool = False,
 ) -> TrainingOutcome:
     """Train the S runs of ``settings.seeds`` on ``env``, whose environments are shared out run-major.
@@ -109,8 +111,12 @@ def train_agent(
     ``agent`` (default: a new one) may come warm-started. ``evaluate`` gets the deterministic policy of all
     runs and returns values (S,); it must not draw from the training's generators. In ``folder`` the resolved
     settings, the log and the checkpoint are kept; ``resume`` goes on from that checkpoint, exactly as if
-    never interrupted. An interrupt (Ctrl-C) stores a checkpoint, then raises KeyboardInterrupt.
-    Raises InputError where environment, settings and checkpoint do not fit together.
+    never interrupted, ``overwrite`` begins anew where there is one. An interrupt (Ctrl-C) stores a
+    checkpoint, then raises KeyboardInterrupt.
+
+    Raises:
+        InputError: environment, settings and checkpoint that do not fit together, a folder that cannot be
+            written or holds another training.
     """
     runs, envs = len(settings.seeds), settings.envs_per_run
     if env.envs != runs * envs:
@@ -125,7 +131,10 @@ def train_agent(
     training = _Training(env, settings, learner, shaper)
     log = None
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        check_folder(folder, resume=resume, overwrite=overwrite)
+        if overwrite:
+            for old in _results(folder):
+                old.unlink()
         kept = training.restore(folder / CHECKPOINT) if resume else 0
         events = folder / "tensorboard" if tensorboard else None
         log = TrainingLog(folder / LOG, kept=kept, tensorboard=events, begin=training.env_steps)
@@ -159,6 +168,26 @@ def train_agent(
         training.clock.total,
         training.evaluations,
     )
+
+
+def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Make sure, before long work, that a training may be kept in a folder.
+
+    Raises:
+        InputError: a place that cannot be written, a training that is there already and is to be neither
+            resumed nor overwritten, or both is asked for.
+    """
+    if resume and overwrite:
+        raise InputError(field="overwrite", value=overwrite, expected="resume or overwrite, not both")
+    make_folder(folder)
+    if not (resume or overwrite) and _results(folder):
+        told = "resume, which goes on with it, or overwrite, which begins anew"
+        raise InputError(file=str(folder), field="folder", value="holds a training", expected=told)
+
+
+def _results(folder: Path) -> list[Path]:
+    """What a training has left that takes another training to make."""
+    return [path for pattern in (CHECKPOINT, "policy*.npz") for path in folder.glob(pattern)]
 
 
 def _build_learner(

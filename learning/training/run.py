@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stepwatt.formulation import InputError, Instance, Schedule
 from stepwatt.formulation.errors import one_of
+from stepwatt.formulation.files import write_files
 from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.toml_tables import override, read_toml
 from stepwatt.solvers import Result, solve
@@ -36,7 +37,7 @@ from ..shapers import SHAPERS, Shaper
 from .families import Family
 from .judge import Judge
 from .learners import seeds_for
-from .loop import build_agent, train_agent
+from .loop import build_agent, check_folder, train_agent
 from .settings import TrainingSettings
 
 Progress = Callable[[float, str], None]
@@ -220,14 +221,18 @@ def run_plan(
     folder: Path | None = None,
     *,
     resume: bool = False,
+    overwrite: bool = False,
     tensorboard: bool = False,
     progress: Progress | None = None,
 ) -> list[TrainedPolicy]:
     """Train as planned; one policy per seed, in ``folder`` as ``policy.npz`` (or ``policy-SEED.npz``).
 
     Raises:
-        InputError: settings that do not fit together, or a checkpoint of another plan.
+        InputError: settings that do not fit together, a checkpoint of another plan, a folder that cannot be
+            written or holds a training that is to be neither resumed nor overwritten.
     """
+    if folder is not None:
+        check_folder(folder, resume=resume, overwrite=overwrite)
     told = progress or (lambda done, what: None)
     settings, seeds = plan.training, plan.training.seeds
     instances = plan.family.instances("train")
@@ -257,6 +262,7 @@ def run_plan(
         progress=lambda counters, _: told(counters["env_steps"] / settings.env_steps, "training"),
         folder=folder,
         resume=resume,
+        overwrite=overwrite,
         tensorboard=tensorboard,
     )
     made = []
@@ -272,8 +278,9 @@ def run_plan(
             "evaluations": outcome.evaluations,
         }
         made.append(policy_of(outcome.agent.policy(run), plan.task, instances[0], about))
-        if folder is not None:
-            made[-1].save(folder / (POLICY_FILE if len(seeds) == 1 else f"policy-{seed}.npz"))
+    if folder is not None:
+        names = [POLICY_FILE] if len(seeds) == 1 else [f"policy-{seed}.npz" for seed in seeds]
+        write_files({folder / name: one.to_bytes() for name, one in zip(names, made, strict=True)})
     told(1.0, "")
     return made
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializeAsAny, model_validator
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.files import write_text
 from stepwatt.formulation.records import SettingsRecord, Share, defect, member
 
 from ..agents import AGENTS
@@ -97,7 +98,7 @@ def save_settings(settings: TrainingSettings, path: Path) -> None:
         "platform": sys.platform,
         "git": _revision(),
     }
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(record, indent=2) + "\n")
 
 
 def _revision() -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.files import make_room, unwritable
+from stepwatt.formulation.files import make_room, replacing
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 
@@ -32,17 +33,29 @@ def export(inst: Instance, path: str | Path, form: str) -> tuple[int, int]:
     highs.setOptionValue("output_flag", False)
     if highs.passModel(_lp(problem)) == highspy.HighsStatus.kError:
         raise RuntimeError("HiGHS refused the model")
-    target = Path(path)
-    # HiGHS chooses the format by the ending, and writes in place
-    with TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
-        partial = Path(folder) / f"model.{form}"
-        if highs.writeModel(str(partial)) == highspy.HighsStatus.kError:
-            raise RuntimeError("HiGHS could not write the model")
-        try:
-            partial.replace(target)
-        except OSError as error:
-            raise unwritable(path, error) from error
+    # HiGHS chooses the format by the ending
+    with replacing(path, ending=f".{form}") as (partial,):
+        # as bytes: a name that is no UTF-8, or a locale without it, leaves a text that cannot be handed on
+        name: Any = os.fsencode(partial)
+        highs.writeModel(name)
+        if not _is_whole(name, highs):
+            raise InputError(file=str(path), field="file", value="cut short", expected="room for the model")
     return len(problem.cost), len(problem.row_lower)
+
+
+def _is_whole(name: Any, written: Any) -> bool:
+    """Whether a file holds the model that was written there; HiGHS says nothing of a full disk."""
+    import highspy
+
+    read = highspy.Highs()
+    read.setOptionValue("output_flag", False)
+    if read.readModel(name) == highspy.HighsStatus.kError:
+        return False
+    # not equal: LP files write a row with two bounds as two rows, and do not name what stands nowhere
+    enough = read.getNumRow() >= written.getNumRow() and read.getNumNz() >= written.getNumNz()
+    with open(name, "rb") as file:
+        file.seek(-min(os.path.getsize(name), len("ENDATA\n")), os.SEEK_END)
+        return bool(enough) and file.read().strip().endswith((b"ENDATA", b"end"))
 
 
 def _lp(problem: LinearProblem) -> object:

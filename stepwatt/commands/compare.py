@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +60,7 @@ def compare(
     Example: stepwatt compare instance.json --policy oracle --policy greedy --out report.html
     """
     from stepwatt.formulation import InputError, load
-    from stepwatt.formulation.files import make_room
+    from stepwatt.formulation.files import make_room, write_files
 
     from ..comparing.running import compare as run
     from ..console import print_json, print_table, tell, working
@@ -67,7 +68,7 @@ def compare(
 
     targets = out or []
     for path in targets:
-        _writer(path)
+        _content(path)
         make_room(path)
     loaded = [load(path) for path in instances]
     policies = _policies(policy or list(_DEFAULT), loaded)
@@ -92,8 +93,7 @@ def compare(
             progress=progress,
         ),
     )
-    for path in targets:
-        write(comparison, path)
+    write_files({path: _content(path)(comparison) for path in targets})
     if as_json:
         print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
         return
@@ -136,28 +136,24 @@ def as_plain(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def write(comparison: Comparison, path: Path) -> None:
-    """Write a comparison in the format that the file's ending names."""
-    _writer(path)(comparison, path)
-
-
-def _writer(path: Path) -> Any:
+def _content(path: Path) -> Callable[[Comparison], str]:
+    """What makes the content of a file, in the format that its ending names."""
     from stepwatt.formulation import InputError
-    from stepwatt.formulation.files import write_text
 
-    writers: dict[str, Any] = {
-        ".html": lambda comparison, path: comparison.to_html(path),
-        ".md": lambda comparison, path: write_text(path, comparison.to_markdown()),
-        ".tex": lambda comparison, path: write_text(path, comparison.to_latex()),
-        ".csv": lambda comparison, path: comparison.to_csv(path),
-        ".statistics.csv": lambda comparison, path: write_text(
-            path, comparison.statistics.to_csv(lineterminator="\n")
-        ),
-        ".json": lambda comparison, path: comparison.save(path),
+    from ..reports.page import html
+    from ..scores.file import text
+
+    contents: dict[str, Callable[[Comparison], str]] = {
+        ".html": lambda comparison: html(comparison.scores),
+        ".md": lambda comparison: comparison.to_markdown(),
+        ".tex": lambda comparison: comparison.to_latex(),
+        ".csv": lambda comparison: comparison.results.to_csv(index=False, lineterminator="\n"),
+        ".statistics.csv": lambda comparison: comparison.statistics.to_csv(lineterminator="\n"),
+        ".json": lambda comparison: text(comparison.scores),
     }
     ending = "".join(path.suffixes[-2:])
-    if ending not in writers:
+    if ending not in contents:
         ending = path.suffix
-    if ending not in writers:
-        raise InputError(field="--out", value=str(path), expected="a name ending in " + " ".join(writers))
-    return writers[ending]
+    if ending not in contents:
+        raise InputError(field="--out", value=str(path), expected="a name ending in " + " ".join(contents))
+    return contents[ending]

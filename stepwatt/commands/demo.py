@@ -63,11 +63,14 @@ def demo(
     """
     from joblib import cpu_count
 
-    from stepwatt.formulation.files import make_room
+    from stepwatt.formulation.files import make_room, write_files
+    from stepwatt.formulation.records import json_text
 
     from ..console import print_facts, print_json, print_table, tell, working
     from ..reports.facts import instance_facts
+    from ..reports.page import html
     from ..reports.tables import COLUMNS, cells, headings
+    from ..scores.file import text
     from .compare import as_plain
 
     instance_file, comparison_file = out.with_name("instance.json"), out.with_name("comparison.json")
@@ -75,9 +78,12 @@ def demo(
         make_room(path)
     cores = workers or cpu_count()
     inst, comparison = working("demo", lambda progress: demonstration(slots, cores, progress))
-    comparison.to_html(out)
-    inst.save(instance_file)
-    comparison.save(comparison_file)
+    contents = {
+        out: html(comparison.scores),
+        instance_file: json_text(inst.to_dict()),
+        comparison_file: text(comparison.scores),
+    }
+    write_files(contents)
     files = [str(path) for path in (out, instance_file, comparison_file)]
     if as_json:
         print_json(as_plain(comparison) | {"files": files})

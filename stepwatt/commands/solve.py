@@ -54,7 +54,8 @@ def solve(
     Example: stepwatt solve instance.json --method oracle --gap 1e-3 --out result.json
     """
     from stepwatt.formulation import InputError, load
-    from stepwatt.formulation.files import make_room, write_text
+    from stepwatt.formulation.files import make_room, write_files
+    from stepwatt.formulation.records import json_text
 
     from ..console import INTERRUPTED, complain, print_facts, print_json, tell, working
 
@@ -83,17 +84,18 @@ def solve(
     )
     if result.interrupted and result.schedule is None:
         raise KeyboardInterrupt
+    files: dict[Path, str | bytes] = {}
     if out:
-        result.save(out)
+        files[out] = json_text(result.to_dict())
     if prices and result.prices is not None:
-        write_text(prices, price_table(result.prices).to_csv(index=False, lineterminator="\n"))
+        files[prices] = price_table(result.prices).to_csv(index=False, lineterminator="\n")
+    write_files(files)
     if as_json:
         print_json(_summary(result) | {"file": str(out) if out else None})
     else:
         print_facts(_facts(result))
-        for file in (out, prices if result.prices is not None else None):
-            if file:
-                tell(f"wrote {file}")
+        for file in files:
+            tell(f"wrote {file}")
     if result.interrupted:
         complain("interrupted; this is the best until then")
         raise SystemExit(INTERRUPTED)

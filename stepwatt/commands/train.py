@@ -42,6 +42,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew where the folder holds a training.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a policy; its folder can be given to stepwatt compare.
@@ -69,6 +72,7 @@ def train(
             settings=settings or [],
             out=out,
             resume=resume,
+            overwrite=overwrite,
             progress=progress,
         ),
     )

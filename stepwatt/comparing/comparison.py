@@ -11,7 +11,7 @@ import pandas as pd
 from stepwatt.formulation.files import write_text
 
 from ..reports.tables import latex, markdown
-from ..scores.file import load, save
+from ..scores.file import load, text
 from ..scores.record import Case
 from ..scores.scores import Scores
 
@@ -87,7 +87,7 @@ class Comparison:
 
     def save(self, path: str | Path) -> None:
         """Write the file ``stepwatt.comparison/1``: instances, schedules, bounds and prices."""
-        save(self.scores, path)
+        write_text(path, text(self.scores))
 
     @classmethod
     def load(cls, path: str | Path) -> Comparison:

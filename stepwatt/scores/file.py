@@ -9,8 +9,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, ValidationError
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
-from stepwatt.formulation.files import make_room
-from stepwatt.formulation.records import Finite, Record, as_input_error, read_json, write_json
+from stepwatt.formulation.records import Finite, Record, as_input_error, json_text, read_json
 
 from .record import Case, Entry
 from .scores import Scores
@@ -49,11 +48,10 @@ class _File(Record):
     cases: Annotated[list[_Case], Field(min_length=1)]
 
 
-def save(comparison: Scores, path: str | Path) -> None:
-    """Write the file; its folder is made where missing."""
-    make_room(path)
+def text(comparison: Scores) -> str:
+    """The content of the file."""
     cases = [_case_to_dict(case) for case in comparison.cases]
-    write_json(path, {"schema": SCHEMA, "reference": comparison.reference, "cases": cases})
+    return json_text({"schema": SCHEMA, "reference": comparison.reference, "cases": cases})
 
 
 def load(path: str | Path) -> Scores:

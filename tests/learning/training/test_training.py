@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from stepwatt.formulation import InputError
 from stepwatt.learning.agents import AGENTS
 from stepwatt.learning.memory.transitions import Batch
 from stepwatt.learning.shapers import SHAPERS, Shaper
-from stepwatt.learning.training.checkpoints import load_checkpoint
+from stepwatt.learning.training.checkpoints import load_checkpoint, save_checkpoint
 from stepwatt.learning.training.logs import read_log
 from stepwatt.learning.training.loop import (
     CHECKPOINT,
@@ -211,6 +212,41 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint_bit_for_bit(tmp_path
     whole = train_agent(regulator(settings), settings, folder=tmp_path / "whole")
     assert_same(weights(rest), weights(whole))
     assert metrics_of(folder / LOG) == metrics_of(tmp_path / "whole" / LOG)
+
+
+def test_a_folder_that_holds_a_training_is_neither_resumed_nor_replaced_unasked(tmp_path: Path) -> None:
+    settings = small("sac", "env_steps=40")
+    first = train_agent(regulator(settings), settings, folder=tmp_path)
+    (tmp_path / "policy.npz").touch()
+    with pytest.raises(InputError, match=r"holds a training.*resume.*overwrite"):
+        train_agent(regulator(settings), settings, folder=tmp_path)
+    assert load_checkpoint(tmp_path / CHECKPOINT)["env_steps"] == first.env_steps
+    with pytest.raises(InputError, match="not both"):
+        train_agent(regulator(settings), settings, folder=tmp_path, resume=True, overwrite=True)
+    again = train_agent(regulator(settings), settings, folder=tmp_path, overwrite=True)
+    assert_same(weights(first), weights(again))
+    assert not (tmp_path / "policy.npz").exists()
+
+
+def test_a_checkpoint_for_which_there_is_no_room_leaves_the_last_one(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / CHECKPOINT, {"env_steps": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
+    try:
+        with pytest.raises(InputError, match=f"{CHECKPOINT}: file = 'File too large'"):
+            save_checkpoint(tmp_path / CHECKPOINT, {"env_steps": 2, "weights": torch.zeros(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert load_checkpoint(tmp_path / CHECKPOINT)["env_steps"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+def test_an_existing_file_is_no_folder_of_a_training(tmp_path: Path) -> None:
+    settings = small("sac", "env_steps=40")
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "inside"):
+        with pytest.raises(InputError, match=f"^{folder}: "):
+            train_agent(regulator(settings), settings, folder=folder)
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
