@@ -254,13 +254,25 @@ def read_json(path: str | Path) -> Any:
             reason = "not UTF-8 text"
         raise InputError(file=name, field="file", value=reason, expected="a readable JSON file") from error
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates)
+        return parse_json(text)
     except InputError as error:
         raise error.in_file(name) from None
+
+
+def parse_json(text: str, field: str = "file") -> Any:
+    """The value of a JSON text, which an error calls ``field``.
+
+    Raises:
+        InputError: no JSON, nested too deep, numbers too long, or a field named twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except InputError:
+        raise
     except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(file=name, field="file", value=str(error), expected="valid JSON") from error
+        raise InputError(field=field, value=str(error), expected="valid JSON") from error
     except ValueError as error:  # an integer with more digits than Python converts
-        raise InputError(file=name, field="file", value=str(error), expected="JSON numbers") from error
+        raise InputError(field=field, value=str(error), expected="JSON numbers") from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

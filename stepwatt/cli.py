@@ -107,7 +107,7 @@ def main() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        code = BROKEN_PIPE if isinstance(error, BrokenPipeError) else _told(error)
+        code = BROKEN_PIPE if isinstance(error, BrokenPipeError) else _told(error) or 2
     if code == BROKEN_PIPE:
         # what Python would still flush at its end has nowhere to go
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.records import write_json
+from stepwatt.formulation.records import LARGEST, MISSING, parse_json
+
+from .state_file import Kept, StateFile, check
 
 if TYPE_CHECKING:
     from stepwatt.formulation.plant.engine import Engine
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from stepwatt.solvers.planners.foresight.foresight import Foresight
     from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
     from stepwatt.solvers.planners.foresight.renewal import Beliefs
-
-SCHEMA = "stepwatt.run/2"
 
 #: What a line may tell of a slot: field → where it lies in the instance file, per site.
 _SITE_SERIES: dict[str, tuple[str, ...]] = {
@@ -47,12 +47,18 @@ _SITE_SERIES: dict[str, tuple[str, ...]] = {
 }
 _STATE = ("energy", "temperature", "waiting", "restart", "peak", "metered")
 
+#: Letters of decisions that are kept to be told again: what a pipe and its reader hold unread, and more.
+_UNREAD = 2**17
+
 
 class Run:
     """A policy deciding on one horizon; ``state_file`` (or None) keeps what is needed to go on after a stop.
 
+    The file is locked until :meth:`close`.
+
     Raises:
-        InputError: a policy of another family, or a state file of another policy or instance.
+        InputError: a policy of another family, a state file of another policy or instance, one with what
+            cannot be, one that cannot be written or that another process runs on.
     """
 
     def __init__(
@@ -62,22 +68,37 @@ class Run:
         state_file: Path | None = None,
     ):
         policy.check(instance)
-        self.policy, self.state_file = policy, state_file
+        self.policy = policy
         self._file, self.known = instance.to_dict(), instance.to_dict()
         self.identity = _identity(policy, instance)
-        self.utility = 0.0
-        self.state: dict[str, Any] | None = None
-        self._told: list[dict[str, Any]] = []
-        #: when foresight was planned again, and from which state: all that it takes to do it once more
-        self._renewals: list[tuple[int, dict[str, Any]]] = []
+        self._kept = Kept()
         self._ahead: tuple[Foresight, Beliefs, int] | None = None
-        if state_file is not None and state_file.exists():
-            self._restore(state_file)
+        self._state_file = None if state_file is None else StateFile(state_file)
+        if self._state_file is not None:
+            try:
+                self._kept = self._state_file.read(self.identity, self._note_kept) or self._kept
+            except InputError:
+                self.close()
+                raise
 
     @property
     def slot(self) -> int:
         """The next slot."""
-        return len(self._told)
+        return len(self._kept.told)
+
+    @property
+    def utility(self) -> float:
+        """USD, of the slots so far."""
+        return self._kept.utility
+
+    def close(self) -> None:
+        """Let others have the state file."""
+        if self._state_file is not None:
+            self._state_file.close()
+
+    def decided(self, slot: int) -> dict[str, Any] | None:
+        """The decision of an earlier slot, if it is one of the last: it may never have been read."""
+        return next((kept for kept in self._kept.decisions if kept["slot"] == slot), None)
 
     def decide(self, told: dict[str, Any]) -> dict[str, Any]:
         """The decision for the next slot, given what it has brought (a parsed line); keeps the state.
@@ -103,32 +124,37 @@ class Run:
         pool, planned = self._pool(instance, task, told, engine)
         world = World(pool, engine, task, integral=a.integral_jobs)
         world.t, world.planned = t, planned
-        if self.state is not None:
-            world.state = _state(self.state, engine)
+        kept = self._kept
+        if kept.state is not None:
+            world.state = _state(kept.state, engine)
         before, problem = world.state, world.drawn.problem
         request = world.request(self.policy(world.observation()))
         decided = time.perf_counter()
         after, outcome = advance(engine, problem, t, before, request, integral=world.integral)
         schedule = schedules([a], problem, [request], [outcome])[0]
         if world.planned != planned:
-            self._renewals.append((world.planned, _plain(before)))
+            kept.renewals.append((world.planned, _plain(before)))
         drawn = world.drawn
         if drawn.foresight is not None and drawn.beliefs is not None:
             self._ahead = drawn.foresight, drawn.beliefs, world.planned
-        self._told.append(told)
-        self.state = _plain(after)
-        self.utility += float(outcome.utility[0])
+        kept.told.append(told)
+        kept.state = _plain(after)
+        kept.utility += float(outcome.utility[0])
         decision = {
             "slot": t,
             **_named(a, schedule),
             **_certified(a, world.codec),
             "lost": float(outcome.lost.sum()),
             "utility": float(outcome.utility[0]),
-            "utility_so_far": self.utility,
+            "utility_so_far": kept.utility,
             "decision_ms": 1e3 * (decided - asked),
+            "total_ms": 1e3 * (time.perf_counter() - begun),
         }
-        self._keep()
-        decision["total_ms"] = 1e3 * (time.perf_counter() - begun)
+        kept.decisions.append(decision)
+        if self._state_file is not None:
+            _forget(kept.decisions)
+            self._state_file.write(self.identity, kept)
+            decision["total_ms"] = 1e3 * (time.perf_counter() - begun)
         return decision
 
     def _pool(
@@ -142,7 +168,7 @@ class Run:
         if not task.foresight:
             return pool, 0
         if self._ahead is None:
-            self._ahead = self._foresee([*self._told, told])
+            self._ahead = self._foresee([*self._kept.told, told])
         foresight, beliefs, planned = self._ahead
         return replace(pool, foresight=foresight, beliefs=beliefs), planned
 
@@ -160,7 +186,7 @@ class Run:
         information = _task_of(self.policy, first).information
         beliefs = Beliefs(expected_of([first.arrays()]), persistence_of(information))
         ahead = foreseen(stack([first.arrays()], numpy_engine()), beliefs.expected)
-        for slot, state in self._renewals:
+        for slot, state in self._kept.renewals:
             for t in range(planned + 1, slot + 1):
                 _note(known, lines[t], t)
             problem = stack([Instance.from_dict(known).arrays()], numpy_engine())
@@ -168,65 +194,72 @@ class Run:
             planned = slot
         return ahead, beliefs, planned
 
-    def _keep(self) -> None:
-        if self.state_file is None:
-            return
-        record = {
-            "schema": SCHEMA,
-            "identity": self.identity,
-            "utility": self.utility,
-            "state": self.state,
-            "told": self._told,
-            "renewals": self._renewals,
-        }
-        write_json(self.state_file, record)
-
-    def _restore(self, path: Path) -> None:
+    def _note_kept(self, kept: Kept) -> None:
+        """Write what earlier slots have brought into the instance, and see that the rest goes with it."""
+        known = self.known
+        if len(kept.told) > known["n_slots"]:
+            expected = f"at most {known['n_slots']} slots, as the instance has"
+            raise InputError(field="told", value=f"{len(kept.told)} slots", expected=expected)
+        for t, told in enumerate(kept.told):
+            try:
+                if told.get("slot") != t:
+                    raise InputError(field="slot", value=told.get("slot", MISSING), expected=f"{t}")
+                _note(known, told, t)
+            except InputError as defect:
+                raise defect.inside(f"told[{t}]") from None
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as why:
-            raise InputError(
-                field="(file)", value=str(why), expected="a readable state file", file=str(path)
-            ) from None
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-            found = record.get("schema") if isinstance(record, dict) else record
-            raise InputError(field="schema", value=found, expected=SCHEMA, file=str(path))
-        if record["identity"] != self.identity:
-            raise InputError(
-                field="identity",
-                value=record["identity"],
-                expected="the state of this policy on this instance (or no file)",
-                file=str(path),
-            )
-        self.utility, self.state = record["utility"], record["state"]
-        self._told = record["told"]
-        self._renewals = [(slot, state) for slot, state in record["renewals"]]
-        for t, told in enumerate(self._told):
-            _note(self.known, told, t)
+            instance = Instance.from_dict(known)
+        except InputError as defect:
+            raise defect.inside("told") from None
+        check(kept, instance.arrays(), _STATE)
 
 
 def run_stream(run: Run, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Decisions for the lines of slots not decided yet; lines of earlier slots are skipped.
+    """Decisions for the lines of slots.
+
+    A slot that was decided before is not decided again: where its decision may not have been read, it is
+    given once more, else the line is skipped. So a reader who drops what it has by slot misses none.
 
     Raises:
         InputError: a line that is no JSON object, or does not fit.
     """
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_readable(lines), 1):
         if not line.strip():
             continue
+        field = f"line {number}"
+        told = parse_json(line, field)
+        if not isinstance(told, dict) or type(told.get("slot")) is not int or told["slot"] < 0:
+            raise InputError(field=field, value=line.strip()[:80], expected='a JSON object with "slot"')
+        if told["slot"] < run.slot:
+            kept = run.decided(told["slot"])
+            if kept is not None:
+                yield kept
+            continue
         try:
-            told = json.loads(line)
-        except ValueError:
-            told = None
-        if not isinstance(told, dict) or type(told.get("slot")) is not int:
-            raise InputError(
-                field=f"line {number}", value=line.strip()[:80], expected='a JSON object with "slot"'
-            )
-        if told["slot"] >= run.slot:
-            try:
-                yield run.decide(told)
-            except InputError as defect:
-                raise defect.inside(f"line {number}") from None
+            decision = run.decide(told)
+        except InputError as defect:
+            raise (defect if defect.file else defect.inside(field)) from None
+        yield decision
+
+
+def _readable(lines: Iterable[str]) -> Iterator[str]:
+    number = 0
+    try:
+        for line in lines:
+            number += 1
+            yield line
+    except UnicodeDecodeError as error:
+        raise InputError(field=f"line {number + 1}", value=str(error), expected="UTF-8 text") from None
+
+
+def _forget(decisions: list[dict[str, Any]]) -> None:
+    """Keep the last ones, at least one."""
+    room = _UNREAD
+    for number, decision in enumerate(reversed(decisions)):
+        room -= len(json.dumps(decision))
+        if room < 0 and number:
+            del decisions[: len(decisions) - number]
+            return
 
 
 def _note(known: dict[str, Any], told: dict[str, Any], t: int) -> None:
@@ -246,6 +279,18 @@ def _note(known: dict[str, Any], told: dict[str, Any], t: int) -> None:
                 _note_arrivals(known, site, value, t)
             else:
                 _put(known["sites"][site], _SITE_SERIES[field], value, t, f"{field}.{site}")
+    _lower_export(known, told, t)
+
+
+def _lower_export(known: dict[str, Any], told: dict[str, Any], t: int) -> None:
+    """Where a line tells the import price alone, an expected export price above it falls with it.
+
+    To be dropped as soon as instances take export prices above import prices (model.md).
+    """
+    for site in told.get("import_price", {}):
+        grid = known["sites"][site]["grid"]
+        if site not in told.get("export_price", {}) and grid["export_price"][t] > grid["import_price"][t]:
+            grid["export_price"][t] = grid["import_price"][t]
 
 
 def _note_arrivals(known: dict[str, Any], site: str, value: Any, t: int) -> None:
@@ -261,6 +306,8 @@ def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, fiel
         inner = inner.get(key) if isinstance(inner, dict) else None
     if not isinstance(inner, list):
         raise InputError(field=field, value=value, expected="a series that the instance has")
+    if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:
+        raise InputError(field=field, value=value, expected="a finite number")
     inner[t] = value
 
 

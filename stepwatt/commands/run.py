@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -33,30 +34,39 @@ def run(
     A line names its slot and what it has brought, by site; what it leaves out is as the instance expects:
     {"slot": 0, "arrivals": {"DE": {"draft": 40}}, "import_price": {"DE": 61.5}}. A decision holds transfers,
     runs and site flows as in schedule files, its utility and the milliseconds it took. Killed at any moment,
-    the same command goes on with the first slot that the state file does not have.
+    the same command goes on with the first slot that the state file does not have, and gives the last
+    decisions once more where their lines come again: they may not have been read. Slots tell them apart.
 
     Example: stepwatt run runs/sac day.json --state state.json --slots slots.jsonl
     """
-    from stepwatt.formulation import InputError, load
+    from stepwatt.formulation import load
 
     from ..learned import foresight, load_policy
     from ..streaming import Run, run_stream
 
     chosen = foresight() if policy == "foresight" else load_policy(policy)
-    session = Run(chosen, load(instance), state)
+    with closing(Run(chosen, load(instance), state)) as session, _lines(slots) as lines:
+        for decision in run_stream(session, lines):
+            sys.stdout.write(json.dumps(decision) + "\n")
+            sys.stdout.flush()
+
+
+@contextmanager
+def _lines(slots: Path | None) -> Iterator[Iterable[str]]:
+    from stepwatt.formulation import InputError
+
     if slots is None:
-        _write(run_stream(session, sys.stdin))
+        yield sys.stdin
         return
     try:
-        lines = slots.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as why:
+        file = slots.open(encoding="utf-8")
+    except OSError as why:
+        reason = why.strerror or str(why)
         raise InputError(
-            field="(file)", value=str(why), expected="a readable file of slots", file=str(slots)
+            field="file", value=reason, expected="a readable file of slots", file=str(slots)
         ) from None
-    _write(run_stream(session, lines))
-
-
-def _write(decisions: Iterable[dict[str, Any]]) -> None:
-    for decision in decisions:
-        sys.stdout.write(json.dumps(decision) + "\n")
-        sys.stdout.flush()
+    with file:
+        try:
+            yield file
+        except InputError as defect:
+            raise (defect if defect.file else defect.in_file(str(slots))) from None

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import stepwatt as sw
 from stepwatt.cli import run
+from stepwatt.formulation import InputError
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.networks.parallel_runs import generators
 from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.policies.trained import TrainedPolicy, policy_of
-from stepwatt.streaming import Run
+from stepwatt.streaming import Run, run_stream
 
 SHORT = ["family.every=60", "env_steps=128", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
 
@@ -106,19 +109,215 @@ def test_killed_in_the_middle_it_goes_on_as_if_never_stopped(
         [*command, "--slots", "slots.jsonl"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     rest = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [decision["slot"] for decision in [*first, *rest]] == list(range(day.n_slots))
+    assert_whole(first + rest, policy, day)
+
+
+def assert_whole(decisions: list[dict[str, Any]], policy: TrainedPolicy, day: sw.Instance) -> None:
+    """Every slot is decided as in a run without a stop; a decision told twice is the same one."""
     uninterrupted = Run(policy, day)
-    for decision, line in zip([*first, *rest], slot_lines(day), strict=True):
-        expected = uninterrupted.decide(json.loads(line))
-        assert {name: decision[name] for name in ("transfers", "runs", "sites", "utility_so_far")} == {
-            name: expected[name] for name in ("transfers", "runs", "sites", "utility_so_far")
-        }
+    names = ("transfers", "runs", "sites", "utility_so_far")
+    expected = [uninterrupted.decide(json.loads(line)) for line in slot_lines(day)]
+    assert {decision["slot"] for decision in decisions} == set(range(day.n_slots))
+    for decision in decisions:
+        same = expected[decision["slot"]]
+        assert {name: decision[name] for name in names} == {name: same[name] for name in names}
+
+
+def test_what_a_reader_has_left_unread_is_told_again(
+    policy: TrainedPolicy, day: sw.Instance, tmp_path: Path
+) -> None:
+    day.save(tmp_path / "day.json")
+    policy.save(tmp_path / "policy.npz")
+    (tmp_path / "slots.jsonl").write_text("\n".join(slot_lines(day)) + "\n", encoding="utf-8")
+    words = ["run", "policy.npz", "day.json", "--state", "state.json", "--slots", "slots.jsonl"]
+    command = [sys.executable, "-m", "stepwatt", *words]
+    begun = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert begun.stdout is not None
+    assert begun.stderr is not None
+    first = json.loads(begun.stdout.readline())
+    begun.stdout.close()
+    with begun.stderr:
+        assert begun.stderr.read() == ""
+    assert begun.wait() in (0, 141)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert_whole([first, *map(json.loads, done.stdout.splitlines())], policy, day)
+
+
+def test_decisions_are_kept_to_be_told_again_up_to_a_limit(
+    policy: TrainedPolicy, day: sw.Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Run(policy, day, tmp_path / "state.json")
+    first = session.decide({"slot": 0})
+    monkeypatch.setattr("stepwatt.streaming._UNREAD", 1.5 * len(json.dumps(first)))
+    decisions = list(run_stream(session, slot_lines(day)))
+    assert decisions[0] is first
+    session.close()
+    again = Run(policy, day, tmp_path / "state.json")
+    kept = [again.decided(slot) for slot in range(day.n_slots)]
+    assert kept[0] is None
+    assert kept[-1] is not None
+    assert [decision["slot"] for decision in run_stream(again, slot_lines(day))] == [
+        slot for slot, decision in enumerate(kept) if decision is not None
+    ]
+    again.close()
+
+
+def test_one_process_at_a_time_runs_on_a_state(
+    policy: TrainedPolicy, day: sw.Instance, tmp_path: Path
+) -> None:
+    first = Run(policy, day, tmp_path / "state.json")
+    with pytest.raises(
+        InputError, match=r"state\.json: file = 'in use': expected a state on which nobody else"
+    ):
+        Run(policy, day, tmp_path / "state.json")
+    first.close()
+    Run(policy, day, tmp_path / "state.json").close()
+
+
+def test_a_state_that_cannot_be_written_is_told_before_the_first_decision(
+    policy: TrainedPolicy, day: sw.Instance, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "state.json"):
+        with pytest.raises(InputError, match=f"^{place}: file = "):
+            Run(policy, day, place)
+
+
+def put(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(record: Any) -> None:
+        for part in path[:-1]:
+            record = record[part]
+        record[path[-1]] = value
+
+    return change
+
+
+SPOILED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "no identity": (lambda record: record.pop("identity"), "identity = (missing)"),
+    "another identity": (put("identity", value="0"), "identity = '0'"),
+    "another schema": (put("schema", value="stepwatt.run/1"), "schema = 'stepwatt.run/1'"),
+    "an unknown field": (put("more", value=1), "more = 1"),
+    "a text for the utility": (put("utility", value="a"), "utility = 'a'"),
+    "a utility beyond all prices": (put("utility", value=1e6), "utility = 1000000.0"),
+    "a utility below all costs": (put("utility", value=-1e6), "utility = -1000000.0"),
+    "another utility": (put("utility", value=0.0), "checksum = "),
+    "no state": (put("state", value=None), "state = None"),
+    "no energy": (lambda record: record["state"].pop("energy"), "state.energy = (missing)"),
+    "an unknown store": (put("state", "steam", value=[]), "state.steam = []"),
+    "more energy than there is room": (
+        put("state", "energy", 0, 1, value=1e9),
+        "state.energy[0][1] = 1000000000.0",
+    ),
+    "a list too short": (put("state", "energy", 0, value=[0.1]), "state.energy[0] = [0.1]"),
+    "a number for a list": (put("state", "peak", value=3), "state.peak = 3"),
+    "a text for a temperature": (
+        put("state", "temperature", 0, 0, value="warm"),
+        "state.temperature[0][0] = 'warm'",
+    ),
+    "a room as hot as the sun": (
+        put("state", "temperature", 0, 0, value=5e3),
+        "state.temperature[0][0] = 5000.0",
+    ),
+    "a temperature that is none": (put("state", "temperature", 0, 0, value=float("nan")), "[0][0] = nan"),
+    "less than no jobs": (put("state", "waiting", 0, 0, 0, value=-1), "state.waiting[0][0][0] = -1"),
+    "more jobs than came": (
+        put("state", "waiting", 0, 0, 0, value=1e9),
+        "state.waiting[0][0][0] = 1000000000.0",
+    ),
+    "a generator where there is none": (
+        put("state", "restart", 0, 0, value=5.0),
+        "state.restart[0][0] = 5.0",
+    ),
+    "a peak above the limit": (put("state", "peak", 0, 0, value=1e3), "state.peak[0][0] = 1000.0"),
+    "a number for the lines": (put("told", value=5), "told = 5"),
+    "a number for a line": (put("told", 0, value=5), "told[0] = 5"),
+    "a line of another slot": (put("told", 0, "slot", value=7), "told[0].slot = 7"),
+    "a price that is none": (
+        put("told", 1, "import_price", value={"DE": "x"}),
+        "told[1].import_price.DE = 'x'",
+    ),
+    "more lines than slots": (lambda record: record["told"].extend(5 * record["told"]), "told = '12 slots'"),
+    "half a plan": (put("renewals", value=[[0]]), "renewals[0] = [0]"),
+    "a plan of a later slot": (put("renewals", value=[[5, {}]]), "renewals[0][0] = 5"),
+    "a plan from nowhere": (put("renewals", value=[[1, None]]), "renewals[0][1] = None"),
+    "a decision of another slot": (put("decisions", 0, "slot", value=3), "decisions[0].slot = 3"),
+    "another decision": (put("decisions", 0, "runs", value=[]), "checksum = "),
+}
+
+
+@pytest.fixture(scope="module")
+def kept_state(policy: TrainedPolicy, day: sw.Instance, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("state") / "state.json"
+    session = Run(policy, day, path)
+    for line in slot_lines(day)[:2]:
+        session.decide(json.loads(line))
+    session.close()
+    return path
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_state_that_cannot_be_is_refused_with_file_field_and_value(
+    name: str, policy: TrainedPolicy, day: sw.Instance, kept_state: Path, tmp_path: Path
+) -> None:
+    spoil, told = SPOILED[name]
+    record = json.loads(kept_state.read_text(encoding="utf-8"))
+    spoil(record)
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        Run(policy, day, path)
+    assert str(refused.value).startswith(f"{path}: {told}" if told[0] != "[" else f"{path}: state.")
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 100_000, b'{"a":' * 100_000, b"\xff", b"3", b"null"])
+def test_a_state_file_that_is_none_is_refused_in_one_line(
+    content: bytes, policy: TrainedPolicy, day: sw.Instance, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"^{path}: ") as refused:
+        Run(policy, day, path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_state_without_checksum_and_decisions_is_one_of_before_and_goes_on(
+    policy: TrainedPolicy, day: sw.Instance, kept_state: Path, tmp_path: Path
+) -> None:
+    record = json.loads(kept_state.read_text(encoding="utf-8"))
+    del record["checksum"], record["decisions"]
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    session = Run(policy, day, path)
+    assert session.slot == 2
+    session.close()
+
+
+def test_an_import_price_below_the_expected_export_price_does_not_stop_the_stream(
+    policy: TrainedPolicy, day: sw.Instance
+) -> None:
+    lines = [json.dumps({"slot": t, "import_price": {"DE": -60}}) for t in range(day.n_slots)]
+    decisions = list(run_stream(Run(policy, day), lines))
+    assert [decision["slot"] for decision in decisions] == list(range(day.n_slots))
+    assert decisions[-1]["utility_so_far"] > Run(policy, day).decide({"slot": 0})["utility_so_far"]
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
         ("not json", "line 1"),
+        ("[" * 100_000, "recursion"),
+        ('{"slot": 0, "arrivals": ' + "[" * 100_000, "recursion"),
+        ('{"slot": 0, "slot": 0}', "slot = 'given twice'"),
+        ('{"slot": -1}', 'a JSON object with "slot"'),
+        ('{"slot": true}', 'a JSON object with "slot"'),
+        (
+            '{"slot": 0, "import_price": {"DE": NaN}}',
+            "line 1.import_price.DE = nan: expected a finite number",
+        ),
+        ('{"slot": 0, "import_price": {"DE": [[1]]}}', "line 1.import_price.DE = [[1]]"),
+        ('{"slot": 0, "import_price": {"DE": 1' + "0" * 400 + "}}", "an integer of"),
         ('{"slot": 3}', "the next one"),
         ('{"slot": 0, "weather": {}}', "weather"),
         ('{"slot": 0, "arrivals": {"XX": {}}}', "a site of the instance"),
