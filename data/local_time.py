@@ -42,29 +42,54 @@ def time_zone(zone: str) -> str:
 
 
 def utc(start: str | dt.date) -> pd.Timestamp:
-    """``start`` (ISO 8601 text, date or datetime) in UTC; a time without offset is taken as UTC."""
+    """``start`` (ISO 8601 text, date or datetime) in UTC; a time without offset is taken as UTC.
+
+    Raises:
+        InputError: anything else, such as 05.06.2018, which is a day in June here and in May there.
+    """
     try:
-        stamp = pd.Timestamp(start)
+        if isinstance(start, str):
+            start_given: dt.date = dt.datetime.fromisoformat(start.strip())
+        elif isinstance(start, dt.date | np.datetime64):
+            start_given = start
+        else:
+            raise ValueError("no date")
+        stamp = pd.Timestamp(start_given)
         if not isinstance(stamp, pd.Timestamp):
-            raise ValueError("not a time")
+            raise ValueError("no time")
         return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(field="start", value=start, expected="an ISO 8601 date or time") from error
 
 
 def local_day(zone: str, day: str | dt.date, slot_minutes: int = 60) -> tuple[pd.Timestamp, int]:
     """Start (UTC) and number of slots of the calendar day ``day`` as clocks in ``zone`` show it.
 
-    23 hours long when summer time begins, 25 when it ends, 24 otherwise.
+    It begins with the first instant that has the date: where clocks skip midnight, later than that, and where
+    they show it twice, the first time. 23 hours long when summer time begins, 25 when it ends, 24 otherwise.
+
+    Raises:
+        InputError: no date, a date that the zone never had, or slots that do not divide the day.
     """
     if utc(day) != utc(day).normalize():
         raise InputError(field="start", value=day, expected="a date, for a local day")
     midnight = utc(day).tz_localize(None)
-    start, end = (
-        pd.Timestamp(midnight + pd.Timedelta(days=k)).tz_localize(time_zone(zone)).tz_convert("UTC")
-        for k in (0, 1)
-    )
-    return start, int((end - start) / pd.Timedelta(minutes=slot_minutes))
+    start, end = (_first_instant(midnight + pd.Timedelta(days=k), time_zone(zone)) for k in (0, 1))
+    if start.date() != midnight.date():
+        expected = f"a date that {time_zone(zone)} has"
+        raise InputError(field="start", value=day, expected=expected)
+    minutes = (end - start) / pd.Timedelta(minutes=1)
+    if minutes % slot_minutes:
+        expected = (
+            f"minutes that divide the {minutes / 60:g} hours of {midnight:%Y-%m-%d} in {time_zone(zone)}"
+        )
+        raise InputError(field="slot_minutes", value=slot_minutes, expected=expected)
+    return start.tz_convert("UTC"), int(minutes // slot_minutes)
+
+
+def _first_instant(midnight: pd.Timestamp, name: str) -> pd.Timestamp:
+    """The first instant from a local midnight on; of two midnights the earlier one."""
+    return midnight.tz_localize(name, nonexistent="shift_forward", ambiguous=True)
 
 
 def local_hour(zone: str, slots: pd.DatetimeIndex) -> NDArray[np.float64]:

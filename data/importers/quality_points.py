@@ -19,8 +19,9 @@ def read_points(path: str | Path) -> tuple[list[float], list[float]]:
     name = str(path)
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (OSError, ValueError, csv.Error) as error:  # ValueError: no UTF-8, or a path that cannot be
         reason = getattr(error, "strerror", None) or "not a CSV file in UTF-8"
         raise InputError(file=name, field="file", value=reason, expected="a readable CSV file") from error
     if not rows:
@@ -29,11 +30,10 @@ def read_points(path: str | Path) -> tuple[list[float], list[float]]:
         )
     columns: dict[str, list[float]] = {}
     for column in ("steps", "quality"):
-        if column not in rows[0]:
-            found = ", ".join(str(key) for key in rows[0])
-            raise InputError(
-                file=name, field=column, value=f"columns {found}", expected="a column of this name"
-            )
+        names = list(reader.fieldnames or ())
+        if names.count(column) != 1:
+            found = f"columns {', '.join(names)}"
+            raise InputError(file=name, field=column, value=found, expected="one column of this name")
         columns[column] = [_number(row[column], f"{column}[{line}]", name) for line, row in enumerate(rows)]
     return columns["steps"], columns["quality"]
 

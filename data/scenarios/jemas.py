@@ -131,9 +131,11 @@ def _horizon(
 def _series(series: pd.DataFrame | str | Path | None) -> pd.DataFrame:
     if series is None:
         return load_europe_2018()
-    if not isinstance(series, pd.DataFrame):
+    if isinstance(series, pd.DataFrame):
+        return as_series(series)
+    if isinstance(series, str | Path):
         return read_series(series)
-    return series if series.index.names == ["zone", "timestamp_utc"] else as_series(series)
+    raise InputError(field="series", value=series, expected="a DataFrame, or the name of a CSV file")
 
 
 def _classes(book: Catalogue, c: Mapping[str, float], slot_minutes: int) -> dict[str, Any]:

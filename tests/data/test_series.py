@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import hashlib
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from places import ROOT
 
-from stepwatt.data import as_series, covered, load_europe_2018, local_day, read_series, window, zone_list
+from stepwatt.data import (
+    TIME_ZONES,
+    as_series,
+    covered,
+    load_europe_2018,
+    local_day,
+    read_series,
+    scenario,
+    window,
+    zone_list,
+)
 from stepwatt.data.embedded import EUROPE_2018_USD_PER_EUR
 from stepwatt.formulation import InputError
 
@@ -166,6 +179,160 @@ def test_a_window_that_cannot_be_had_is_refused_in_one_line(
     assert told in one_line(error)
 
 
+@pytest.mark.parametrize(
+    ("name", "day", "hours", "start"),
+    [
+        ("America/Sao_Paulo", "2018-11-04", 23, "2018-11-04 03:00"),  # no midnight
+        ("America/Sao_Paulo", "2018-02-17", 25, "2018-02-17 02:00"),  # 23 o'clock twice
+        ("Atlantic/Azores", "2018-03-25", 23, "2018-03-25 01:00"),  # no midnight
+        ("Atlantic/Azores", "2018-10-28", 25, "2018-10-28 00:00"),  # midnight twice
+        ("America/Santiago", "2018-08-12", 23, "2018-08-12 04:00"),
+        ("Africa/Cairo", "2023-04-28", 23, "2023-04-27 22:00"),
+        ("America/Havana", "2018-03-11", 23, "2018-03-11 05:00"),
+        ("America/Havana", "2018-11-04", 25, "2018-11-04 04:00"),
+        ("Australia/Lord_Howe", "2018-04-02", 24, "2018-04-01 13:30"),
+    ],
+)
+def test_a_local_day_begins_with_the_first_instant_that_has_the_date(
+    name: str, day: str, hours: int, start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TIME_ZONES, "HERE", name)
+    first, n_slots = local_day("HERE", day)
+    assert (str(first), n_slots) == (f"{start}:00+00:00", hours)
+    assert str(first.tz_convert(name).date()) == day
+    assert str((first - pd.Timedelta(seconds=1)).tz_convert(name).date()) < day
+
+
+def test_the_built_in_zone_without_a_midnight_has_its_day() -> None:
+    assert (
+        str(local_day("BR-SP", "2018-11-04", 30)) == "(Timestamp('2018-11-04 03:00:00+0000', tz='UTC'), 46)"
+    )
+
+
+def test_slots_divide_the_local_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIME_ZONES, "HERE", "Australia/Lord_Howe")
+    with pytest.raises(InputError) as error:
+        local_day("HERE", "2018-10-07", 60)
+    assert "slot_minutes = 60: expected minutes that divide the 23.5 hours of 2018-10-07" in one_line(error)
+    assert local_day("HERE", "2018-10-07", 30)[1] == 47
+
+
+def test_a_date_that_a_zone_never_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIME_ZONES, "HERE", "Pacific/Apia")
+    with pytest.raises(InputError, match="a date that Pacific/Apia has"):
+        local_day("HERE", "2011-12-30")
+
+
+@pytest.mark.parametrize(
+    "start", ["05.06.2018", "06/05/2018", "5 June 2018", "2018", "now", "", 5, None, pd.NaT]
+)
+@pytest.mark.parametrize("slots", [3, "local-day"])
+def test_a_start_that_is_no_iso_8601_is_refused(start: Any, slots: Any) -> None:
+    with pytest.raises(InputError, match=r"start = .*expected an ISO 8601 date or time"):
+        scenario("jemas", start=start, n_slots=slots)
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["2018-06-12", "20180612", "2018-06-12T02:00+02:00", dt.date(2018, 6, 12), np.datetime64("2018-06-12")],
+)
+def test_a_start_in_iso_8601_or_of_python_is_taken(start: Any) -> None:
+    assert scenario("jemas", start=start, n_slots=1).start == "2018-06-12T00:00:00Z"
+
+
+def times(begin: str, step: str, count: int = 48) -> pd.DatetimeIndex:
+    return pd.date_range(begin, periods=count, freq=step, tz="UTC")
+
+
+def quarters(count: int = 96) -> pd.DataFrame:
+    """Prices 0, 1, 2, … by the quarter of an hour."""
+    return flat(count).assign(
+        timestamp_utc=times("2023-01-01", "15min", count),
+        price_usd_per_mwh=np.arange(count, dtype=float),
+    )
+
+
+def doors(table: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    """The same series through every door."""
+    path = folder / "series.csv"
+    table.to_csv(path, index=False)
+    indexed = table.rename(columns={"region": "zone"}).set_index(["zone", "timestamp_utc"])
+    return {"file": path, "name": str(path), "table": table, "indexed": indexed}
+
+
+def through_every_door(table: pd.DataFrame, folder: Path, **words: Any) -> list[Any]:
+    found: list[Any] = []
+    for door in doors(table, folder).values():
+        try:
+            made = scenario(
+                "jemas", zones=("HOME",), start="2023-01-01", series=door, temperature_swing=0, **words
+            )
+            found.append(made.sites["HOME"].grid.import_price)
+        except InputError as error:
+            found.append(str(error).removeprefix(f"{folder / 'series.csv'}: "))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIME_ZONES, "HOME", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("slot_minutes", "first"),
+    [
+        (5, [0, 0, 0, 1]),
+        (10, [0, 0.5, 1, 2]),
+        (15, [0, 1, 2, 3]),
+        (30, [0.5, 2.5, 4.5, 6.5]),
+        (60, [1.5, 5.5, 9.5, 13.5]),
+    ],
+)
+def test_quarter_hourly_prices_are_used_as_they_are(
+    slot_minutes: int, first: list[float], tmp_path: Path
+) -> None:
+    words = {"slot_minutes": slot_minutes, "n_slots": 24 * 60 // slot_minutes, "price_adder": 0.0}
+    prices = through_every_door(quarters(), tmp_path, **words)
+    for found in prices:
+        assert found[:4] == pytest.approx(first)
+        assert np.mean(found) == pytest.approx(47.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda t: t.drop(index=7), "every hour once, none missing"),
+        (lambda t: pd.concat([t, t.iloc[[7]]]), "every hour once, none missing"),
+        (lambda t: t.assign(pv_cf=1.7), "pv_cf[0] = 1.7: expected a finite number from 0 to 1"),
+        (lambda t: t.assign(price_usd_per_mwh=np.inf), "price_usd_per_mwh[0] = inf"),
+        (lambda t: t.assign(wind_cf="many"), "wind_cf[0] = 'many'"),
+        (lambda t: t.assign(temp_c=[np.nan] + [1.0] * 47), "temp_c[0] = nan"),
+        (lambda t: t.assign(region=[None] + ["HOME"] * 47), "region[0] = nan: expected the name of a zone"),
+        (lambda t: t.assign(timestamp_utc=["05.06.2018", *t.timestamp_utc[1:]]), "timestamp_utc"),
+        (lambda t: t.drop(columns="pv_cf"), "a column pv_cf"),
+        (lambda t: t.assign(timestamp_utc=times("2023-01-01", "7min")), "steps of 7 minutes"),
+        (lambda t: t.assign(timestamp_utc=times("2023-01-01T00:05", "15min")), "multiples of 15 minutes"),
+    ],
+)
+def test_every_door_refuses_the_same_with_the_same_words(
+    change: Callable[[pd.DataFrame], pd.DataFrame], told: str, tmp_path: Path
+) -> None:
+    refusals = through_every_door(change(flat()), tmp_path, n_slots=3)
+    assert all(isinstance(refusal, str) and told in refusal for refusal in refusals), refusals
+
+
+def test_stamps_without_an_offset_are_utc_through_every_door(tmp_path: Path) -> None:
+    naive = flat().assign(timestamp_utc=pd.date_range("2023-01-01", periods=48, freq="h"))
+    found = through_every_door(naive, tmp_path, n_slots=3, price_adder=0.0)
+    assert found == [[-5.0] * 3] * 4
+
+
+@pytest.mark.parametrize("series", [5, 1.5, {"pv_cf": 0.1}, [1, 2], b"x", object()])
+def test_what_is_no_series_at_all_is_refused(series: Any) -> None:
+    with pytest.raises(InputError, match=r"series = .*: expected a DataFrame, or the name of a CSV file"):
+        scenario("jemas", series=series)
+
+
 def test_the_last_hour_of_the_year_is_still_inside() -> None:
     assert len(window(load_europe_2018(), "DE", pd.Timestamp("2018-12-31T22:00Z"), 12, 5)) == 12
 
@@ -221,10 +388,14 @@ def test_a_missing_hour_column_or_file_is_refused_in_one_line(tmp_path: Path) ->
         pytest.param(b"", id="empty"),
         pytest.param(b"\x00\xff" * 50, id="not gzip"),
         pytest.param(gzip.compress(b"region,pv_cf\n" * 99, mtime=0)[:40], id="cut short"),
+        pytest.param(b"<!doctype html><p>Not found", id="a page"),
     ],
 )
-def test_a_file_that_is_no_csv_is_refused_in_one_line(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "mine.csv.gz"
+@pytest.mark.parametrize("ending", ["gz", "zip", "bz2", "xz", "zst", "tar", "tar.gz"])
+def test_a_file_that_is_no_csv_is_refused_in_one_line(
+    tmp_path: Path, content: bytes | None, ending: str
+) -> None:
+    path = tmp_path / f"mine.csv.{ending}"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError) as error:
