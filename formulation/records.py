@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,13 +22,16 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .errors import InputError, field_path, one_of
-from .files import write_text
+from .files import told_as_unwritable, write_text
 
 #: Larger numbers are slips of units, and overflow when squared or summed.
 LARGEST = 1e12
 
 #: Smaller positive numbers are slips of units too, and overflow when divided by.
 SMALLEST = 1e-12
+
+#: By so much computed numbers may miss a limit or a whole number: 0.1 + 0.2 is above 0.3.
+ROUNDING = 1e-9
 
 
 def _printable(text: str) -> str:
@@ -36,11 +40,22 @@ def _printable(text: str) -> str:
     return text
 
 
+def _at_least(limit: float) -> BeforeValidator:
+    """Annotates a number that rounding may have left below the limit."""
+    return BeforeValidator(lambda x: limit if type(x) is float and limit - ROUNDING <= x < limit else x)
+
+
+def _at_most(limit: float) -> BeforeValidator:
+    """Annotates a number that rounding may have left above the limit."""
+    return BeforeValidator(lambda x: limit if type(x) is float and limit < x <= limit + ROUNDING else x)
+
+
 Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False), _at_least(0.0)]
+AtLeastOne = Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False), _at_least(1.0)]
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Efficiency = Annotated[float, Field(ge=SMALLEST, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _at_least(0.0), _at_most(1.0)]
+Efficiency = Annotated[float, Field(ge=SMALLEST, le=1, allow_inf_nan=False), _at_most(1.0)]
 Text = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
@@ -293,6 +308,8 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write JSON under a temporary name, then rename: an interrupted write leaves the old file.
 
     Raises:
-        InputError: the place cannot be written.
+        InputError: the place cannot be written, or its folder is missing.
     """
+    with told_as_unwritable(path):
+        os.stat(Path(path).parent)  # a folder that is missing is rather a slip than one to be made
     write_text(path, json_text(value))

@@ -92,9 +92,10 @@ class StateFile:
         data = read_json(self.path)
         try:
             kept = _kept(data, identity)
-            check(kept)
             said = data.pop("checksum", None)
-            if said is not None and said != _checksum(json.dumps(data)):
+            found = _checksum(json.dumps(data))
+            check(kept)
+            if said not in (None, found):
                 expected = "that of the content, which was changed or damaged"
                 raise InputError(field="checksum", value=said, expected=expected)
         except InputError as defect:
@@ -172,6 +173,8 @@ def _check_state(state: Any, a: InstanceArrays, slots: int, names: tuple[str, ..
         if name not in names:
             raise InputError(field=f"{at}.{name}", value=state[name], expected="no field of this name")
     limits = _limits(a, slots)
+    if not a.meters.any():
+        state.setdefault("metered", [[0.0] * len(a.sites)])  # files of before meters lack it
     for name in names:
         if name not in state:
             raise InputError(field=f"{at}.{name}", value=MISSING, expected="this field")
@@ -206,6 +209,7 @@ def _limits(a: InstanceArrays, slots: int) -> Mapping[str, tuple[Any, Any]]:
         "waiting": (0.0, a.waiting_limit()[:, :, slots - 1]),
         "restart": (0.0, a.startup_cost),
         "peak": (0.0, np.maximum(a.import_limit_mw, a.state.peak_mw)),
+        "metered": (0.0, a.import_limit_mw),
     }
 
 

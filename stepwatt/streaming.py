@@ -278,37 +278,28 @@ def _note(known: dict[str, Any], told: dict[str, Any], t: int) -> None:
             if field == "arrivals":
                 _note_arrivals(known, site, value, t)
             else:
-                _put(known["sites"][site], _SITE_SERIES[field], value, t, f"{field}.{site}")
-    _lower_export(known, told, t)
-
-
-def _lower_export(known: dict[str, Any], told: dict[str, Any], t: int) -> None:
-    """Where a line tells the import price alone, an expected export price above it falls with it.
-
-    To be dropped as soon as instances take export prices above import prices (model.md).
-    """
-    for site in told.get("import_price", {}):
-        grid = known["sites"][site]["grid"]
-        if site not in told.get("export_price", {}) and grid["export_price"][t] > grid["import_price"][t]:
-            grid["export_price"][t] = grid["import_price"][t]
+                _put(known["sites"][site], _SITE_SERIES[field], value, t, f"{field}.{site}", known["n_slots"])
 
 
 def _note_arrivals(known: dict[str, Any], site: str, value: Any, t: int) -> None:
     if not isinstance(value, dict):
         raise InputError(field=f"arrivals.{site}", value=value, expected="an object by class")
     for name, count in value.items():
-        _put(known["arrivals"][site], (name,), count, t, f"arrivals.{site}.{name}")
+        _put(known["arrivals"][site], (name,), count, t, f"arrivals.{site}.{name}", known["n_slots"])
 
 
-def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, field: str) -> None:
-    inner: Any = record
-    for key in path:
-        inner = inner.get(key) if isinstance(inner, dict) else None
-    if not isinstance(inner, list):
+def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, field: str, n_slots: int) -> None:
+    outer: Any = record
+    *above, name = path
+    for key in above:
+        outer = outer.get(key)
+    if not isinstance(outer, dict) or name not in outer:
         raise InputError(field=field, value=value, expected="a series that the instance has")
     if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:
         raise InputError(field=field, value=value, expected="a finite number")
-    inner[t] = value
+    if not isinstance(outer[name], list):  # one number, which held in every slot so far
+        outer[name] = [outer[name]] * n_slots
+    outer[name][t] = value
 
 
 def _task_of(policy: TrainedPolicy | ForesightPolicy, instance: Instance) -> TaskSettings:

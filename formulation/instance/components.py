@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..records import (
-    LARGEST,
+    AtLeastOne,
     Efficiency,
     Finite,
     Name,
@@ -20,7 +20,6 @@ from ..records import (
 from .curves import Curve
 
 NonNegativeSeries = list[NonNegative]
-AtLeastOne = Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False)]
 
 #: A number a slot, or one number that holds in every slot.
 SiteSeries = NumberOrList[Finite]

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..errors import InputError, listed
 from ..records import (
+    ROUNDING,
     Name,
     NonNegative,
     Positive,
@@ -97,7 +98,7 @@ class Instance(Record):
             for jobs in (data["arrivals"], data.get("backlog", {})):
                 for by_class in jobs.values():
                     for name, series in by_class.items():
-                        by_class[name] = [int(number) for number in series]
+                        by_class[name] = [round(number) for number in series]
         return data
 
     def save(self, path: str | Path) -> None:
@@ -227,29 +228,34 @@ def _check_site(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[D
     if site.battery is not None:
         yield from _check_battery((*path, "battery"), site.battery)
     unit = site.generator
-    if unit is not None and unit.min_mw > unit.max_mw:
+    if unit is not None and _above(unit.min_mw, unit.max_mw):
         yield (*path, "generator", "min_mw"), unit.min_mw, f"at most max_mw, {unit.max_mw}"
 
 
 def _check_thermal(inst: Instance, path: tuple[str, ...], room: ThermalCooling) -> Iterator[Defect]:
-    if room.min_c > room.max_c:
+    if _above(room.min_c, room.max_c):
         yield (*path, "min_c"), room.min_c, f"at most max_c, {room.max_c}"
     # beyond this the explicit heat balance oscillates, and a warmer room could end up cooler
     most = room.heat_capacity_mwh_per_c / inst.slot_hours
-    if room.leak_mw_per_c > most:
+    if _above(room.leak_mw_per_c, most):
         expected = f"at most heat_capacity_mwh_per_c / slot_hours, {most:g}"
         yield (*path, "leak_mw_per_c"), room.leak_mw_per_c, expected
 
 
 def _check_battery(path: tuple[str, ...], battery: Battery) -> Iterator[Defect]:
-    if battery.soc_min > battery.soc_max:
+    if _above(battery.soc_min, battery.soc_max):
         yield (*path, "soc_min"), battery.soc_min, f"at most soc_max, {battery.soc_max}"
-    elif not battery.soc_min <= battery.soc_initial <= battery.soc_max:
+    elif _above(battery.soc_min, battery.soc_initial) or _above(battery.soc_initial, battery.soc_max):
         yield (
             (*path, "soc_initial"),
             battery.soc_initial,
             f"a share between soc_min {battery.soc_min} and soc_max {battery.soc_max}",
         )
+
+
+def _above(number: float, limit: float) -> bool:
+    """Whether a number is above a limit by more than rounding."""
+    return number > limit + ROUNDING * max(1.0, abs(limit))
 
 
 def _check_arrivals(inst: Instance) -> Iterator[Defect]:
@@ -263,7 +269,7 @@ def _check_arrivals(inst: Instance) -> Iterator[Defect]:
             yield from _check_length((*path, class_name), series, inst.n_slots)
             if inst.integral_jobs:
                 for t, jobs in enumerate(series):
-                    if jobs != int(jobs):
+                    if abs(jobs - round(jobs)) > ROUNDING:
                         yield (*path, class_name, t), jobs, "a whole number of jobs (integral_jobs is true)"
                         break
 
@@ -279,7 +285,7 @@ def _check_backlog(inst: Instance) -> Iterator[Defect]:
                 expected = f"at most {most} numbers, one per slot of the class's deadline"
                 yield path, f"{len(waiting)} numbers", expected
             for age, jobs in enumerate(waiting):
-                if inst.integral_jobs and jobs != int(jobs):
+                if inst.integral_jobs and abs(jobs - round(jobs)) > ROUNDING:
                     yield (*path, age), jobs, "a whole number of jobs (integral_jobs is true)"
                     break
 
@@ -345,12 +351,20 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
     import_price = per_slot([grid.import_price for grid in grids])
     export_price = per_slot([grid.export_price for grid in grids])
     interval = np.array([grid.demand_interval_slots for grid in grids], dtype=np.int64)
+
+    def whole(jobs: Floats) -> Floats:
+        return np.rint(jobs) if inst.integral_jobs else jobs
+
+    # limits that rounding has crossed meet
+    energy_min = per_site([b.soc_min * b.energy_mwh if b else 0.0 for b in batteries])
+    energy_max = np.maximum(energy_min, [b.soc_max * b.energy_mwh if b else 0.0 for b in batteries])
     initial_energy = per_site([b.soc_initial * b.energy_mwh if b else 0.0 for b in batteries])
+    initial_energy = np.clip(initial_energy, energy_min, energy_max)
     initial_c = per_site([room.initial_c if room else 0.0 for room in rooms])
     start = State(
         energy_mwh=initial_energy,
         temperature_c=initial_c,
-        backlog=_backlog(inst, sites, classes),
+        backlog=whole(_backlog(inst, sites, classes)),
         generator_on=np.array([g is not None and g.initially_on for g in generators]),
         peak_mw=per_site([grid.peak_so_far_mw for grid in grids]),
         metered_mw=np.zeros(len(sites)),
@@ -365,7 +379,7 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         slot_hours=inst.slot_hours,
         integral_jobs=inst.integral_jobs,
         options=enumerate_options(inst),
-        arrivals=np.array([[inst.arrivals[i][k] for k in classes] for i in sites], dtype=float),
+        arrivals=whole(np.array([[inst.arrivals[i][k] for k in classes] for i in sites], dtype=float)),
         deadline=np.array([k.deadline_slots for k in class_specs], dtype=np.int64),
         miss_penalty=per_site([k.miss_penalty for k in class_specs]),
         payload_gb=per_site([k.payload_gb for k in class_specs]),
@@ -395,16 +409,16 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         leak_mw_per_c=per_site([room.leak_mw_per_c if room else 0.0 for room in rooms]),
         outside_c=per_slot([room.outside_c if room else 0.0 for room in rooms]),
         min_c=per_site([room.min_c if room else 0.0 for room in rooms]),
-        max_c=per_site([room.max_c if room else 0.0 for room in rooms]),
+        max_c=per_site([max(room.min_c, room.max_c) if room else 0.0 for room in rooms]),
         battery=np.array([b is not None for b in batteries]),
-        energy_min_mwh=per_site([b.soc_min * b.energy_mwh if b else 0.0 for b in batteries]),
-        energy_max_mwh=per_site([b.soc_max * b.energy_mwh if b else 0.0 for b in batteries]),
+        energy_min_mwh=energy_min,
+        energy_max_mwh=energy_max,
         battery_power_mw=per_site([b.power_mw if b else 0.0 for b in batteries]),
         charge_efficiency=per_site([b.charge_efficiency if b else 1.0 for b in batteries]),
         discharge_efficiency=per_site([b.discharge_efficiency if b else 1.0 for b in batteries]),
         wear_cost=per_site([b.wear_cost if b else 0.0 for b in batteries]),
         generator=np.array([g is not None for g in generators]),
-        generator_max_mw=per_site([g.max_mw if g else 0.0 for g in generators]),
+        generator_max_mw=per_site([max(g.min_mw, g.max_mw) if g else 0.0 for g in generators]),
         generator_min_mw=per_site([g.min_mw if g else 0.0 for g in generators]),
         fuel_cost=per_site([g.fuel_cost if g else 0.0 for g in generators]),
         no_load_cost=per_site([g.no_load_cost if g else 0.0 for g in generators]),

@@ -141,14 +141,15 @@ def _content(path: Path) -> Callable[[Comparison], str]:
     from stepwatt.formulation import InputError
 
     from ..reports.page import html
+    from ..reports.tables import csv
     from ..scores.file import text
 
     contents: dict[str, Callable[[Comparison], str]] = {
         ".html": lambda comparison: html(comparison.scores),
         ".md": lambda comparison: comparison.to_markdown(),
         ".tex": lambda comparison: comparison.to_latex(),
-        ".csv": lambda comparison: comparison.results.to_csv(index=False, lineterminator="\n"),
-        ".statistics.csv": lambda comparison: comparison.statistics.to_csv(lineterminator="\n"),
+        ".csv": lambda comparison: csv(comparison.results),
+        ".statistics.csv": lambda comparison: csv(comparison.statistics.reset_index()),
         ".json": lambda comparison: text(comparison.scores),
     }
     ending = "".join(path.suffixes[-2:])

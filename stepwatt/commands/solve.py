@@ -48,8 +48,9 @@ def solve(
 ) -> None:
     """Solve an instance and judge the schedule.
 
-    Exit code 0 with a schedule, 1 when the instance is infeasible or no schedule was found. Ctrl-C ends an
-    optimum's search with exit code 130; the best schedule until then is written.
+    Exit code 0 with a schedule, 1 when the instance is infeasible, no schedule was found, or one that breaks
+    a constraint (as those of relaxations do, of which only the bound counts). Ctrl-C ends an optimum's search
+    with exit code 130; the best schedule until then is written.
 
     Example: stepwatt solve instance.json --method oracle --gap 1e-3 --out result.json
     """
@@ -58,6 +59,7 @@ def solve(
     from stepwatt.formulation.records import json_text
 
     from ..console import INTERRUPTED, complain, print_facts, print_json, tell, working
+    from ..reports.tables import csv
 
     inst = load(instance)
     past = load(history) if history else None
@@ -88,7 +90,7 @@ def solve(
     if out:
         files[out] = json_text(result.to_dict())
     if prices and result.prices is not None:
-        files[prices] = price_table(result.prices).to_csv(index=False, lineterminator="\n")
+        files[prices] = csv(price_table(result.prices))
     write_files(files)
     if as_json:
         print_json(_summary(result) | {"file": str(out) if out else None})
@@ -105,6 +107,11 @@ def solve(
         )
     if result.status is solvers.Status.INFEASIBLE:
         tell(str(working("explain", lambda progress: solvers.explain(inst))))
+    judged = result.evaluation
+    if judged is not None and judged.broken and solvers.METHODS[method].kind != "bound":
+        broken = ", ".join(f"{family} by {amount:.3g}" for family, amount in judged.broken.items())
+        complain(f"the schedule breaks {broken}")
+        raise typer.Exit(1)
     if result.schedule is None:
         complain(f"no schedule: {result.status}" + (f" ({result.message})" if result.message else ""))
         raise typer.Exit(1)

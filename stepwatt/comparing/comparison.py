@@ -10,7 +10,7 @@ import pandas as pd
 
 from stepwatt.formulation.files import write_text
 
-from ..reports.tables import latex, markdown
+from ..reports.tables import csv, latex, markdown
 from ..scores.file import load, text
 from ..scores.record import Case
 from ..scores.scores import Scores
@@ -83,7 +83,7 @@ class Comparison:
 
     def to_csv(self, path: str | Path) -> None:
         """Write ``results``, one row per instance and run of a policy, at full precision."""
-        write_text(path, self.results.to_csv(index=False, lineterminator="\n"))
+        write_text(path, csv(self.results))
 
     def save(self, path: str | Path) -> None:
         """Write the file ``stepwatt.comparison/1``: instances, schedules, bounds and prices."""

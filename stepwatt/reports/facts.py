@@ -23,7 +23,7 @@ def instance_facts(inst: Instance) -> list[tuple[str, str]]:
     jobs = sum(sum(series) for by_class in inst.arrivals.values() for series in by_class.values())
     batteries = [site.battery for site in inst.sites.values() if site.battery]
     storage = sum(battery.energy_mwh for battery in batteries)
-    prices = [price for site in inst.sites.values() for price in site.grid.import_price]
+    prices = inst.arrays().import_price
     return [
         ("start", f"{inst.start_time:%Y-%m-%d %H:%M} {zone}"),
         (
@@ -36,7 +36,7 @@ def instance_facts(inst: Instance) -> list[tuple[str, str]]:
         ("jobs arriving", f"{jobs:,.0f}"),
         ("GPUs", f"{gpus:,}"),
         ("batteries", f"{storage:.3g} MWh" if batteries else "none"),
-        ("import price", f"{min(prices):.1f} to {max(prices):.1f} USD/MWh"),
+        ("import price", f"{prices.min():.1f} to {prices.max():.1f} USD/MWh"),
         ("jobs and GPUs", "whole numbers" if inst.integral_jobs else "divisible (fluid)"),
     ]
 

@@ -148,9 +148,32 @@ def _tables(comparison: Scores) -> list[tuple[list[str], list[list[str]], str]]:
 
 def _markdown(names: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
     ruler = ["---:" if side == "r" else "---" for side in sides]
-    escaped = [[text.replace("|", "\\|") for text in row] for row in [names, *rows]]
+    escaped = [[_md(text) for text in row] for row in [names, *rows]]
     lines = [" | ".join(row) for row in [escaped[0], ruler, *escaped[1:]]]
     return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+#: What would end a cell, begin markup of HTML or code, or make a link: names may come from anywhere.
+_MD = {"\\": "\\\\", "|": "\\|", "`": "\\`", "<": "&lt;", ">": "&gt;"}
+
+
+def _md(text: str) -> str:
+    plain = "".join(_MD.get(letter, letter) for letter in " ".join(text.split()))
+    return plain.replace("](", "]\\(")
+
+
+def csv(table: pd.DataFrame) -> str:
+    """The table as CSV at full precision, without its index; no text of it is a formula to a spreadsheet."""
+    plain = table.copy()
+    for column in plain.columns:
+        if not pd.api.types.is_numeric_dtype(plain[column]):
+            plain[column] = [_no_formula(cell) for cell in plain[column]]
+    return str(plain.to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(cell: Any) -> Any:
+    """With an apostrophe before what a spreadsheet would compute, as OWASP has it ("CSV Injection")."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def latex(comparison: Scores) -> str:
@@ -180,4 +203,4 @@ _TEX = {
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
+    return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))

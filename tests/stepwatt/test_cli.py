@@ -18,6 +18,9 @@ from places import EXAMPLES
 import stepwatt as sw
 from stepwatt.cli import run
 from stepwatt.formulation.milp.matrices import linear_problem
+from stepwatt.solvers.interface.result import Seconds, Status
+from stepwatt.solvers.interface.settings import Settings
+from stepwatt.solvers.methods import METHODS, Kind, Method
 
 COMMANDS = [
     ["demo"], ["scenario"], ["solve"], ["explain"], ["evaluate"], ["compare"], ["report"], ["export"],
@@ -100,6 +103,23 @@ def test_evaluate_of_a_broken_schedule_says_so_and_exits_1(inside: Path, capsys:
     judged = json.loads(capsys.readouterr().out)
     assert judged["feasible"] is False
     assert judged["violations"]["balance"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("planner", 1), ("optimum", 1), ("ablation", 1), ("bound", 0)])
+def test_solve_with_a_schedule_that_evaluate_rejects_exits_1_but_for_bounds(
+    kind: Kind, code: int, inside: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(inst: sw.Instance, settings: Settings) -> sw.Result:
+        schedule = sw.load_schedule(inst, "broken.json")
+        judged = sw.evaluate(inst, schedule)
+        return sw.Result(inst, "broken", Status.FEASIBLE, Seconds(0, 0, 0), schedule, judged)
+
+    monkeypatch.setitem(METHODS._built_in, "broken", Method(breaking, kind, "breaks the balance"))
+    assert run(["solve", "instance.json", "--method", "broken", "--out", "found.json", "--json"]) == code
+    told = capsys.readouterr()
+    assert json.loads(told.out)["violations"]["balance"] == pytest.approx(0.01)
+    assert ("stepwatt: the schedule breaks balance by 0.01\n" in told.err) is bool(code)
+    assert (inside / "found.json").exists()
 
 
 def test_solve_of_an_infeasible_instance_exits_1(tmp_path: Path, capsys: Output) -> None:

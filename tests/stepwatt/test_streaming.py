@@ -228,6 +228,8 @@ SPOILED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         put("state", "restart", 0, 0, value=5.0),
         "state.restart[0][0] = 5.0",
     ),
+    "no peak": (lambda record: record["state"].pop("peak"), "state.peak = (missing)"),
+    "more metered than imported": (put("state", "metered", 0, 0, value=1e3), "state.metered[0][0] = 1000.0"),
     "a peak above the limit": (put("state", "peak", 0, 0, value=1e3), "state.peak[0][0] = 1000.0"),
     "a number for the lines": (put("told", value=5), "told = 5"),
     "a number for a line": (put("told", 0, value=5), "told[0] = 5"),
@@ -286,12 +288,22 @@ def test_a_state_without_checksum_and_decisions_is_one_of_before_and_goes_on(
     policy: TrainedPolicy, day: sw.Instance, kept_state: Path, tmp_path: Path
 ) -> None:
     record = json.loads(kept_state.read_text(encoding="utf-8"))
-    del record["checksum"], record["decisions"]
+    del record["checksum"], record["decisions"], record["state"]["metered"]
     path = tmp_path / "state.json"
     path.write_text(json.dumps(record), encoding="utf-8")
     session = Run(policy, day, path)
     assert session.slot == 2
     session.close()
+
+
+def test_what_a_slot_brings_of_one_number_for_all_slots_is_of_that_slot(
+    policy: TrainedPolicy, day: sw.Instance
+) -> None:
+    data = day.to_dict()
+    data["sites"]["DE"]["grid"]["import_price"] = 50.0
+    session = Run(policy, sw.Instance.from_dict(data))
+    session.decide({"slot": 0, "import_price": {"DE": 70.0}})
+    assert session.known["sites"]["DE"]["grid"]["import_price"] == [70.0, 50.0, 50.0, 50.0, 50.0, 50.0]
 
 
 def test_an_import_price_below_the_expected_export_price_does_not_stop_the_stream(

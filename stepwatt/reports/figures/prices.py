@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .panel import COLOURS, Panel, Shown, stacked_rows, step_line
 
 _WORDS = (
@@ -27,10 +29,11 @@ def prices_panel(shown: Shown) -> Panel:
     traces: list[dict[str, Any]] = []
     written = "%{y:.1f} USD/MWh"
     for j, site in enumerate(inst.sites.values()):
-        curves = {
-            "import price": (site.grid.import_price, COLOURS["import"]),
-            "export price": (site.grid.export_price, COLOURS["export"]),
-        }
+        buy, sell = (
+            np.broadcast_to(prices, inst.n_slots)
+            for prices in (site.grid.import_price, site.grid.export_price)
+        )
+        curves = {"import price": (buy, COLOURS["import"]), "export price": (sell, COLOURS["export"])}
         for title, (values, shade) in curves.items():
             traces.append(
                 step_line(

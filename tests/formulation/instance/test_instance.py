@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from solving import optimum
 from strategies import CURVES, FEATURES, instance_files, instances, random_file, random_instance
 
-from stepwatt.formulation import Instance, State, load
+from stepwatt.formulation import InputError, Instance, State, load
 from stepwatt.formulation.milp.matrices import linear_problem
 
 
@@ -133,6 +133,62 @@ def test_random_instances_have_all_six_curves() -> None:
 def small(**fields: Any) -> Instance:
     data = random_file(np.random.default_rng(1), n_slots=4, n_sites=2, features=["battery", "thermal"])
     return Instance.from_dict({**data, **fields})
+
+
+ROUNDED: dict[str, tuple[tuple[str, ...], Any]] = {
+    "stored above the most": (("sites", "s0", "battery", "soc_initial"), 0.9000000000000001),
+    "the least above the most": (("sites", "s0", "battery", "soc_min"), 0.9000000000000001),
+    "an efficiency above one": (("sites", "s0", "battery", "charge_efficiency"), 1.0000000000000002),
+    "a share above one": (("sites", "s0", "max_utilisation"), 1.0000000000000002),
+    "a generator's least above its most": (("sites", "s0", "generator", "min_mw"), 0.1 + 0.2),
+    "a room's least above its most": (("sites", "s0", "cooling", "min_c"), 27.000000000000004),
+    "less than nothing": (("sites", "s0", "renewable_mw"), [-1e-17, 0.0]),
+    "export above import": (("sites", "s0", "grid", "export_price"), [0.1 + 0.2] * 2),
+    "parts of jobs": (("arrivals", "s0", "k0"), [3.0000000000000004, 1.9999999999999998]),
+}
+
+
+def at_its_limits() -> dict[str, Any]:
+    features = ["battery", "generator", "thermal"]
+    data = random_file(np.random.default_rng(0), n_slots=2, n_sites=1, features=features)
+    site = data["sites"]["s0"]
+    site["battery"] |= {"soc_min": 0.1, "soc_max": 0.9, "soc_initial": 0.9}
+    site["generator"] |= {"min_mw": 0.3, "max_mw": 0.3}
+    site["cooling"] |= {"min_c": 27.0, "max_c": 27.0, "initial_c": 27.0}
+    site["grid"] |= {"import_price": [0.3] * 2, "export_price": [0.3] * 2}
+    return data
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_limits_missed_by_rounding_are_taken_for_what_was_meant(name: str) -> None:
+    data = at_its_limits()
+    (*path, last), value = ROUNDED[name]
+    node: Any = data
+    for part in path:
+        node = node[part]
+    node[last] = value
+    inst = Instance.from_dict(data)
+    a = inst.arrays()
+    assert (a.energy_min_mwh <= a.state.energy_mwh).all()
+    assert (a.state.energy_mwh <= a.energy_max_mwh).all()
+    assert (a.generator_min_mw <= a.generator_max_mw).all()
+    assert (a.min_c <= a.max_c).all()
+    assert (a.renewable_mw >= 0).all()
+    assert (a.charge_efficiency <= 1).all()
+    assert (a.max_utilisation <= 1).all()
+    assert (a.arrivals == np.rint(a.arrivals)).all()
+    for by_class in inst.to_dict()["arrivals"].values():
+        assert all(type(jobs) is int for series in by_class.values() for jobs in series)
+    if name == "parts of jobs":
+        assert inst.to_dict()["arrivals"]["s0"]["k0"] == [3, 2]
+
+
+@pytest.mark.parametrize("share", [0.9001, 0.90000001])
+def test_limits_missed_by_more_than_rounding_are_refused(share: float) -> None:
+    data = at_its_limits()
+    data["sites"]["s0"]["battery"]["soc_initial"] = share
+    with pytest.raises(InputError, match="soc_initial"):
+        Instance.from_dict(data)
 
 
 def test_the_terminal_price_is_the_highest_import_price_and_never_negative() -> None:

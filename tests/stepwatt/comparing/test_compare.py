@@ -160,6 +160,32 @@ def test_markdown_and_latex_have_one_line_per_policy(inst: sw.Instance) -> None:
     assert "a|b \\& c\\_d & planner &" in found.to_latex()
 
 
+def test_names_are_no_markup_in_markdown_and_no_formulas_in_spreadsheets(
+    inst: sw.Instance, tmp_path: Path
+) -> None:
+    names = [
+        "<script>alert(1)</script>",
+        "[a](javascript:b)",
+        "a\\|b",
+        "two\nlines",
+        "=1+1",
+        "@SUM(1)",
+        "+1",
+        "-1",
+    ]
+    found = sw.compare(inst, dict.fromkeys(names, "greedy"), bound=None)
+    text = found.to_markdown()
+    assert [line.split(" | ")[0] for line in text.splitlines()[2:]] == [
+        "| &lt;script&gt;alert(1)&lt;/script&gt;", r"| [a]\(javascript:b)", r"| a\\\|b", "| two lines",
+        "| =1+1", "| @SUM(1)", "| +1", "| -1",
+    ]  # fmt: skip
+    assert all(line.endswith(" |") for line in text.splitlines())
+    found.to_csv(tmp_path / "results.csv")
+    read = pd.read_csv(tmp_path / "results.csv")
+    assert list(read["policy"]) == [*names[:4], "'=1+1", "'@SUM(1)", "'+1", "'-1"]
+    assert list(read["utility"]) == list(found.results["utility"])
+
+
 def test_relaxations_are_shown_as_bounds_not_as_policies(comparison: sw.Comparison) -> None:
     line = next(line for line in comparison.to_markdown().splitlines() if line.startswith("| lp "))
     assert "≤" in line
