@@ -81,6 +81,18 @@ def test_a_file_where_a_folder_is_expected_is_told_in_one_line(
         WRITERS[what](result, tmp_path / "file" / "inside.npz")
 
 
+@pytest.mark.parametrize("name", [b"m\xc3\xb6del", b"m\xff"], ids=["not ASCII", "not UTF-8"])
+@pytest.mark.parametrize("what", WRITERS)
+def test_any_name_that_the_file_system_takes_is_written(
+    what: str, name: bytes, result: sw.Result, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    path = folder / (os.fsdecode(name) + ".npz")
+    WRITERS[what](result, path)
+    assert os.listdir(os.fsencode(folder)) == [name + b".npz"]
+
+
 @pytest.mark.parametrize("failing", [0, 1])
 def test_of_files_that_belong_together_none_changes_when_one_cannot(failing: int, tmp_path: Path) -> None:
     paths = [tmp_path / "one", tmp_path / "other"]

@@ -87,6 +87,7 @@ def test_published_exponential_fits_are_met() -> None:
         ("steps,quality\n4,high\n", "quality[0] = 'high'"),
         ("steps,quality\n4,nan\n", "quality[0] = 'nan'"),
         ("steps,quality\n4\n", "quality[0] = None"),
+        ("steps,quality,quality\n4,0.5,0.6\n", "quality = 'columns steps, quality, quality'"),
         ("steps,quality\n4,0.5\n", "at least two different step counts"),
         ("steps,quality\n0,0.5\n4,0.6\n", "steps = 0.0"),
         ("steps,quality\n4,50\n8,90\n", "rescale with --worst and --best"),
