@@ -6,14 +6,13 @@ The kind of a variable is that of what is first assigned to it. Arrays and named
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
 
 from .expressions import INT, Expressions, Value, Whole
+from .identity import tree_of
 from .kinds import ORDER, signature_of
 
 
@@ -23,7 +22,7 @@ class Body(Expressions):
     def __init__(self, whole: Whole, source: Callable[..., Any], made: ir.Function):
         super().__init__(whole, source, made)
         self.kinds, self.result = signature_of(source)
-        self.tree: Any = ast.parse(textwrap.dedent(inspect.getsource(source))).body[0]
+        self.tree = tree_of(source)
         #: Where loops go on, and where they end.
         self.loops: list[tuple[Any, Any]] = []
 

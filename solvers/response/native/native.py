@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 
 from . import kinds, machine, store
-from .translation import Translation, sources
+from .identity import identity
+from .translation import Translation
+
+#: The text of what makes machine code.
+_TRANSLATOR = "".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py")))
 
 
 class Native:
@@ -49,17 +53,18 @@ class Native:
         """Compile it, if need be."""
         if self._loaded is None and not self.ready():
             with self._lock:
-                code = machine.machine_code(Translation(self.real).text(self.source))
-                store.keep(self._name, code)
-                self._loaded = machine.Loaded(code)
+                # code that another thread runs must not be replaced
+                if self._loaded is None:
+                    code = machine.machine_code(Translation(self.real).text(self.source))
+                    store.keep(self._name, code)
+                    self._loaded = machine.Loaded(code)
         assert self._loaded is not None
         return self._loaded
 
     @cached_property
     def _name(self) -> str:
-        """Where the disk has it: code of other sources, or for other machines, has another name."""
-        own = "".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py")))
-        told = "".join((own, sources(self.source), machine.description()))
+        """Where the disk has it: code of another function, or for another machine, has another name."""
+        told = "".join((_TRANSLATOR, identity(self.source), machine.description()))
         return f"{self.source.__name__}-{self.real}-{sha256(told.encode()).hexdigest()[:24]}.o"
 
 

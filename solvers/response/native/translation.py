@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -82,22 +81,3 @@ class Translation:
         if kind in ARRAYS:
             return [POINTER, INT]
         return [{int: INT, bool: BOOL, float: FLOAT, "lanes": self.lanes}.get(kind, POINTER)]
-
-
-def reached(source: Callable[..., Any]) -> set[Callable[..., Any]]:
-    """A compiled function and all that it calls."""
-    found, left = {source}, [source]
-    while left:
-        function: Any = left.pop()
-        called = (function.__globals__.get(name) for name in function.__code__.co_names)
-        new = {other for other in called if hasattr(other, "compiled")} - found
-        found |= new
-        left += new
-    return found
-
-
-def sources(source: Callable[..., Any]) -> str:
-    """The text of all files that a function and what it calls are written in."""
-    modules = {inspect.getmodule(function) for function in reached(source)}
-    ordered = sorted((module for module in modules if module), key=lambda module: module.__name__)
-    return "".join(inspect.getsource(module) for module in ordered)
