@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from stepwatt.formulation.plant.stacked import Problem
 
 from .grid_terms import sale_price
-from .interior_point.choice import solve_rows
+from .interior_point.solving import solve_rows
 from .programs.features import make_features
 from .programs.slot_program import GPU, HEAT, POWER, Program, flat, most_power, site_columns
 from .programs.ties import STORE, TYING, DayRows, Ties

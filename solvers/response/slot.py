@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState, Request
 
-from .interior_point.choice import solve
 from .interior_point.solution import GOOD, Solution
+from .interior_point.solving import solve
 from .programs.rows import Rows
 from .programs.slot_program import GPU, POWER, Program, slot_program
 from .slot_prices import SlotPrices, at_the_end

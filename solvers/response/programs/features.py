@@ -13,19 +13,13 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[Any]
 
-#: Pairs of (job, seconds, energy) whose products the normal matrix needs.
-_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-
 
 @dataclass(frozen=True)
 class Features:
-    """``single`` (n,K,3,O) per option: 1, GPU-seconds, MW; ``pairs`` (n,K,6,O) their products.
-
-    Both have a last axis B where instances differ. Options that cannot be used are zeros.
-    """
+    """``single`` (n,K,3,O) per option: 1, GPU-seconds, MW; zeros where it cannot be used. With a last axis B
+    where instances differ."""
 
     single: Numbers
-    pairs: Numbers
 
     @property
     def shared(self) -> bool:
@@ -47,9 +41,9 @@ class Features:
 
 
 def make_features(usable: Numbers, seconds: Numbers, megawatts: Numbers) -> Features:
-    """From tables (n,K,O,B); B may be 1 where all instances have the same."""
-    single = np.stack([usable, seconds * usable, megawatts * usable], axis=2)
-    pairs = np.stack([single[:, :, a] * single[:, :, b] for a, b in _PAIRS], axis=2)
+    """From tables (n,K,O,B); B may be 1 in those that all instances share."""
+    tables = np.broadcast_arrays(usable, seconds * usable, megawatts * usable)
+    single = np.stack(tables, axis=2)
     if single.shape[-1] == 1 or bool((single == single[..., :1]).all()):
-        single, pairs = single[..., 0], pairs[..., 0]
-    return Features(single, pairs)
+        single = single[..., 0]
+    return Features(single)

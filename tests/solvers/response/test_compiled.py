@@ -1,25 +1,27 @@
-"""The compiled interior-point method takes the same steps as that of tensors, instance by instance."""
+"""The compiled interior-point method finds what HiGHS finds, instance by instance, and its machine code does
+what its source says."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from rows_reference import rows_optimum
 from slot_draws import drawn_prices, drawn_state
+from slot_reference import slot_optimum
 from strategies import FEATURES, random_instance
 
 from stepwatt.data import scenario
+from stepwatt.formulation import InstanceArrays
 from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.solvers.response.day import day_rows
-from stepwatt.solvers.response.interior_point import choice as solving
-from stepwatt.solvers.response.interior_point import fallback
+from stepwatt.solvers.response.interior_point import solving
 from stepwatt.solvers.response.interior_point.compiled import running
-from stepwatt.solvers.response.interior_point.solution import TOLERANCE, Solution
+from stepwatt.solvers.response.interior_point.solution import Solution
 from stepwatt.solvers.response.native import REGISTER
 from stepwatt.solvers.response.programs.rows import Rows
 from stepwatt.solvers.response.programs.slot_program import slot_program
@@ -31,58 +33,123 @@ LANES = REGISTER // 8
 LEFT_OUT = {"link", "generator", "generator_minimum"}
 
 
-def assert_same(one: Solution, other: Solution, scale: NDArray[Any], tolerance: float) -> None:
-    for name in ("value", "bound"):
-        apart = np.abs(getattr(one, name) - getattr(other, name)) / scale
-        assert apart.max() <= tolerance, name
-    for name in ("box", "options"):
-        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=0.0, atol=tolerance * 1e3)
+def drawn(
+    rng: np.random.Generator, batch: int, features: Sequence[str], slots: int, own_options: bool = False
+) -> list[InstanceArrays]:
+    """Instances that differ in arrivals and renewables; ``own_options``: also in how long their jobs take."""
+    instance = random_instance(rng, n_slots=slots, n_sites=int(rng.integers(1, 4)), features=features)
+    a = instance.arrays()
+    found = []
+    for more, sunnier, faster in rng.uniform(0.5, [1.5, 1.5, 1.0], (batch, 3)):
+        of = a.options
+        if own_options:
+            of = replace(of, seconds=of.seconds * faster, energy_mwh=of.energy_mwh * faster)
+        found.append(
+            replace(a, arrivals=a.arrivals * more, renewable_mw=a.renewable_mw * sunnier, options=of)
+        )
+    return found
 
 
-def drawn(rng: np.random.Generator, batch: int, without: set[str], slots: int) -> Problem:
-    chosen = [name for name in FEATURES if name not in without and rng.random() < 0.4]
-    instance = random_instance(rng, n_slots=slots, n_sites=int(rng.integers(1, 4)), features=chosen)
-    problem = stack([instance.arrays()] * batch, ENGINE)
-    scales = rng.uniform(0.5, 1.5, (batch, 1, 1))
-    return replace(problem, arrivals=problem.arrivals * scales, renewable=problem.renewable * scales[..., 0])
+def chosen(rng: np.random.Generator, without: set[str]) -> list[str]:
+    return [name for name in FEATURES if name not in without and rng.random() < 0.4]
+
+
+def ends(batch: int) -> set[int]:
+    """The first instance, the last one of the first lanes, and the last one of those left over."""
+    return {0, min(batch, LANES) - 1, batch - 1}
+
+
+def assert_slot_is_solved(problem: Problem, rng: np.random.Generator, t: int) -> None:
+    state, prices = drawn_state(problem, rng, t), drawn_prices(problem, rng)
+    program = slot_program(problem, t, state, prices)
+    found = solving.solve(program)
+    for b in ends(len(problem)):
+        optimum = slot_optimum(problem, t, state, prices, b)
+        assert optimum is not None
+        scale = max(abs(optimum), float(program.money[b]))
+        assert abs(float(found.value[b]) - optimum) <= 1e-6 * scale
+        assert float(found.bound[b]) >= optimum - 1e-9 * scale
+    assert float(found.residual.max()) <= 1e-6
+
+
+def assert_horizon_is_solved(problem: Problem) -> None:
+    rows = day_rows(problem)
+    found = solving.solve_rows(rows, 1e-9)
+    for b in ends(len(problem)):
+        optimum = rows_optimum(rows, b)
+        scale = max(abs(optimum), float(rows.p.money[b]))
+        assert abs(float(found.value[b]) - optimum) <= 1e-6 * scale
+        assert float(found.bound[b]) >= optimum - 1e-9 * scale
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_slot_has_the_same_optimum(seed: int) -> None:
-    """In batches that leave lanes over, too."""
+def test_a_slot_has_the_optimum_that_highs_finds(seed: int) -> None:
+    """In batches that leave lanes over, too; some sites have no power, which leaves them other options."""
     rng = np.random.default_rng(seed)
     batch = int(rng.integers(1, 2 * LANES + 2))
-    problem = drawn(rng, batch, {"link"}, 3)
+    problem = stack(drawn(rng, batch, chosen(rng, {"link"}), 3), ENGINE)
     for t in range(2):
-        program = slot_program(problem, t, drawn_state(problem, rng, t), drawn_prices(problem, rng))
-        if not program.features.shared:  # some have no power, which leaves them other options
-            assert_same(solving.solve(program), fallback.solve(program, TOLERANCE), program.money, 0.0)
-            continue
-        one, other = solving.solve_compiled(Rows(program), 1e-9), fallback.solve(program, TOLERANCE)
-        assert_same(replace(one, box=other.box, options=other.options), other, program.money, 1e-6)
-        assert float(one.residual.max()) <= 1e-6
-        assert (one.bound >= other.value - 1e-6 * program.money).all()
+        assert_slot_is_solved(problem, rng, t)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_horizon_has_the_same_iterate(seed: int) -> None:
-    """Stopped early, before rounding matters."""
+def test_a_horizon_has_the_optimum_that_highs_finds(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    problem = drawn(rng, int(rng.integers(1, LANES + 3)), LEFT_OUT, int(rng.integers(1, 7)))
-    rows = day_rows(problem)
-    assert solving.compilable(rows.p)
-    assert_same(solving.solve_compiled(rows, 0.01), fallback.solve_rows(rows, 0.01), rows.p.money, 1e-7)
+    batch, slots = int(rng.integers(1, LANES + 3)), int(rng.integers(1, 7))
+    assert_horizon_is_solved(stack(drawn(rng, batch, chosen(rng, LEFT_OUT), slots), ENGINE))
 
 
-def test_the_method_in_plain_python_has_the_same_iterate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Machine code does what its source says."""
+@pytest.mark.parametrize("seed", range(20))
+def test_a_slot_with_limited_links_has_the_optimum_that_highs_finds(seed: int) -> None:
+    """Some of them bind."""
+    rng = np.random.default_rng(seed)
+    instance = random_instance(rng, n_slots=3, n_sites=int(rng.integers(2, 5)), features=["link", "battery"])
+    problem = stack([instance.arrays()] * int(rng.integers(1, LANES + 2)), ENGINE)
+    tight = 10.0 ** rng.uniform(-4, 1, problem.link.shape)
+    problem = replace(problem, link=np.minimum(problem.link, np.minimum(problem.link, 1.0) * tight))
+    program = slot_program(problem, 0, drawn_state(problem, rng, 0), drawn_prices(problem, rng))
+    assert program.link_slack is not None
+    assert_slot_is_solved(problem, rng, 0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_instances_side_by_side_may_have_options_of_their_own(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    without = {*LEFT_OUT, "zero_gpus"}
+    instances = drawn(rng, LANES + 3, chosen(rng, without), int(rng.integers(2, 6)), own_options=True)
+    problem = stack(instances, ENGINE)
+    assert not day_rows(problem).p.features.shared
+    assert_horizon_is_solved(problem)
+    assert_slot_is_solved(problem, rng, 0)
+
+
+@pytest.mark.parametrize("features", [["demand", "battery", "thermal"], ["link", "battery"]])
+def test_the_method_in_plain_python_has_the_same_iterate(
+    features: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machine code does what its source says; here stopped early, before rounding matters."""
     rng = np.random.default_rng(2)
-    instance = random_instance(rng, n_slots=2, n_sites=2, features=["demand", "battery", "thermal"])
-    rows = day_rows(stack([instance.arrays()], ENGINE))
-    done = solving.solve_compiled(rows, 0.1)
-    monkeypatch.setitem(running.METHODS, np.dtype(np.float64), running.follow)
+    instance = random_instance(rng, n_slots=2, n_sites=2, features=features)
+    problem = stack([instance.arrays()], ENGINE)
+    if limited := "link" in features:
+        problem = replace(problem, link=np.minimum(problem.link, 1e-3))
+        rows = Rows(slot_program(problem, 0, drawn_state(problem, rng, 0), drawn_prices(problem, rng)))
+    else:
+        rows = day_rows(problem)
+    source = running.follow_general if limited else running.follow
+
+    def solved() -> Solution:
+        return solving.solve_rows(rows, 0.1)
+
+    done = solved()
+    monkeypatch.setitem(running.METHODS, (np.dtype(np.float64), limited), source)
     with np.errstate(all="ignore"):
-        assert_same(solving.solve_compiled(rows, 0.1), done, rows.p.money, 1e-9)
+        plain = solved()
+    for name in ("value", "bound"):
+        apart = np.abs(getattr(plain, name) - getattr(done, name)) / rows.p.money
+        assert apart.max() <= 1e-9, name
+    for name in ("box", "options"):
+        np.testing.assert_allclose(getattr(plain, name), getattr(done, name), rtol=0.0, atol=1e-6)
 
 
 def test_a_day_begun_at_its_own_multipliers_comes_nearer_in_as_many_steps(
@@ -93,22 +160,11 @@ def test_a_day_begun_at_its_own_multipliers_comes_nearer_in_as_many_steps(
         for month in (1, 4, 7)
     ]
     rows = day_rows(stack([day.arrays() for day in days], ENGINE))
-    done = solving.solve_compiled(rows, 0.01)
+    done = solving.solve_rows(rows, 0.01)
     monkeypatch.setattr(solving, "MOST_STEPS", 10)
-    cold, warm = (solving.solve_compiled(rows, 0.01, begun) for begun in (None, done.multipliers))
+    cold, warm = (solving.solve_rows(rows, 0.01, begun) for begun in (None, done.multipliers))
     assert float(cold.residual.max()) < 0.01
     assert float(warm.residual.max()) < 0.01
     gap = [((one.bound - one.value) / one.bound).max() for one in (cold, warm)]
     assert 0 < float(gap[1]) < 0.1 * float(gap[0])
     np.testing.assert_allclose(warm.bound, done.bound, rtol=1e-2)
-
-
-def test_where_links_are_limited_tensors_solve() -> None:
-    rng = np.random.default_rng(0)
-    instance = random_instance(rng, n_slots=3, n_sites=3, features=["link"])
-    problem = stack([instance.arrays()] * 2, ENGINE)
-    problem = replace(problem, link=np.minimum(problem.link, 1e-3))
-    program = slot_program(problem, 0, drawn_state(problem, rng, 0), drawn_prices(problem, rng))
-    assert program.link_slack is not None
-    assert not solving.compilable(program)
-    assert_same(solving.solve(program), fallback.solve(program, TOLERANCE), program.money, 0.0)

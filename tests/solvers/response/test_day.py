@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from strategies import FEATURES, random_instance
 
@@ -18,10 +17,8 @@ from stepwatt.formulation.plant.stacking import stack
 from stepwatt.solvers.common.relaxation import solve_relaxation
 from stepwatt.solvers.planners.foresight.foresight import coarser
 from stepwatt.solvers.response.day import day_rows, plan_day
-from stepwatt.solvers.response.interior_point import choice as solving
-from stepwatt.solvers.response.interior_point import fallback
+from stepwatt.solvers.response.interior_point import solving
 from stepwatt.solvers.response.interior_point.solution import Solution
-from stepwatt.solvers.response.interior_point.tensors_rows import rows_of
 from stepwatt.solvers.response.programs.ties import DayRows
 
 ENGINE = numpy_engine()
@@ -58,25 +55,6 @@ def test_days_side_by_side_are_planned_as_they_would_be_alone() -> None:
         np.testing.assert_allclose(together.load[:, number], alone.load[:, 0], rtol=0.0, atol=1e-3)
 
 
-def test_products_with_the_matrix_and_its_transpose_agree_and_the_normal_matrix_is_theirs() -> None:
-    instance = scenario("jemas", start="2018-03-05", n_slots=8, slot_minutes=60, integral_jobs=False)
-    rows = rows_of(day_rows(stack([instance.arrays()] * 2, ENGINE)))
-    rng = torch.Generator().manual_seed(0)
-
-    def drawn(like: torch.Tensor) -> torch.Tensor:
-        return 0.1 + torch.rand(like.shape, generator=rng, dtype=torch.float64)
-
-    p = rows.p
-    box, options, y = drawn(p.cost), drawn(p.option_cost), drawn(p.right)
-    priced_box, priced_options = rows.priced(y)
-    forward = (rows.used(box, options) * y).sum()
-    torch.testing.assert_close(forward, (priced_box * box).sum() + (priced_options * options).sum())
-    found = rows.normal(box, options).solve(y)
-    priced_box, priced_options = rows.priced(found)
-    again = rows.used(box * priced_box, options * priced_options) + p.empty * found
-    torch.testing.assert_close(again, y, rtol=0.0, atol=1e-8)
-
-
 def charged(month: int) -> sw.Instance:
     """A day whose sites pay for their highest import."""
     day = scenario("jemas", start=f"2018-0{month}-05", n_slots=24, slot_minutes=60, integral_jobs=False)
@@ -87,31 +65,17 @@ def charged(month: int) -> sw.Instance:
 
 
 def test_highest_imports_enter_all_slots() -> None:
-    """The border of the matrix is its own transpose's, and is solved for; both methods find the optimum."""
     days = [charged(month).arrays() for month in (1, 7)]
     best = [solve_relaxation(a).outcome.objective for a in days]
-    whole = day_rows(stack(days, ENGINE))
-    rows, rng = rows_of(whole), torch.Generator().manual_seed(0)
-    p = rows.p
-    of = (p.cost, p.option_cost, p.right)
-    box, options, y = (0.1 + torch.rand(x.shape, generator=rng, dtype=torch.float64) for x in of)
-    priced_box, priced_options = rows.priced(y)
-    forward = (rows.used(box, options) * y).sum()
-    torch.testing.assert_close(forward, (priced_box * box).sum() + (priced_options * options).sum())
-    found = rows.normal(box, options).solve(y)
-    priced_box, priced_options = rows.priced(found)
-    again = rows.used(box * priced_box, options * priced_options) + p.empty * found
-    torch.testing.assert_close(again, y, rtol=0.0, atol=1e-8)
-    for solve in (fallback.solve_rows, solving.solve_compiled):
-        solution = solve(whole, 1e-7)
-        assert solution.value[:2].tolist() == pytest.approx(best, rel=1e-6)
-        assert float(solution.residual.max()) < 1e-6
+    solution = solving.solve_rows(day_rows(stack(days, ENGINE)), 1e-7)
+    assert solution.value[:2].tolist() == pytest.approx(best, rel=1e-6)
+    assert float(solution.residual.max()) < 1e-6
 
 
 def test_single_precision_will_do_for_a_rough_plan_with_demand_charges() -> None:
     problem = stack([charged(month).arrays() for month in (1, 4, 7)], ENGINE)
     rows = day_rows(problem, np.float32)
-    solution = solving.solve_compiled(rows, 0.05)
+    solution = solving.solve_rows(rows, 0.05)
     assert float(solution.residual.max()) < 0.05
     exact = plan_day(problem)
     np.testing.assert_allclose(solution.value[:3], exact.value, rtol=5e-3)

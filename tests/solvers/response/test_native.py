@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import linecache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -255,11 +257,26 @@ def test_code_lies_beside_bytecode_or_in_the_users_cache(
 
 
 def test_foresight_says_what_it_has_to_compile(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = tuple(Native(function.source, function.real.type) for function in compiling.FUNCTIONS)
-    monkeypatch.setattr(compiling, "FUNCTIONS", fresh)
+    fresh = tuple(Native(function.source, function.real.type) for function in compiling.FUNCTIONS[False])
+    monkeypatch.setattr(compiling, "FUNCTIONS", {False: fresh})
     told = list[str]()
     assert not compiling.ready()
     compiling.warm(told.append)
     assert compiling.ready()
     compiling.warm(told.append)
     assert told == ["compiling (first use on this machine)"]
+
+
+def test_a_file_that_has_changed_since_is_not_translated(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "from stepwatt.solvers.response.native import Numbers, compiled\n\n@compiled\n"
+    text += "def one(out: Numbers) -> None:\n    out[0] = "
+    file = tmp_path / "changing.py"
+    file.write_text(text + "1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    source = importlib.import_module("changing").one
+    file.write_text(text + "2.0\n")
+    linecache.checkcache()
+    with pytest.raises(RuntimeError, match="changing has changed since it was imported"):
+        Native(source, np.float64).prepare()

@@ -27,9 +27,7 @@ from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.solvers import solve
 from stepwatt.solvers.planners.foresight.foresight import foresee
 from stepwatt.solvers.response import at_the_end, best_response, worth
-from stepwatt.solvers.response.interior_point import choice as solving
-from stepwatt.solvers.response.interior_point import fallback
-from stepwatt.solvers.response.interior_point import tensors as interior
+from stepwatt.solvers.response.interior_point import solving
 from stepwatt.solvers.response.programs.slot_program import slot_program
 
 ENGINE, TENSORS = numpy_engine(), torch_engine(torch.float64)
@@ -84,9 +82,7 @@ def test_responses_played_to_the_end_are_worth_what_the_evaluator_says(seed: int
 
 
 @pytest.mark.parametrize("seed", range(75))
-def test_the_response_is_the_optimum_that_highs_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiled or not, and whether its first steps are in single precision, as those of large batches."""
-    monkeypatch.setattr(interior, "LARGE", 1 if seed % 2 else 1_000)
+def test_the_response_is_the_optimum_that_highs_finds(seed: int) -> None:
     rng, draws = np.random.default_rng(seed), 8
     instance = random_instance(rng, n_slots=int(rng.integers(3, 6)), n_sites=int(rng.integers(1, 4)))
     problem = stack([instance.arrays()] * draws, ENGINE)
@@ -99,12 +95,12 @@ def test_the_response_is_the_optimum_that_highs_finds(seed: int, monkeypatch: py
             lacking = problem.energy_reference - problem.energy_min
             missing = (problem.terminal_price * lacking).sum(-1)
         program = slot_program(problem, t, state, prices)
-        for found in (fallback.solve(program, 1e-9), solving.solve(program)):
-            for b, optimum in enumerate(optima):
-                assert optimum is not None
-                scale = max(abs(optimum), float(program.money[b]))
-                assert abs(float(found.value[b] - missing[b]) - optimum) <= 1e-6 * scale
-                assert float(found.bound[b] - missing[b]) >= optimum - 1e-9 * scale
+        found = solving.solve(program)
+        for b, optimum in enumerate(optima):
+            assert optimum is not None
+            scale = max(abs(optimum), float(program.money[b]))
+            assert abs(float(found.value[b] - missing[b]) - optimum) <= 1e-6 * scale
+            assert float(found.bound[b] - missing[b]) >= optimum - 1e-9 * scale
 
 
 def drawn_action(codec: PricedCodec, batch: int, rng: np.random.Generator) -> NDArray[Any]:

@@ -1,5 +1,6 @@
-"""The interior-point method of :mod:`..tensors`, compiled for the processor: the same steps, a few instances
-at a time, so that their numbers stay in its caches.
+"""An interior-point method for batches of programs (Mehrotra 1992, "On the implementation of a primal-dual
+interior point method", SIAM J. Optim. 2(4)), compiled for the processor: a few instances at a time, so that
+their numbers stay in its caches.
 
 A program is one block, a whole horizon many (:mod:`..ties`). Within a block, balance, GPU time and power and
 the supply that cannot wait are eliminated; what ties blocks together is eliminated by a recursion over them.

@@ -1,20 +1,28 @@
-"""How programs lie in memory for compiled loops: tuples of flat arrays of lanes, and where parts begin.
-
-Compiled functions name the arrays they use before they loop: one taken out of its tuple within a loop costs a
-reference count every time.
-"""
+"""How programs lie in memory for compiled loops: tuples of flat arrays of lanes, and where parts begin."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from stepwatt.solvers.response.native import Integers, Numbers, compiled, get, load, put, save, side
+from stepwatt.solvers.response.native import (
+    Integers,
+    Lanes,
+    Numbers,
+    compiled,
+    get,
+    load,
+    put,
+    save,
+    side,
+    spread,
+)
 
 
 class Sizes(NamedTuple):
     """How many: sites, classes, options, segments of waiting jobs, site columns, kinds of site rows, kinds
     that stay within a block at the beginning and at the end, blocks, classes that wait. ``rise``: the site
-    column of the first block that enters the last kind of rows of all blocks, or -1."""
+    column of the first block that enters the last kind of rows of all blocks, or -1. ``links``: limited
+    links, as many as there are pairs of sites, or 0; they are in programs of one block."""
 
     sites: int
     classes: int
@@ -27,6 +35,7 @@ class Sizes(NamedTuple):
     blocks: int
     waiting: int
     rise: int
+    links: int
 
 
 class Pattern(NamedTuple):
@@ -48,8 +57,9 @@ class Pattern(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Coefficients as in :class:`.Program`, and rows' multipliers to begin with: of the whole batch
-    (rows, blocks·instances), or flat of a few instances."""
+    """Coefficients as in :class:`.Program`, rows' multipliers to begin with, and what a job of an
+    option is: itself, GPU-seconds, MW (:class:`..features.Features`). Of the whole batch (rows,
+    blocks·instances), or flat of a few instances; but ``single`` (rows, instances), or (rows,) of all."""
 
     cost: Numbers
     option_cost: Numbers
@@ -69,6 +79,9 @@ class Tables(NamedTuple):
     tied_site: Numbers
     rise: Numbers
     begun: Numbers
+    link: Numbers
+    link_slack: Numbers
+    single: Numbers
 
 
 class Found(NamedTuple):
@@ -110,7 +123,7 @@ class Iterate(NamedTuple):
 
 class Work(NamedTuple):
     """What a step needs besides: what rows miss, right sides, inverse slacks, diagonal and pull of the boxes,
-    one block's columns, the factored matrix (:mod:`.normal`), the multipliers found, what borders the matrix
+    one block's columns, the factored matrix (:mod:`.factor`), the multipliers found, what borders the matrix
     (:mod:`.border`); which instances go on, how far they are and were, and their costs by block."""
 
     missing: Numbers
@@ -148,15 +161,49 @@ def counts(z: Sizes) -> tuple[int, int, int, int, int, int, int, int, int]:
     site = lost + queues
     return (
         queues,
-        site + z.columns * z.sites,
+        site + z.columns * z.sites + z.links,
         queues * z.options,
-        2 * queues + z.kinds * z.sites,
-        queues + (z.inner + z.capped) * z.sites,
+        2 * queues + z.kinds * z.sites + z.links,
+        queues + (z.inner + z.capped) * z.sites + z.links,
         (z.waiting + z.kinds - z.inner - z.capped) * z.sites,
         held,
         lost,
         site,
     )
+
+
+@compiled
+def site_row(z: Sizes, kind: int, j: int) -> int:
+    """The row of the reordered matrix that is the site row of this kind."""
+    if kind < z.inner:
+        return (z.classes + kind) * z.sites + j
+    if kind >= z.kinds - z.capped:
+        return (z.classes + z.inner) * z.sites + j
+    return (z.classes + z.capped + z.waiting + kind) * z.sites + z.links + j
+
+
+@compiled
+def link_row(z: Sizes, m: int) -> int:
+    """The row of the reordered matrix that is limited link m."""
+    return (z.classes + z.inner + z.capped) * z.sites + m
+
+
+@compiled
+def feature(a: Tables, general: bool, number: int) -> Lanes:
+    """Entry ``number`` of the table of options, which in ``general`` instances have each of their own."""
+    single = a.single
+    if general:
+        return get(single, number)
+    return spread(single, single[number])
+
+
+@compiled
+def product(a: Tables, general: bool, first: int, second: int) -> Lanes:
+    """The product of two entries of that table."""
+    single = a.single
+    if general:
+        return get(single, first) * get(single, second)
+    return spread(single, single[first] * single[second])
 
 
 @compiled

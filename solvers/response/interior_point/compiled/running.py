@@ -10,19 +10,18 @@ from numpy.typing import NDArray
 from stepwatt.solvers.response.native import REGISTER, Native
 
 from .layout import Found, Iterate, Limits, Pattern, Sizes, Tables, Work, counts
-from .method import follow
+from .method import follow, follow_general
 
-#: The method for each precision.
-METHODS = {np.dtype(real): Native(follow, real) for real in (np.float32, np.float64)}
+#: The method by precision, and whether instances have options of their own or limited links.
+METHODS = {
+    (np.dtype(real), general): Native(source, real)
+    for general, source in ((False, follow), (True, follow_general))
+    for real in (np.float32, np.float64)
+}
 
 
-def run(
-    z: Sizes, p: Pattern, single: NDArray[Any], pairs: NDArray[Any], whole: Tables, limits: Limits
-) -> Found:
-    """Steps until the limits are met; coefficients are (rows, blocks·instances), and say the precision.
-
-    ``single``, ``pairs``: flat tables of options (:class:`..features.Features`).
-    """
+def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
+    """Steps until the limits are met; coefficients are (rows, blocks·instances), and say the precision."""
     kind, wide = whole.cost.dtype, whole.cost.shape[-1]
     queues, width, many, height, inner, tying, _, _, _ = counts(z)
     size, capped = inner + tying, z.capped * z.sites
@@ -67,8 +66,13 @@ def run(
         cost=lanes(1),
         least=lanes(1),
     )
-    some = Tables(*(lanes(len(part)) for part in whole))
+    own = whole.single.ndim > 1
+    general, single = own or z.links > 0, whole.single
+    if general:
+        all_own = single if own else np.broadcast_to(single[:, None], (len(single), wide // z.blocks))
+        whole, single = whole._replace(single=np.ascontiguousarray(all_own)), lanes(len(single), 1)
+    some = Tables(*[*(lanes(len(part)) for part in whole[:-1]), single])
     iterates = iterate(), iterate(), iterate()
     coefficients, out = Tables(*map(np.ravel, whole)), Found(*(part.reshape(-1) for part in found))
-    METHODS[kind](z, p, single, pairs, coefficients, some, *iterates, work, out, limits)
+    METHODS[kind, general](z, p, coefficients, some, *iterates, work, out, limits)
     return found

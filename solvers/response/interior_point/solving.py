@@ -1,5 +1,4 @@
-"""Programs of slots and of whole horizons solved: by the compiled method, and where a program is not made for
-it, by that of tensors (:mod:`.fallback`)."""
+"""Programs of slots and of whole horizons, handed to the compiled method and taken back."""
 
 from __future__ import annotations
 
@@ -24,29 +23,11 @@ ROUGH_STEPS = 28
 
 def solve(p: Program, tolerance: float = TOLERANCE) -> Solution:
     """The optimum of a slot's program and a bound that holds whatever the accuracy."""
-    if compilable(p):
-        return solve_compiled(Rows(p), tolerance)
-    from . import fallback  # needs torch
-
-    return fallback.solve(p, tolerance)
+    return solve_rows(Rows(p), tolerance)
 
 
-def solve_rows(rows: DayRows, tolerance: float, begun: Numbers | None = None) -> Solution:
-    """The same of a whole horizon; the compiled method may begin at multipliers (rows,TB)."""
-    if compilable(rows.p):
-        return solve_compiled(rows, tolerance, begun)
-    from . import fallback  # needs torch
-
-    return fallback.solve_rows(rows, tolerance)
-
-
-def compilable(p: Program) -> bool:
-    """Whether the compiled method takes it: the same options in all, no limited links."""
-    return p.features.shared and p.link_slack is None
-
-
-def solve_compiled(rows: Rows, tolerance: float, begun: Numbers | None = None) -> Solution:
-    """As :func:`.tensors.solve_rows`, a few instances after the other."""
+def solve_rows(rows: Rows, tolerance: float, begun: Numbers | None = None) -> Solution:
+    """The same of a whole horizon (:class:`.DayRows`), too, which may begin at multipliers (rows,TB)."""
     p, kind = rows.p, rows.p.cost.dtype
     ties = rows.ties if isinstance(rows, DayRows) else None
     entries = np.argwhere((p.site != 0).any((2, 3)))
@@ -59,8 +40,7 @@ def solve_compiled(rows: Rows, tolerance: float, begun: Numbers | None = None) -
         start=START,
         middle=0.0 if begun is None else MIDDLE,
     )
-    single, pairs = p.features.single.ravel(), p.features.pairs.ravel()
-    found = run(z, pattern, single, pairs, _tables(rows, entries, begun), limits)
+    found = run(z, pattern, _tables(rows, entries, begun), limits)
     value, proven = (rows.total(p.constant - p.money * cost) for cost in (found.cost, found.least))
     return Solution(
         found.box,
@@ -82,6 +62,11 @@ def _tables(rows: Rows, entries: NDArray[np.int64], begun: Numbers | None) -> Ta
         found = values.reshape(-1, values.shape[-1])
         return np.ascontiguousarray(found if found.shape[1] == wide else found.repeat(wide, 1))
 
+    options = p.features.single
+    single = options.ravel()
+    if not p.features.shared:
+        # an instance's options are the same in all blocks
+        single = np.ascontiguousarray(options.reshape(-1, options.shape[-1])[:, : wide // rows.blocks])
     parts = (
         p.cost,
         p.option_cost,
@@ -101,8 +86,10 @@ def _tables(rows: Rows, entries: NDArray[np.int64], begun: Numbers | None) -> Ta
         np.concatenate(tied_site) if tied_site else p.right[:0],
         p.right[:0] if ties is None or ties.rise is None else ties.rise,
         p.right[:0] if begun is None else begun,
+        p.right[:0] if p.transfer_link is None else p.transfer_link,
+        p.right[:0] if p.link_slack is None else p.link_slack,
     )
-    return Tables(*(flat(part) for part in parts))
+    return Tables(*[*(flat(part) for part in parts), single])
 
 
 def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
@@ -130,12 +117,13 @@ def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
 
     ends, waiting = table(tied, 2), int((place >= 0).sum())
     first = (waiting - inner) * n
-    links = [(q, q) for q in range(waiting * n)]
-    links += [(first + r * n + j, first + s * n + j) for r, s in between for j in range(n)]
+    tied_rows = [(q, q) for q in range(waiting * n)]
+    tied_rows += [(first + r * n + j, first + s * n + j) for r, s in between for j in range(n)]
     capped = ties is not None and ties.rise is not None
     rise = p.names["rise"].start if capped else -1
     kinds = (len(p.site), inner, int(capped))
-    return Sizes(n, k, o, len(p.held), p.site.shape[1], *kinds, rows.blocks, waiting, rise), Pattern(
+    links = 0 if p.link_slack is None else n * n
+    return Sizes(n, k, o, len(p.held), p.site.shape[1], *kinds, rows.blocks, waiting, rise, links), Pattern(
         place,
         entries[:, 0].copy(),
         entries[:, 1].copy(),
@@ -144,5 +132,5 @@ def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
         table(pairs, 2).ravel(),
         table(meets, 3).ravel(),
         table(between, 2).ravel(),
-        table(links, 2).ravel(),
+        table(tied_rows, 2).ravel(),
     )
