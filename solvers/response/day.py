@@ -3,7 +3,8 @@
 Columns and rows are those of :mod:`.program` with slots of all instances side by side (:mod:`.ties`), and
 rows more per site for what its battery holds and, with demand charges, for what may be imported.
 
-Jobs are fluid and generators may be partly on; link limits are left out.
+Jobs are fluid, generators may be partly on, and a battery may charge and discharge at once; left out are link
+limits, and idle GPUs that are on to use power at negative prices, which the plant cannot be asked for.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from stepwatt.solvers.response.interior_point.solution import Solution
 from stepwatt.solvers.response.programs.ties import DayRows
 
 ENGINE = numpy_engine()
-#: What the plan of a day leaves out or takes lightly.
-LEFT_OUT = {"link", "generator", "generator_minimum"}
+#: What the plan of a day leaves out or takes lightly (:func:`.day_rows`).
+LEFT_OUT = {"link", "generator", "generator_minimum", "negative"}
 
 
 @pytest.mark.parametrize("seed", range(60))
