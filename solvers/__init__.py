@@ -1,15 +1,32 @@
-"""Oracle, bounds, rolling horizon and rules: from an instance to a judged schedule."""
+"""Oracle, bounds, rolling horizon and rules: from an instance to a judged schedule.
+
+What works on tables is loaded on first use: who plans from a file does not wait for pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .batch import BatchError, solve_each, solve_many
-from .distributed.accounts import Accounts, accounts
-from .distributed.coordination import Distribution, distribute
 from .highs.session import SolverError
-from .infeasibility.explain import explain
-from .infeasibility.explanation import Explanation
 from .interface.dual_prices import Prices
 from .interface.result import Result, Seconds, Status, relative_gap
 from .interface.settings import Progress, Settings
 from .methods import METHODS, solve
+
+if TYPE_CHECKING:
+    from .distributed.accounts import Accounts, accounts
+    from .distributed.coordination import Distribution, distribute
+    from .infeasibility.explain import explain
+    from .infeasibility.explanation import Explanation
+
+_HOME = {
+    "Accounts": "distributed.accounts",
+    "Distribution": "distributed.coordination",
+    "Explanation": "infeasibility.explanation",
+    "accounts": "distributed.accounts",
+    "distribute": "distributed.coordination",
+    "explain": "infeasibility.explain",
+}
 
 __all__ = [
     "METHODS",
@@ -32,3 +49,11 @@ __all__ = [
     "solve_each",
     "solve_many",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -11,7 +11,6 @@ from stepwatt.formulation.errors import extra_missing
 from stepwatt.formulation.registry import Registry
 
 from .common.relaxation import lp
-from .distributed.coordination import distributed
 from .interface.result import Result
 from .interface.settings import Progress, Settings, silent
 from .optimum.ablations import ablation
@@ -65,6 +64,12 @@ def _pyomo(inst: Instance, settings: Settings) -> Result:
     from .optimum.pyomo_route import pyomo
 
     return pyomo(inst, settings)
+
+
+def _distributed(inst: Instance, settings: Settings) -> Result:
+    from .distributed.coordination import distributed
+
+    return distributed(inst, settings)
 
 
 def _foresight(inst: Instance, settings: Settings) -> Result:
@@ -123,7 +128,7 @@ METHODS: Registry[Method] = Registry(
         "no-deferral": _without("no-deferral", _AT_ONCE),
         "all-off": _without("all-off", _ALL_OFF, "planner"),
         "random": Method(random, "planner", "random choices within the rules"),
-        "distributed": Method(distributed, "optimum", _TRADED, proves_bound=True, keeps_best=True),
+        "distributed": Method(_distributed, "optimum", _TRADED, proves_bound=True, keeps_best=True),
     },
 )
 

@@ -12,7 +12,7 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,15 @@ class Run:
     def decided(self, slot: int) -> dict[str, Any] | None:
         """The decision of an earlier slot, if it is one of the last: it may never have been read."""
         return next((kept for kept in self._kept.decisions if kept["slot"] == slot), None)
+
+    def warm(self, progress: Callable[[str], object]) -> None:
+        """Compile what the first decision would have to; ``progress`` is told if that takes seconds."""
+        from stepwatt.solvers.planners.foresight import compiling
+
+        instance = Instance.from_dict(self._file)
+        if _task_of(self.policy, instance).codec == "priced":
+            limited = bool(np.isfinite(instance.arrays().link_gb_per_hour).any())
+            compiling.warm(progress, general=limited)
 
     def decide(self, told: dict[str, Any]) -> dict[str, Any]:
         """The decision for the next slot, given what it has brought (a parsed line); keeps the state.

@@ -19,6 +19,7 @@ from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.toml_tables import override, read_toml
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.optimum.central_schedule import central_schedule
+from stepwatt.solvers.planners.foresight import compiling
 from stepwatt.solvers.planners.foresight.foresight import foresee
 
 from ..environment.batched import SchedulingEnv
@@ -183,6 +184,8 @@ def prepare(
     """
     told = progress or (lambda done, what: None)
     settings, task, seeds = plan.training, plan.task, plan.training.seeds
+    if task.codec == "priced":
+        compiling.warm(lambda what: told(0.0, what))
     told(0.0, "instances")
     pool = make_pool(
         instances,

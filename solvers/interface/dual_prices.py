@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from stepwatt.formulation import Instance, InstanceArrays
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +38,8 @@ class Prices:
 
 def slot_index(inst: Instance) -> pd.DatetimeIndex:
     """Start of every slot."""
+    import pandas as pd
+
     step = timedelta(hours=inst.slot_hours)
     return pd.DatetimeIndex([inst.start_time + t * step for t in range(inst.n_slots)], name="slot")
 
@@ -51,6 +56,8 @@ def labelled_prices(
     job_at_site: Floats,
 ) -> Prices:
     """Prices from arrays over all sites: (J,T) each, ``waiting_jobs`` (I,K,T), ``job_at_site`` (J,K,T)."""
+    import pandas as pd
+
     index = slot_index(inst)
     sites = list(a.sites)
     batteries = [name for name, has in zip(sites, a.battery, strict=True) if has]

@@ -41,11 +41,13 @@ def run(
     """
     from stepwatt.formulation import load
 
+    from ..console import tell
     from ..learned import foresight, load_policy
     from ..streaming import Run, run_stream
 
     chosen = foresight() if policy == "foresight" else load_policy(policy)
     with closing(Run(chosen, load(instance), state)) as session, _lines(slots) as lines:
+        session.warm(tell)
         for decision in run_stream(session, lines):
             sys.stdout.write(json.dumps(decision) + "\n")
             sys.stdout.flush()

@@ -45,6 +45,12 @@ def test_import_brings_in_no_modelling_library(code: str, tmp_path: Path) -> Non
     assert not {name.partition(".")[0] for name in loaded} & set(HEAVY)
 
 
+def test_planning_from_a_file_waits_for_neither_tables_nor_models(tmp_path: Path) -> None:
+    sw.scenario("jemas", start="2018-06-12", n_slots=2, slot_minutes=60).save(tmp_path / "day.json")
+    code = "import stepwatt; stepwatt.foresight().schedule(stepwatt.load('day.json'))"
+    assert not outside(code, tmp_path) & ({*HEAVY, "pandas", "scipy"} - {"highspy"})
+
+
 def test_help_of_the_command_needs_neither_numpy_nor_pandas(tmp_path: Path) -> None:
     code = "import stepwatt.cli, sys; stepwatt.cli.run(['--help']); print(*sys.modules)"
     loaded = python(code, tmp_path).split()

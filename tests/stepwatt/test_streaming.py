@@ -21,6 +21,7 @@ from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.networks.parallel_runs import generators
 from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.policies.trained import TrainedPolicy, policy_of
+from stepwatt.solvers.planners.foresight import compiling
 from stepwatt.streaming import Run, run_stream
 
 SHORT = ["family.every=60", "env_steps=128", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
@@ -76,6 +77,27 @@ def test_corrections_of_foreseen_prices_are_streamed_as_they_are_planned(
         session.decide(json.loads(line))
     planned = sw.evaluate(day, policy.schedule(day)).utility
     assert session.utility == pytest.approx(planned, rel=1e-6)
+
+
+def test_a_stream_says_what_it_has_to_compile(
+    policy: TrainedPolicy, day: sw.Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unmade:
+        made = False
+
+        def ready(self) -> bool:
+            return self.made
+
+        def prepare(self) -> None:
+            self.made = True
+
+    monkeypatch.setattr(compiling, "FUNCTIONS", {False: [Unmade()]})
+    told = list[str]()
+    Run(policy, day).warm(told.append)  # its codec is direct
+    assert told == []
+    for _ in range(2):
+        Run(sw.foresight(), day).warm(told.append)
+    assert told == ["compiling (first use on this machine)"]
 
 
 def test_what_a_slot_brings_changes_the_decision(policy: TrainedPolicy, day: sw.Instance) -> None:

@@ -21,6 +21,7 @@ from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 
 from ..forecasts import FORECASTS, history_of
+from .compiling import warm
 from .expected import expected_of
 from .foresight import Foresight, expectations, foreseen
 from .renewal import Beliefs, persistence_of
@@ -116,6 +117,7 @@ class ForesightPolicy:
         told = expectations(instances, self.information, histories=histories, seed=self.seed)
         expected, problem = expected_of(told), stack(arrays, numpy_engine())
         engine = numpy_engine()
+        warm(lambda what: progress(0.0, what), general=problem.parts.links)
         beliefs, ahead = Beliefs(expected, persistence_of(self.information)), foreseen(problem, expected)
         planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]))
         integral, slots = instances[0].integral_jobs, problem.shape.n_slots

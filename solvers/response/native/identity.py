@@ -9,15 +9,20 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import CodeType
 from typing import Any
 
 from .kinds import fields_of, signature_of
 
 
+@cache
 def identity(source: Callable[..., Any]) -> str:
     """All that a function and what it calls do, with the kinds of their values and the numbers they name."""
-    return "\n".join(sorted(line for function in _reached(source) for line in _lines(function)))
+    functions = _reached(source)
+    taken = {kind for function in functions for kind in signature_of(function)[0].values()}
+    lines = {line for function in functions for line in _lines(function)}
+    return "\n".join(sorted(lines.union(*map(_fields, taken))))
 
 
 def tree_of(source: Any) -> ast.FunctionDef:
@@ -54,8 +59,6 @@ def _reached(source: Callable[..., Any]) -> set[Any]:
 def _lines(function: Any) -> Iterator[str]:
     parameters, result = signature_of(function)
     yield f"{function.__module__} {_told(function.__code__)} {parameters} {result}"
-    for kind in parameters.values():
-        yield from _fields(kind)
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)
         if isinstance(value, (int, float)):

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import random_instance
 
 from stepwatt.solvers.planners.foresight import compiling
+from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 from stepwatt.solvers.response.native import (
     REGISTER,
     Integers,
@@ -259,12 +261,14 @@ def test_code_lies_beside_bytecode_or_in_the_users_cache(
 def test_foresight_says_what_it_has_to_compile(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = tuple(Native(function.source, function.real.type) for function in compiling.FUNCTIONS[False])
     monkeypatch.setattr(compiling, "FUNCTIONS", {False: fresh})
+    instance = random_instance(np.random.default_rng(0), n_slots=2, n_sites=2, features=["battery"])
     told = list[str]()
     assert not compiling.ready()
-    compiling.warm(told.append)
+    for _ in range(2):
+        ForesightPolicy("perfect").schedule(instance, progress=lambda done, what: told.append(what))
     assert compiling.ready()
-    compiling.warm(told.append)
-    assert told == ["compiling (first use on this machine)"]
+    slots = ["slot 1 of 2", "slot 2 of 2"]
+    assert told == ["compiling (first use on this machine)", *slots, *slots]
 
 
 def test_a_file_that_has_changed_since_is_not_translated(
