@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 _SHOWN = 60
@@ -103,7 +104,21 @@ def field_path(parts: Sequence[str | int]) -> str:
     return path or "(whole file)"
 
 
-def extra_missing(missing: ModuleNotFoundError, extra: str) -> InputError:
-    """What is told where an optional part of the installation is needed and not there."""
-    expected = f"the extra: pip install 'stepwatt[{extra}]'"
-    return InputError(field="installation", value=str(missing), expected=expected)
+class ExtraMissing(InputError, ModuleNotFoundError):
+    """An optional part of the installation is needed and not there."""
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """What is imported within needs that extra.
+
+    Raises:
+        ExtraMissing: it is not installed; the line says how it is.
+    """
+    try:
+        yield
+    except ExtraMissing:
+        raise
+    except ModuleNotFoundError as missing:
+        expected = f"the extra: pip install 'stepwatt[{name}]'"
+        raise ExtraMissing(field="installation", value=str(missing), expected=expected) from None

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from stepwatt.formulation import Instance
-from stepwatt.formulation.errors import extra_missing
 from stepwatt.formulation.registry import Registry
 
 from .common.relaxation import lp
@@ -73,10 +72,8 @@ def _distributed(inst: Instance, settings: Settings) -> Result:
 
 
 def _foresight(inst: Instance, settings: Settings) -> Result:
-    try:
-        from .planners.foresight.planner import foresight
-    except ModuleNotFoundError as missing:
-        raise extra_missing(missing, "planners") from None
+    from .planners.foresight.planner import foresight
+
     return foresight(inst, settings)
 
 

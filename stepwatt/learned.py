@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepwatt.formulation.errors import extra_missing
+from stepwatt.formulation.errors import extra
 
 from .comparing.accepted import Seeds
 
@@ -56,10 +56,8 @@ def train(
     Raises:
         InputError: settings that do not exist or do not fit together.
     """
-    try:
+    with extra("learning"):
         from stepwatt.learning.training.run import read_plan, run_plan
-    except ModuleNotFoundError as missing:
-        raise extra_missing(missing, "learning") from None
     seeds = None if seed is None else [seed] if isinstance(seed, int) else list(seed)
     words = {
         "family.scenario": scenario,
@@ -94,10 +92,8 @@ def foresight(
     Raises:
         InputError: no such forecast, hours below 0, or llvmlite is not installed.
     """
-    try:
-        from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
-    except ModuleNotFoundError as missing:
-        raise extra_missing(missing, "planners") from None
+    from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
+
     return ForesightPolicy(forecast, renewal_hours, seed)
 
 
@@ -105,7 +101,7 @@ def load_policy(path: str | Path) -> TrainedPolicy:
     """A trained policy from its file or its folder.
 
     Raises:
-        InputError: no policy there, or not one of this format.
+        InputError: no policy there, not one of this format, or llvmlite is not installed.
     """
     from stepwatt.learning.policies.trained import load_policy as load
 

@@ -17,17 +17,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.errors import extra
 from stepwatt.formulation.plant.engine import numpy_engine
 
 from .actions import finite_action
 from .task import TaskSettings
 from .world import World, make_pool
+
+with extra("learning"):
+    import gymnasium
+    from gymnasium.vector import AutoresetMode, VectorEnv
 
 if TYPE_CHECKING:
     import torch
@@ -144,8 +147,9 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
         forecast_seed: int = 0,
         device: str = "cpu",
     ):
-        from .batched import SchedulingEnv
-        from .torch_engine import torch_engine
+        with extra("learning"):
+            from .batched import SchedulingEnv
+            from .torch_engine import torch_engine
 
         engine = torch_engine(device=device)
         task = TaskSettings() if task is None else task

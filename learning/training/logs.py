@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwatt.formulation.errors import extra
 from stepwatt.formulation.files import told_as_unwritable
 
 Metrics = dict[str, float | list[float]]
@@ -72,7 +73,8 @@ class TrainingLog:
             self._file.seek(kept)
         self._writer: Any = None
         if tensorboard is not None:
-            from torch.utils.tensorboard import SummaryWriter
+            with extra("learning"):
+                from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(tensorboard), purge_step=begin)
 

@@ -12,7 +12,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
-from stepwatt.formulation.errors import extra_missing
 from stepwatt.solvers.methods import proves_bound
 
 from ..scores.record import Case, Entry, case_of
@@ -249,10 +248,8 @@ def _judged(step: _Step, told: Progress) -> _Found:
 
 
 def _asked_slot_by_slot(policy: Callable[[Any], Any]) -> Scheduler:
-    try:
-        from stepwatt.learning.policies.observed import ObservationPolicy
-    except ModuleNotFoundError as missing:
-        raise extra_missing(missing, "planners") from None
+    from stepwatt.learning.policies.observed import ObservationPolicy
+
     return ObservationPolicy(policy)
 
 

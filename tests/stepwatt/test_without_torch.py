@@ -26,7 +26,6 @@ def without_torch(code: str) -> str:
     return done.stdout
 
 
-# strict: once the codec of prices needs no torch, this passes, fails as XPASS, and the mark goes
 @pytest.mark.parametrize(
     "code",
     [
@@ -46,16 +45,4 @@ def without_torch(code: str) -> str:
     ids=["schedule", "compare", "callable", "stream", "gymnasium"],
 )
 def test_playing_needs_no_torch(code: str) -> None:
-    without_torch(code)
-
-
-def test_training_without_torch_says_what_to_install() -> None:
-    code = """
-try:
-    sw.train()
-except sw.InputError as told:
-    assert "stepwatt[learning]" in str(told), told
-else:
-    raise AssertionError("trained without torch")
-"""
     without_torch(code)

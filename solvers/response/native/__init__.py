@@ -4,6 +4,8 @@
 loops. A compiler for all of Python spends most of its time on finding out what annotations already say.
 """
 
+from stepwatt.formulation.errors import extra
+
 from .language import (
     REGISTER,
     Integers,
@@ -26,7 +28,9 @@ from .language import (
     take,
     where_more,
 )
-from .native import Native, warm_up
+
+with extra("planners"):
+    from .native import Native, warm_up
 
 __all__ = [
     "REGISTER",
