@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import traceback
-import warnings
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import BrokenExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from types import FrameType
 from typing import Any, Literal, TypedDict, Unpack, overload
 
@@ -17,10 +16,8 @@ from stepwatt.formulation import InputError, Instance
 
 from .interface.result import Result
 from .interface.settings import Progress, Settings, silent
-from .methods import METHODS, Method, solve
-
-#: What a worker sends back: the fields of a result but for the instance, which stays where it was.
-_Answer = tuple[int, "dict[str, Any] | BatchError"]
+from .many import Many, WorkerDied, at_once
+from .methods import METHODS, solve
 
 
 class SolveSettings(TypedDict, total=False):
@@ -101,8 +98,8 @@ def solve_many(
     batch = list(instances)
     found: dict[int, Result | BatchError] = {}
     results: dict[int, Result] = {}
-    at_once = min(_at_once(processes), max(1, len(batch)))
-    for index, result in solve_each(batch, method, processes=at_once, **settings):
+    used = min(at_once(processes, "processes"), max(1, len(batch)))
+    for index, result in solve_each(batch, method, processes=used, **settings):
         found[index] = result
         if isinstance(result, Result):
             results[index] = result
@@ -131,31 +128,26 @@ def solve_each(
     """
     METHODS.check(method)
     Settings(**settings)
-    at_once = _at_once(processes)
-    return (
-        _one_by_one(instances, method, settings)
-        if at_once == 1
-        else _Batch(method, settings, at_once).run(instances)
-    )
+    return _solved(instances, method, at_once(processes, "processes"), settings)
 
 
-def _at_once(processes: int | None) -> int:
-    if processes is None:
-        import joblib
-
-        return int(joblib.cpu_count())
-    if processes < 1:
-        raise InputError(field="processes", value=processes, expected="1 or more")
-    return processes
-
-
-def _one_by_one(
-    instances: Iterable[Instance], method: str, settings: SolveSettings
+def _solved(
+    instances: Iterable[Instance], method: str, processes: int, settings: SolveSettings
 ) -> Iterator[tuple[int, Result | BatchError]]:
-    for index, inst in enumerate(instances):
-        with _ending_at_ctrl_c():
-            result = _attempt(index, inst, method, settings)
-        yield index, result
+    in_work: dict[int, Instance] = {}
+
+    def noted() -> Iterator[tuple[int, Instance]]:
+        for index, inst in enumerate(instances):
+            in_work[index] = inst
+            yield index, inst
+
+    work = partial(_attempt, method=method, settings=settings)
+    for index, answer in Many(work, processes, methods=[method]).run(noted()):
+        inst = in_work.pop(index)
+        if isinstance(answer, WorkerDied):
+            yield index, BatchError(index, inst.name, str(answer))
+        else:
+            yield index, answer if isinstance(answer, BatchError) else Result(inst, **answer)
 
 
 @contextmanager
@@ -181,69 +173,16 @@ def _ending_at_ctrl_c() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-class _Batch:
-    """Instances in work, and what comes back of them."""
-
-    def __init__(self, method: str, settings: SolveSettings, at_once: int) -> None:
-        self._method, self._settings, self._at_once = method, settings, at_once
-        self._in_work: dict[int, Instance] = {}
-
-    def run(self, instances: Iterable[Instance]) -> Iterator[tuple[int, Result | BatchError]]:
-        waiting = enumerate(instances)
-        while True:
-            try:
-                yield from self._answers(waiting)
-                return
-            except BrokenExecutor:
-                # a worker died (killed, out of memory) and took the others with it: one at a time shows which
-                for index, inst in sorted(self._in_work.items()):
-                    try:
-                        yield from self._answers(iter([(index, inst)]))
-                    except BrokenExecutor as error:
-                        del self._in_work[index]
-                        yield index, BatchError(index, inst.name, f"the worker process died: {error}")
-
-    def _answers(self, waiting: Iterator[tuple[int, Instance]]) -> Iterator[tuple[int, Result | BatchError]]:
-        import joblib
-
-        with joblib.parallel_config("loky", n_jobs=self._at_once, inner_max_num_threads=1):
-            pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
-            answers: Generator[_Answer, None, None] = pool(self._tasks(waiting))
-        try:
-            for index, answer in answers:
-                inst = self._in_work.pop(index)
-                yield index, answer if isinstance(answer, BatchError) else Result(inst, **answer)
-        finally:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # who stops reading means to cancel what is in work
-                answers.close()
-
-    def _tasks(self, waiting: Iterator[tuple[int, Instance]]) -> Iterator[Any]:
-        import joblib
-
-        own = METHODS.by_hand([self._method])
-        for index, inst in waiting:
-            self._in_work[index] = inst
-            yield joblib.delayed(_work)(index, inst, self._method, self._settings, own)
-
-
-def _work(
-    index: int, inst: Instance, method: str, settings: SolveSettings, own: dict[str, Method]
-) -> _Answer:
-    """In a worker: Ctrl-C is the parent's business, who ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    METHODS.adopt(own)
-    result = _attempt(index, inst, method, settings)
-    if isinstance(result, BatchError):
-        return index, result
-    return index, {f.name: getattr(result, f.name) for f in fields(result) if f.name != "instance"}
-
-
-def _attempt(index: int, inst: Instance, method: str, settings: SolveSettings) -> Result | BatchError:
+def _attempt(
+    numbered: tuple[int, Instance], method: str, settings: SolveSettings
+) -> dict[str, Any] | BatchError:
+    """The fields of a result but for the instance, which stays where it was."""
+    index, inst = numbered
     try:
-        result = solve(inst, method, **settings)
+        with _ending_at_ctrl_c():
+            result = solve(inst, method, **settings)
     except Exception as error:
         return BatchError(index, inst.name, f"{type(error).__name__}: {error}", traceback.format_exc())
     if result.interrupted:
         raise KeyboardInterrupt
-    return result
+    return {f.name: getattr(result, f.name) for f in fields(result) if f.name != "instance"}

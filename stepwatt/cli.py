@@ -101,8 +101,8 @@ def _told(error: Exception) -> int | None:
     return None
 
 
-def main() -> None:
-    """Entry point of the command."""
+def completed() -> int:
+    """Run the process's own command line and flush what it wrote; the exit code."""
     code = run()
     try:
         sys.stdout.flush()
@@ -111,4 +111,4 @@ def main() -> None:
     if code == BROKEN_PIPE:
         # what Python would still flush at its end has nowhere to go
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.exit(code)
+    return code

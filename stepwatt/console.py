@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,6 +20,9 @@ INTERRUPTED = 130
 
 #: Whoever read the output reads no more; what shells give for it.
 BROKEN_PIPE = 141
+
+#: Seconds that work has to end after its workers were ended.
+_PATIENCE = 5.0
 
 
 def complain(message: str) -> None:
@@ -81,12 +86,18 @@ def working(title: str, work: Callable[[Progress], T]) -> T:
     """
     done: list[T] = []
     failed: list[BaseException] = []
+    pressed = threading.Event()
 
     with _progress(title) as progress:
 
         def run() -> None:
+            def tell(share: float, what: str) -> None:
+                if pressed.is_set():
+                    raise KeyboardInterrupt
+                progress(share, what)
+
             try:
-                done.append(work(progress))
+                done.append(work(tell))
             except BaseException as error:
                 failed.append(error)
 
@@ -96,6 +107,14 @@ def working(title: str, work: Callable[[Progress], T]) -> T:
             while thread.is_alive():
                 thread.join(0.1)
         except KeyboardInterrupt:
+            from stepwatt.solvers.many import end_workers
+
+            pressed.set()
+            if end_workers():
+                thread.join(_PATIENCE)
+                if not thread.is_alive():
+                    warnings.simplefilter("ignore")
+                    atexit._run_exitfuncs()  # gives back what the workers shared
             stop_now()
     if failed:
         raise failed[0]

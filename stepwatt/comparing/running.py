@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
+from stepwatt.solvers.interface.settings import silent
+from stepwatt.solvers.many import Many, WorkerDied, on_cluster
 from stepwatt.solvers.methods import proves_bound
 
 from ..scores.record import Case, Entry, case_of
@@ -27,10 +26,10 @@ from .accepted import (
     sees_observations,
 )
 from .comparison import Comparison
+from .kept import Found, KeptRuns, key_of
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
-    from stepwatt.solvers.methods import Method
 
 Progress = Callable[[float, str], None]
 
@@ -68,10 +67,6 @@ class _Step:
     name: str
 
 
-#: The judged entry of a run, and the dual prices it came with.
-_Found = tuple[Entry, Any]
-
-
 def compare(
     instances: Instance | Sequence[Instance],
     policies: Mapping[str, Any],
@@ -84,6 +79,7 @@ def compare(
     look_ahead_hours: float = 24.0,
     history: Instance | Sequence[Instance | None] | None = None,
     workers: int = 1,
+    keep: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Policies side by side on the same instances.
@@ -101,8 +97,12 @@ def compare(
         look_ahead_hours: window of ``rolling``.
         history: for forecasts from yesterday, an instance that ends where the instance starts; one each.
         workers: runs in work at a time, each in a process of its own; 1 for none but this one. Where no time
-            limit cuts in and policies decide by the instance alone, only the seconds depend on it.
+            limit cuts in and policies decide by the instance alone, only the seconds depend on it. Inside
+            ``joblib.parallel_config`` of another backend (Dask, Ray) runs go to its cluster.
+        keep: folder where finished runs are stored as they come; the same call goes on from there.
         progress: called with the share done and what is being worked on.
+
+    A policy that fails on an instance (an exception, a dead worker) is a row that says why.
 
     Raises:
         InputError: an unknown method or reference, a result of another instance, a policy that returns no
@@ -131,12 +131,10 @@ def compare(
         for number, (inst, past) in enumerate(zip(cases, _histories(history, len(cases)), strict=True))
         for run in [*given[number], *_to_judge_by(given[number], bound)]
     ]
-    told = progress or (lambda done, what: None)
-    if workers > 1 and len(steps) > 1:
+    told = progress or silent
+    if (workers > 1 and len(steps) > 1) or on_cluster():
         check_portable(policies)
-        found = _side_by_side(steps, min(workers, len(steps)), told)
-    else:
-        found = [_entry(step, _part(told, n, len(steps), step.name)) for n, step in enumerate(steps)]
+    found = _found(steps, workers, None if keep is None else KeptRuns(Path(keep)), told)
     done = [
         _case(
             inst, [f for step, f in zip(steps, found, strict=True) if step.case == number], len(given[number])
@@ -165,53 +163,59 @@ def _to_judge_by(runs: Sequence[_Run], bound: str | None) -> list[_Run]:
     return extra
 
 
-def _side_by_side(steps: Sequence[_Step], workers: int, told: Progress) -> list[_Found]:
-    import joblib
+def _found(steps: Sequence[_Step], workers: int, kept: KeptRuns | None, told: Progress) -> list[Found]:
+    """The runs, each kept as it comes; those that are kept already are not run again."""
+    keys = [_key(step) if kept else None for step in steps]
+    found: dict[int, Found] = {}
+    for number, key in enumerate(keys):
+        if kept and key and (known := kept.find(key)):
+            found[number] = _renamed(known, steps[number].run)
+    missing = [number for number in range(len(steps)) if number not in found]
+    workers = min(workers, max(1, len(missing)))
+    alone = workers == 1 and not on_cluster()
 
-    from stepwatt.solvers import METHODS
+    def work() -> Callable[[_Step], Found]:
+        if not alone:
+            return _entry
+        counted = iter(range(len(found), len(steps)))
+        return lambda step: _entry(step, _part(told, next(counted), len(steps), step.name))
 
-    own = METHODS.by_hand({method_of(step.run.policy).partition(":")[0] for step in steps})
-    done: dict[int, _Found] = {}
-    told(0.0, "")
-    with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-        pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
-        answers: Iterator[tuple[int, _Found]] = pool(
-            joblib.delayed(_numbered)(number, step, os.getpid(), own) for number, step in enumerate(steps)
-        )
-    try:
-        for number, found in answers:
-            done[number] = found
-            told(len(done) / len(steps), steps[number].name)
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # after an error, what is in work is to be cancelled
-            answers.close()  # type: ignore[attr-defined]
-    return [done[number] for number in range(len(steps))]
+    def beat() -> None:
+        told(len(found) / len(steps), "a worker died: what it had in work is tried again")
 
-
-def _numbered(number: int, step: _Step, caller: int, own: dict[str, Method]) -> tuple[int, _Found]:
-    from stepwatt.solvers import METHODS
-
-    _end_with(caller)
-    METHODS.adopt(own)
-    return number, _entry(step, lambda done, what: None)
-
-
-@cache
-def _end_with(caller: int) -> None:
-    """End this worker soon after the process that waits for it, which Ctrl-C may end at once."""
-    if os.getpid() == caller:
-        return
-
-    def watch() -> None:
-        while os.getppid() == caller:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    told(len(found) / len(steps), "")
+    needed = {method_of(step.run.policy).partition(":")[0] for step in steps}
+    many = Many(work(), workers, methods=needed, beat=beat)
+    for place, answer in many.run(steps[number] for number in missing):
+        number = missing[place]
+        step, key = steps[number], keys[number]
+        found[number] = _failed(step, answer) if isinstance(answer, WorkerDied) else answer
+        if kept and key and not found[number][0].failure:
+            kept.keep(key, step.instance, found[number])
+        if not alone:
+            told(len(found) / len(steps), step.name)
+    return [found[number] for number in range(len(steps))]
 
 
-def _case(inst: Instance, found: Sequence[_Found], wanted: int) -> Case:
+def _key(step: _Step) -> str | None:
+    return key_of(step.instance, step.run.policy, step.run.seed, *vars(step.effort).values())
+
+
+def _renamed(found: Found, run: _Run) -> Found:
+    entry, prices = found
+    return replace(entry, policy=run.name, seed=run.seed), prices
+
+
+def _failed(step: _Step, error: Exception) -> Found:
+    """A row that says why there is nothing else."""
+    told = (str(error).splitlines() or [""])[0]
+    name = "" if isinstance(error, WorkerDied) else f"{type(error).__name__}: "
+    run = step.run
+    method = method_of(run.policy).partition(":")[0] or "callable"
+    return Entry(run.name, method, "failed", 0.0, None, None, None, run.seed, name + told), None
+
+
+def _case(inst: Instance, found: Sequence[Found], wanted: int) -> Case:
     """The case of an instance; of what was found, the first ``wanted`` were asked for."""
     entries = tuple(entry for entry, _ in found)
     prices = {entry.method: those for entry, those in found if those is not None}
@@ -219,13 +223,22 @@ def _case(inst: Instance, found: Sequence[_Found], wanted: int) -> Case:
     return replace(case_of(inst, entries[:wanted], entries[wanted:]), prices=chosen)
 
 
-def _entry(step: _Step, told: Progress) -> _Found:
-    """The judged entry of one run, and the dual prices it came with."""
-    entry, prices = _judged(step, told)
+def _entry(step: _Step, told: Progress = silent) -> Found:
+    """The judged entry of one run, and the dual prices it came with; a row that says why where it failed.
+
+    Raises:
+        InputError: what was asked for makes no sense.
+    """
+    try:
+        entry, prices = _judged(step, told)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a policy does wrong is its own row's business
+        return _failed(step, error)
     return replace(entry, seed=step.run.seed), prices
 
 
-def _judged(step: _Step, told: Progress) -> _Found:
+def _judged(step: _Step, told: Progress) -> Found:
     told(0.0, "")
     inst, run, policy = step.instance, step.run, step.run.policy
     if isinstance(policy, str):

@@ -29,6 +29,7 @@ class _Entry(Record):
     schedule: dict[str, Any] | None
     # files of before policies could be run several times have neither this nor a reference
     seed: Annotated[int, Field(ge=0)] = 0
+    failure: str = ""
 
 
 class _Case(Record):
@@ -85,6 +86,7 @@ def _case_to_dict(case: Case) -> dict[str, Any]:
             "seconds": entry.seconds,
             "bound": entry.bound,
             "schedule": entry.schedule.to_dict(inst) if entry.schedule else None,
+            **({"failure": entry.failure} if entry.failure else {}),
         }
         for entry in case.entries
     ]
@@ -113,7 +115,7 @@ def _case_from_file(case: _Case, number: int) -> Case:
         schedule = _located(where, lambda c=content: Schedule.from_dict(inst, c)) if content else None
         judged = evaluate(inst, schedule) if schedule else None
         named = (entry.policy, entry.method, entry.status, entry.seconds)
-        entries.append(Entry(*named, schedule, judged, entry.bound, entry.seed))
+        entries.append(Entry(*named, schedule, judged, entry.bound, entry.seed, entry.failure))
     prices = _prices(inst, case.prices, f"{at}.prices") if case.prices else None
     return Case(inst, tuple(entries), case.bound, case.bound_by, case.all_off, prices)
 

@@ -18,7 +18,7 @@ class Entry:
 
     ``method`` is a method name, or ``schedule`` or ``callable`` for the user's own; ``bound`` (USD) is set
     only where the method proves one for this instance; ``seconds`` is wall-clock time to the schedule;
-    ``seed`` numbers the runs of a policy made several times.
+    ``seed`` numbers the runs of a policy made several times; ``failure`` says why there is no schedule.
     """
 
     policy: str
@@ -29,6 +29,7 @@ class Entry:
     evaluation: Evaluation | None
     bound: float | None = None
     seed: int = 0
+    failure: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -43,6 +44,8 @@ class Entry:
     @property
     def flag(self) -> str:
         """Why the schedule is not scored, empty when it is: the constraint family and by how much."""
+        if self.failure:
+            return f"failed: {self.failure}"
         if self.evaluation is None:
             return "no schedule"
         if self.evaluation.feasible:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,14 +106,14 @@ def test_infeasible_is_a_result_and_not_an_error() -> None:
 def test_a_worker_that_dies_costs_its_own_instance_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when memory runs out: the instance is named, the others are solved."""
     module = importlib.import_module("stepwatt.solvers.batch")
-    work = module._work
+    attempt = module._attempt
 
-    def deadly(index: int, inst: Instance, *more: object) -> object:
-        if inst.name == "dead end":
+    def deadly(numbered: tuple[int, Instance], method: str, settings: Any) -> object:
+        if numbered[1].name == "dead end":
             os._exit(3)
-        return work(index, inst, *more)
+        return attempt(numbered, method, settings)
 
-    monkeypatch.setattr(module, "_work", deadly)
+    monkeypatch.setattr(module, "_attempt", deadly)
     instances = [tiny.one_slot(), dead_end(), tiny.battery(), tiny.two_sites()]
     found = solve_many(instances, "lp", processes=2, on_error="keep")
     assert [isinstance(result, Result) for result in found] == [True, False, True, True]
