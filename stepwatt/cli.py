@@ -67,13 +67,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return BROKEN_PIPE
         raise
     except Exception as error:
-        code = _told(error)
-        if code is None:
-            raise
-        return code
+        if not _interrupted(error):
+            told = _told(error)
+            if told is None:
+                raise
+            return told
+        code = INTERRUPTED
     if code == INTERRUPTED:
         complain("interrupted; nothing was written")
     return code if isinstance(code, int) else 0
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error, as where it ends an import."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _told(error: Exception) -> int | None:
