@@ -107,7 +107,7 @@ class Instance(Record):
 
     @property
     def start_time(self) -> datetime:
-        """Start of slot 0 on the wall clock of ``timezone``; without one, of the offset of ``start``, or UTC."""
+        """Start of slot 0 on the clock of ``timezone``; without one, of the offset of ``start``, or UTC."""
         moment = datetime.fromisoformat(self.start)
         clock: tzinfo = UTC if self.timezone is None else ZoneInfo(self.timezone)
         if moment.tzinfo is None:
@@ -123,8 +123,10 @@ class Instance(Record):
         )
 
     def after(self, schedule: Schedule, following: Instance | None = None) -> Instance:
-        """The instance that begins where this one ends, run by a schedule: what is stored, how warm rooms are,
-        which generators run, the peak that is paid for, and the jobs that still wait.
+        """The instance that begins where this one ends, run by a schedule.
+
+        It takes over what is stored, how warm rooms are, which generators run, the peak that is paid for, and
+        the jobs that still wait.
 
         Jobs only wait where ``closes`` is False: at the end of a horizon that closes they are lost. With
         generators that cannot idle (``min_mw`` above 0, or off at the end) and a ``terminal_price`` of 0, the
@@ -135,8 +137,8 @@ class Instance(Record):
             following: what comes next; by default the same again.
 
         Raises:
-            InputError: a schedule that is not feasible, a following instance that does not begin when this one
-                ends or has other sites or classes, or a metering interval that the end would cut.
+            InputError: a schedule that is not feasible, a following instance that does not begin when this
+                one ends or has other sites or classes, or a metering interval that the end would cut.
         """
         from ..schedule.continuation import continued
 
@@ -391,7 +393,7 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         max_utilisation=per_site([site.max_utilisation for site in specs]),
         import_price=import_price,
         export_price=export_price,
-        feeds_in=(export_price > import_price).any(axis=1),
+        feeds_in=np.any(export_price > import_price, axis=1),
         import_limit_mw=per_site([grid.import_limit_mw for grid in grids]),
         export_limit_mw=per_site([grid.export_limit_mw for grid in grids]),
         carbon_kg_per_mwh=per_slot([grid.carbon_kg_per_mwh for grid in grids]),

@@ -184,8 +184,8 @@ def _network(m: pyo.ConcreteModel) -> None:
 
 
 def _grid(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
-    """Grid and renewables within their limits; the highest metered import of the horizon (``peak``), metered by
-    slot or as the mean of the interval so far (``metering``, ``meter_share`` = 1 / slots of the interval):
+    """Grid and renewables within their limits; the highest metered import of the horizon (``peak``), metered
+    by slot or as the mean of the interval so far (``metering``; ``meter_share`` = 1 / slots of the interval):
 
         import_mw[j,t] or metered_mw[j,t] ≤ peak_mw[j],   peak_mw ≥ the peak so far
         metered_mw[j,t] = meter_share[j,t] import_mw[j,t] + metered_mw[j,t−1], the latter within an interval

@@ -77,8 +77,8 @@ class Site(NamedTuple):
 
 #: What is another number in every slot.
 SLOT_SERIES = (
-    "import_cost", "export_price", "renewable", "from_outside", "pue", "cop", "outside", "ceiling", "either_way",
-    "meter_share", "meter_goes_on",
+    "import_cost", "export_price", "renewable", "from_outside", "pue", "cop", "outside", "ceiling",
+    "either_way", "meter_share", "meter_goes_on",
 )  # fmt: skip
 
 

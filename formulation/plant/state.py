@@ -14,8 +14,8 @@ class PlantState:
     """What one slot leaves to the next.
 
     ``energy`` (B,J) MWh, ``temperature`` (B,J) °C, ``waiting`` (B,I,K) jobs, ``restart`` (B,J) USD to
-    generate in the next slot (0 while on), ``peak`` (B,J) MW metered at most so far, ``metered`` (B,J) MW that
-    the slots of the metering interval have added to its mean.
+    generate in the next slot (0 while on), ``peak`` (B,J) MW metered at most so far, ``metered`` (B,J) MW
+    that the slots of the metering interval have added to its mean.
     """
 
     energy: Array

@@ -17,7 +17,7 @@ _SECOND = 1.0
 
 
 def continued(inst: Instance, schedule: Schedule, following: Instance | None = None) -> Instance:
-    """``following``, or the same instance again, begun as the schedule leaves ``inst`` (``Instance.after``)."""
+    """``following``, or the same instance again, begun as the schedule leaves ``inst``."""
     arrays = inst.arrays()
     a = replace(arrays, state=fresh_state(arrays))
     evaluation = evaluate(a, schedule)

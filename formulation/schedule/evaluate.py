@@ -57,8 +57,8 @@ class Evaluation:
 
     ``violations`` maps family to its largest violation in the family's own unit (see :func:`violations_of`).
     Trajectories: ``energy_mwh`` (J,T+1), ``temperature_c`` (J,T+1), ``facility_mw`` (J,T), ``waiting``
-    (I,K,T) jobs after the slot, ``lost`` (I,K,T), ``metered_mw`` (J,T) mean import of the metering interval so
-    far, ``peak_mw`` (J,) the highest one, ``generator_on`` (J,T).
+    (I,K,T) jobs after the slot, ``lost`` (I,K,T), ``metered_mw`` (J,T) mean import of the metering interval
+    so far, ``peak_mw`` (J,) the highest one, ``generator_on`` (J,T).
     """
 
     utility: float

@@ -31,7 +31,7 @@ CALENDAR = ("meter_share", "meter_goes_on")
 
 
 def calendar_of_blocks(a: InstanceArrays, firsts: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """The calendar of blocks of slots that begin at ``firsts``: a block that holds an interval is metered alone."""
+    """The calendar of blocks of slots from ``firsts`` on: one that holds an interval is metered alone."""
     share = np.minimum(np.add.reduceat(a.meter_share, firsts, axis=1), 1.0)
     return {"meter_share": share, "meter_goes_on": a.meter_goes_on[:, firsts] & (share < 1)}
 

@@ -1,8 +1,9 @@
 """What cannot matter is left out before solving: idle grid capacity, and options that another one beats.
 
 Both steps are exact. Import beyond what a site can use would only be exported again, which never pays
-(where export prices exceed import prices, a site cannot do both). An option that earns no more, takes no less GPU time and draws no
-less power than another of its class and site can be replaced by it, unless power can be worth burning there.
+(where export prices exceed import prices, a site cannot do both). An option that earns no more, takes no less
+GPU time and draws no less power than another of its class and site can be replaced by it, unless power can be
+worth burning there.
 """
 
 from __future__ import annotations

@@ -23,7 +23,15 @@ Numbers = NDArray[Any]
 _OPTIONS = tuple(more + name for more in ("", "more_") for name in ("seconds", "energy", "power", "revenue"))
 _CLOCKS = ("shortest", "span", "last_choice")
 #: By place (N,J): what a bare place has instead of 0.
-_ONES = ("per_gpu", "charge_efficiency", "discharge_efficiency", "mw_per_degree", "per_power", "per_energy")
+_ONES = (
+    "meter_share",
+    "per_gpu",
+    "charge_efficiency",
+    "discharge_efficiency",
+    "mw_per_degree",
+    "per_power",
+    "per_energy",
+)
 #: By origin: the first axis behind the batch is the one whose data it is.
 _BY_ORIGIN = ("arrivals", "recent", "moving_cost", "link", "open", "first_waiting")
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from stepwatt.formulation import InputError, Instance, Schedule
+from stepwatt.formulation.files import write_text
 
-from ..scores.file import load, save
+from ..scores.file import load, text
 from ..scores.record import Case, Entry
 from ..scores.scores import Scores
 
@@ -42,7 +43,8 @@ class KeptRuns:
     def keep(self, key: str, inst: Instance, found: Found) -> None:
         """Store a run; a whole file or none."""
         entry, prices = found
-        save(Scores((Case(inst, (entry,), None, "", None, prices),), entry.policy), self._path(key))
+        alone = Scores((Case(inst, (entry,), None, "", None, prices),), entry.policy)
+        write_text(self._path(key), text(alone))
 
     def clear(self) -> None:
         """Delete what is kept, and the folder if nothing else is in it."""

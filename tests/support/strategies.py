@@ -73,13 +73,13 @@ def random_instance(
     n_sites: int,
     slot_hours: float = 0.5,
     features: Collection[str] | None = None,
+    never: Collection[str] = (),
     gpus: int | None = None,
 ) -> Instance:
     """An instance that has each of ``features`` somewhere; without ``features``, those that chance picks."""
+    sizes = {"n_slots": n_slots, "n_sites": n_sites, "gpus": gpus}
     return Instance.from_dict(
-        random_file(
-            rng, n_slots=n_slots, n_sites=n_sites, slot_hours=slot_hours, features=features, gpus=gpus
-        )
+        random_file(rng, slot_hours=slot_hours, features=features, never=never, **sizes)
     )
 
 
@@ -90,9 +90,13 @@ def random_file(
     n_sites: int,
     slot_hours: float = 0.5,
     features: Collection[str] | None = None,
+    never: Collection[str] = (),
     gpus: int | None = None,
 ) -> dict[str, Any]:
-    """The content of the instance file of :func:`random_instance`; ``gpus`` per site, by default few."""
+    """The content of the instance file of :func:`random_instance`; ``gpus`` per site, by default few.
+
+    ``never``: later features that chance may not pick.
+    """
     by_chance = features is None
     if features is None:
         features = [name for name in FIRST_FEATURES if rng.random() < (0.15 if name in RARE else 0.5)]
@@ -102,7 +106,7 @@ def random_file(
     draft = _Draft(rng, n_slots, slot_hours, chosen, gpus)
     file = draft.file(n_sites)
     if by_chance:
-        draft.features |= {name for name in LATER_FEATURES if rng.random() < 0.3}
+        draft.features |= {name for name in LATER_FEATURES if rng.random() < 0.3} - set(never)
     draft.finish(file)
     return file
 

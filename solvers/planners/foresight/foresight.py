@@ -215,11 +215,11 @@ def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
         return blocks
 
     series: dict[str, Any] = {name: means(name) for name in SERIES}
+    series |= calendar_of_blocks(a, np.arange(0, a.n_slots, size))
     series["arrivals"] = series["arrivals"] * size
     waiting = in_blocks(a.state.backlog, size)
     return replace(
         a,
-        **calendar_of_blocks(a, np.arange(0, a.n_slots, size)),
         n_slots=a.n_slots // size,
         slot_hours=a.slot_hours * size,
         deadline=np.round(a.deadline / size).astype(np.int64),

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import random_file
-from tiny import instance, site
 
 import stepwatt as sw
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
@@ -96,8 +96,8 @@ def test_without_a_following_instance_the_same_one_begins_where_it_ended() -> No
 
 def test_jobs_wait_for_the_next_horizon_where_this_one_does_not_close() -> None:
     """Nothing runs: of 7, 5 and 3 jobs that may wait two slots, the 3 still wait and the others are lost."""
-    file = instance(
-        {"a": site([1.0] * 4)},
+    file = tiny.instance(
+        {"a": tiny.site([1.0] * 4)},
         {"a": [7, 5, 3, 0]},
         steps={10: 1.0},
         seconds_per_step=1.0,

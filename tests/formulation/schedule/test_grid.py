@@ -54,7 +54,7 @@ def test_the_peak_is_the_highest_mean_of_a_metering_interval(
 
 
 def test_the_optimum_spreads_imports_within_the_metering_interval() -> None:
-    """1 MW of cooling is needed a slot; where only means are metered, cheap slots may take what dear ones need."""
+    """1 MW of cooling a slot; where means are metered, cheap slots may take what dear ones need."""
     price = [10.0, 90.0, 10.0, 90.0]
     alone = sw.solve(busy(price, demand_charge=1000.0), "oracle")
     averaged = sw.solve(busy(price, demand_charge=1000.0, demand_interval_slots=2), "oracle")

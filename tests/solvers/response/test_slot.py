@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from slot_draws import drawn_prices, drawn_state
 from slot_reference import slot_optimum
-from strategies import FEATURES, random_instance
+from strategies import FEATURES, FIRST_FEATURES, random_instance
 
 from stepwatt.data import scenario
 from stepwatt.formulation import InputError, Instance, evaluate
@@ -32,11 +32,12 @@ from stepwatt.solvers.response.programs.slot_program import slot_program
 
 ENGINE, TENSORS = numpy_engine(), torch_engine(torch.float64)
 #: A generator that a slot's small load keeps off is a plan that the plant cannot follow.
-FEATURES_PLANNED = sorted(set(FEATURES) - {"generator", "generator_minimum"})
+FEATURES_PLANNED = sorted(set(FIRST_FEATURES) - {"generator", "generator_minimum"})
 
 
 def drawn_instance(rng: np.random.Generator) -> Instance:
     chosen = [name for name in FEATURES_PLANNED if rng.random() < 0.4]
+    chosen += [name for name in ("backlog", "peak_so_far", "constant") if rng.random() < 0.3]
     return random_instance(
         rng, n_slots=int(rng.integers(2, 6)), n_sites=int(rng.integers(1, 4)), features=chosen
     )
@@ -84,7 +85,9 @@ def test_responses_played_to_the_end_are_worth_what_the_evaluator_says(seed: int
 @pytest.mark.parametrize("seed", range(75))
 def test_the_response_is_the_optimum_that_highs_finds(seed: int) -> None:
     rng, draws = np.random.default_rng(seed), 8
-    instance = random_instance(rng, n_slots=int(rng.integers(3, 6)), n_sites=int(rng.integers(1, 4)))
+    sizes = {"n_slots": int(rng.integers(3, 6)), "n_sites": int(rng.integers(1, 4))}
+    # programs of a slot take metering as it begins, and never more for export than import costs
+    instance = random_instance(rng, **sizes, never=("metered", "export_above"))
     problem = stack([instance.arrays()] * draws, ENGINE)
     for t in range(problem.shape.n_slots):
         state, prices = drawn_state(problem, rng, t), drawn_prices(problem, rng)

@@ -20,6 +20,7 @@ import stepwatt as sw
 from benchmarks.hybrid.trading import MARKS, REHEARSED, write_docs
 from stepwatt.formulation import Instance, evaluate
 from stepwatt.formulation.plant.engine import numpy_engine
+from stepwatt.formulation.plant.site_numbers import SLOT_SERIES
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState
@@ -115,8 +116,7 @@ def of_one(problem: Problem, provider: int) -> dict[str, NDArray[Any]]:
     """The own problem of a provider, of a single instance."""
     own = private(problem)
     found = {f.name: getattr(own, f.name) for f in fields(own) if f.name not in ("shape", "parts")}
-    series = {"arrivals", "recent", "import_cost", "export_price", "renewable", "from_outside"}
-    series |= {"pue", "cop", "outside", "ceiling"}
+    series = {"arrivals", "recent", *SLOT_SERIES}
     return {
         name: values[:, provider] if name in series else values[provider] for name, values in found.items()
     }

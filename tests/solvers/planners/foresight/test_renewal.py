@@ -87,6 +87,7 @@ def test_the_problem_of_planning_is_that_of_a_shorter_and_coarser_instance(
             backlog=backlog,
             generator_on=state.restart[number] <= 0,
             peak_mw=state.peak[number],
+            metered_mw=state.metered[number],
         )
         parts.append(coarser(window(a, t, a.n_slots - t, begun), size))
     reference = stack(parts, ENGINE)
