@@ -3,8 +3,9 @@
 What works on tables is loaded on first use: who plans from a file does not wait for pandas.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stepwatt.formulation.lazy import on_first_use
 
 from .batch import BatchError, solve_each, solve_many
 from .highs.session import SolverError
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
     from .distributed.coordination import Distribution, distribute
     from .infeasibility.explain import explain
     from .infeasibility.explanation import Explanation
-
-_HOME = {
-    "Accounts": "distributed.accounts",
-    "Distribution": "distributed.coordination",
-    "Explanation": "infeasibility.explanation",
-    "accounts": "distributed.accounts",
-    "distribute": "distributed.coordination",
-    "explain": "infeasibility.explain",
-}
 
 __all__ = [
     "METHODS",
@@ -50,10 +42,14 @@ __all__ = [
     "solve_many",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "Accounts": "distributed.accounts",
+        "Distribution": "distributed.coordination",
+        "Explanation": "infeasibility.explanation",
+        "accounts": "distributed.accounts",
+        "distribute": "distributed.coordination",
+        "explain": "infeasibility.explain",
+    },
+)

@@ -88,7 +88,7 @@ def working(title: str, work: Callable[[Progress], T]) -> T:
     failed: list[BaseException] = []
     pressed = threading.Event()
 
-    with _progress(title) as progress:
+    with shown_progress(title) as progress:
 
         def run() -> None:
             def tell(share: float, what: str) -> None:
@@ -131,7 +131,8 @@ def stop_now() -> None:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Progress]:
+def shown_progress(title: str) -> Iterator[Progress]:
+    """What shows progress on stderr while work is done: a bar on a terminal, else a line a part."""
     if not sys.stderr.isatty():
         yield _lines(title)
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .linear_problem import Block, Labels, LinearProblem, Members, _spread
+from .linear_problem import Block, Labels, LinearProblem, Members
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -125,3 +125,10 @@ class Builder:
             members=members,
             varying=varying,
         )
+
+
+def _spread(values: Any, shape: tuple[int, ...]) -> Floats:
+    """Values broadcast to a shape, flat."""
+    spread = np.empty(shape)
+    spread[...] = values
+    return spread.ravel()

@@ -152,10 +152,3 @@ def members_of(a: InstanceArrays) -> Members:
         links=(np.nonzero(limited)[0], np.nonzero(limited)[1]),
         all_sites=np.arange(n),
     )
-
-
-def _spread(values: Any, shape: tuple[int, ...]) -> Floats:
-    """Values broadcast to a shape, flat."""
-    spread = np.empty(shape)
-    spread[...] = values
-    return spread.ravel()

@@ -81,5 +81,5 @@ SLOT_SERIES = (
     "either_way", "meter_share", "meter_goes_on",
 )  # fmt: skip
 
-
-_FIXED = tuple(name for name in Site._fields if name not in SLOT_SERIES)
+#: What is the same in all slots.
+FIXED = tuple(name for name in Site._fields if name not in SLOT_SERIES)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import Array, Engine, Tables
-from .site_numbers import _FIXED, SLOT_SERIES, Parts, Site
+from .site_numbers import FIXED, SLOT_SERIES, Parts, Site
 
 Floats = NDArray[np.float64]
 
@@ -170,40 +170,40 @@ class Problem:
 
     def part(self, some: slice | Array) -> Problem:
         """The instances of that slice, without a copy, or index (N',), on the same engine."""
-        chosen: dict[str, Any] = {name: getattr(self, name)[:, some] for name in _SERIES}
-        for name in (field.name for field in fields(self) if field.name not in ("shape", "parts", *_SERIES)):
+        chosen: dict[str, Any] = {name: getattr(self, name)[:, some] for name in SERIES}
+        for name in (field.name for field in fields(self) if field.name not in ("shape", "parts", *SERIES)):
             values = getattr(self, name)
-            chosen[name] = values if name in _TABLES and len(values) == 1 else values[some]
+            chosen[name] = values if name in TABLES and len(values) == 1 else values[some]
         return replace(self, **chosen)
 
     def take(self, index: Array, engine: Engine) -> Problem:
         """The instances of that index (N',), possibly repeated."""
         chosen: dict[str, Any] = {"shape": self.shape, "parts": self.parts}
-        for name in _SERIES:
+        for name in SERIES:
             chosen[name] = engine.batch_inside(getattr(self, name)[:, index], 1)
         for field in fields(self):
-            if field.name in _TABLES and len(getattr(self, field.name)) == 1:
+            if field.name in TABLES and len(getattr(self, field.name)) == 1:
                 chosen[field.name] = getattr(self, field.name)
             elif field.name not in chosen:
                 chosen[field.name] = engine.batch_inside(getattr(self, field.name)[index], 0)
         return Problem(**chosen)
 
 
-_SERIES = ("arrivals", "recent", *SLOT_SERIES)
+SERIES = ("arrivals", "recent", *SLOT_SERIES)
 
 _OF_OPTIONS = ("seconds", "energy", "power", "revenue")
-_TABLES = (*_OF_OPTIONS, *(f"more_{name}" for name in _OF_OPTIONS), "row", "shortest", "span", "last_choice")
+TABLES = (*_OF_OPTIONS, *(f"more_{name}" for name in _OF_OPTIONS), "row", "shortest", "span", "last_choice")
 
 
 def site_arrays(problem: Problem, t: int) -> Site:
     """All sites of all instances in slot t, (B,J) each."""
-    fixed = [getattr(problem, name) for name in _FIXED]
+    fixed = [getattr(problem, name) for name in FIXED]
     return Site(*fixed, *[getattr(problem, name)[t] for name in SLOT_SERIES])
 
 
 def plain_sites(problem: Problem) -> list[list[Site]]:
     """[t][b·J + j] the same as plain numbers; for numpy arrays."""
-    fixed = np.stack([np.asarray(getattr(problem, name)).ravel() for name in _FIXED], axis=-1).tolist()
+    fixed = np.stack([np.asarray(getattr(problem, name)).ravel() for name in FIXED], axis=-1).tolist()
     series = np.stack(
         [getattr(problem, name).reshape(problem.shape.n_slots, -1) for name in SLOT_SERIES], axis=-1
     )

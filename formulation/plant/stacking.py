@@ -13,7 +13,7 @@ from ..instance.arrays import InstanceArrays
 from ..schedule.windows import safe_temperature
 from .engine import Engine
 from .site_numbers import Parts
-from .stacked import _SERIES, _TABLES, UNLIMITED, URGENCY, Problem, Shape
+from .stacked import SERIES, TABLES, UNLIMITED, URGENCY, Problem, Shape
 
 Floats = NDArray[np.float64]
 
@@ -30,12 +30,12 @@ def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
             raise InputError(
                 field=f"instances[{number}]", value=str(shape_of(a)), expected=f"the first's shape, {first}"
             )
-    parts = [_numbers(a, first) for a in instances]
+    parts = [numbers_of(a, first) for a in instances]
     stacked: dict[str, Any] = {}
     for name in parts[0]:
-        axis = 1 if name in _SERIES else 0
+        axis = 1 if name in SERIES else 0
         values = np.stack([part[name] for part in parts], axis=axis)
-        if name in _TABLES and (values == values[:1]).all():
+        if name in TABLES and (values == values[:1]).all():
             values = values[:1]
         stacked[name] = engine.batch_inside(engine.asarray(values), axis)
     return Problem(shape=first, parts=_parts(instances), **stacked)
@@ -88,7 +88,8 @@ def _choices(a: InstanceArrays) -> dict[tuple[int, int, int], NDArray[np.int64]]
     return found
 
 
-def _numbers(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
+def numbers_of(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
+    """The arrays of :class:`.stacked.Problem` for one instance, without the axis N."""
     n, k = shape.sites, shape.classes
     tables = {
         name: np.zeros((n, k, shape.clocks, shape.choices)) for name in ("seconds", "energy", "revenue")

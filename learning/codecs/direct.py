@@ -7,6 +7,8 @@ when an instance of the family has one.
 
 from __future__ import annotations
 
+import numpy as np
+
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem, Shape
 from stepwatt.formulation.plant.state import Outcome, PlantState, Request
@@ -51,7 +53,7 @@ class DirectCodec:
         level = problem.generator_max  # zero everywhere where there is none
         if self.shape.has_generator:
             wanted = problem.generator_min + generator * (problem.generator_max - problem.generator_min)
-            wanted = e.where(generator > 0, e.maximum(wanted, wanted * 0.0 + 1e-6), wanted * 0.0)
+            wanted = e.where(generator > 0, _at_least(e, wanted, 1e-6), wanted * 0.0)
             level = wanted * e.real(problem.generator_max > 0, wanted)
         return Request(
             transfers=transfers,
@@ -92,7 +94,7 @@ class DirectCodec:
             seconds, _, _, more, *_ = e.look_up(problem.of_option, first + choice)
             # options that take the same time are passed at once; behind the last there are none
             reached = (beyond - (seconds - begins) + 1e-12) / (more + 1e-30)
-            place = place + e.minimum(e.positive(reached), reached * 0.0 + 1.0) * e.real(seconds > 0, beyond)
+            place = place + _at_most(e, e.positive(reached), 1.0) * e.real(seconds > 0, beyond)
         return place
 
     def encode(
@@ -100,30 +102,29 @@ class DirectCodec:
     ) -> Array:
         """(B,size) the action that says a request with a mix, absolute battery and absolute cooling.
 
-        ``outcome`` is what the plant made of it (torch only). Where the request mixes clocks, the nearest one
-        to their mean is said.
+        ``outcome`` is what the plant made of it. Where the request mixes clocks, the nearest one to their
+        mean is said.
         """
         batch, shape = len(problem), self.shape
         if request.mix is None:
             raise ValueError("a request with a mix is needed")
         mix = request.mix.reshape(batch, shape.sites, shape.classes, shape.clocks, shape.choices)
-        clocks = e.sum(mix)
-        level = (clocks * e.sum(mix[:1, :1, :1], -1).new_tensor(range(shape.clocks))).sum(-1)
+        level = e.sum(e.sum(mix) * e.asarray(np.arange(float(shape.clocks))))
         beyond = problem.seconds.reshape(-1, *mix.shape[1:]) - problem.shortest[..., None]
-        time = (mix * beyond / problem.span.clamp(min=1e-30)[..., None]).sum((-1, -2))
+        time = e.sum(e.sum(mix * beyond / _at_least(e, problem.span, 1e-30)[..., None]))
         take, give = battery_interval(e, problem, state)
-        battery = e.positive(request.battery) / take.clamp(min=1e-9)
-        battery = battery - e.positive(-request.battery) / give.clamp(min=1e-9)
+        battery = e.positive(request.battery) / _at_least(e, take, 1e-9)
+        battery = battery - e.positive(-request.battery) / _at_least(e, give, 1e-9)
         low, high = cooling_interval(e, problem, t, state, outcome.it_mw)
-        cooling = 2 * (outcome.cooling - low) / (high - low).clamp(min=1e-9) - 1
+        cooling = 2 * (outcome.cooling - low) / _at_least(e, high - low, 1e-9) - 1
         routes, hold = _routing(e, problem, t, state, request.transfers)
         parts = [routes, hold, 2 * time - 1, 2 * level / max(shape.clocks - 1, 1) - 1, battery, cooling]
         if shape.has_generator:
-            span = (problem.generator_max - problem.generator_min).clamp(min=1e-9)
+            span = _at_least(e, problem.generator_max - problem.generator_min, 1e-9)
             on = (request.generator - problem.generator_min) / span
-            parts.append(on.clamp(min=1e-3).where(request.generator > 0, -1.0))
-        said: Array = e.concat([part.reshape(batch, -1) for part in parts]).clamp(-1, 1)
-        return said
+            parts.append(e.where(request.generator > 0, _at_least(e, on, 1e-3), on * 0.0 - 1.0))
+        said = e.concat([part.reshape(batch, -1) for part in parts])
+        return _at_most(e, _at_least(e, said, -1.0), 1.0)
 
 
 def _routing(e: Engine, problem: Problem, t: int, state: PlantState, transfers: Array) -> tuple[Array, Array]:
@@ -131,9 +132,17 @@ def _routing(e: Engine, problem: Problem, t: int, state: PlantState, transfers: 
     at_hand, must = must_run(e, problem, t, state)
     sent = e.sum(transfers)
     free = e.positive(at_hand - must)
-    held = (e.positive(at_hand - sent) / free.clamp(min=1e-9)).clamp(max=1) * (free > 1e-9)
-    routes = e.where(sent[..., None] > 1e-9, transfers / sent.clamp(min=1e-9)[..., None], problem.home)
-    return routes, held
+    held = _at_most(e, e.positive(at_hand - sent) / _at_least(e, free, 1e-9), 1.0) * e.real(free > 1e-9, free)
+    shares = transfers / _at_least(e, sent, 1e-9)[..., None]
+    return e.where(sent[..., None] > 1e-9, shares, problem.home), held
+
+
+def _at_least(e: Engine, x: Array, bound: float) -> Array:
+    return e.maximum(x, x * 0.0 + bound)
+
+
+def _at_most(e: Engine, x: Array, bound: float) -> Array:
+    return e.minimum(x, x * 0.0 + bound)
 
 
 def sparsemax(e: Engine, z: Array) -> Array:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError, Instance, InstanceArrays
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem
-from stepwatt.formulation.plant.stacking import _numbers, shape_of
+from stepwatt.formulation.plant.stacking import numbers_of, shape_of
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.forecasts import FORECASTS, make_forecast
 
@@ -93,7 +93,7 @@ def observation_size(problem: Problem, outlook_size: int) -> int:
 
 def _now(a: InstanceArrays) -> Floats:
     """(T,·) prices, renewables, weather, arrivals, and the fixed sizes of the sites."""
-    size = _numbers(a, shape_of(a))
+    size = numbers_of(a, shape_of(a))
     power = size["site_power"][:, None]
     arrivals = (a.arrivals / size["job_scale"][0][None, :, None]).reshape(-1, a.n_slots)
     fixed = np.concatenate(
@@ -126,7 +126,7 @@ def _moment(inst: Instance) -> Floats:
 
 def _ahead(a: InstanceArrays, information: str, history: InstanceArrays | None, seed: int) -> Floats:
     """(T,·) forecast blocks against now; what lies beyond the horizon is as now."""
-    size = _numbers(a, shape_of(a))
+    size = numbers_of(a, shape_of(a))
     believe = make_forecast(information, a, history, seed)
     ends = [max(1, round(hours / a.slot_hours)) for hours in BLOCKS]
     rows = []

@@ -1,5 +1,5 @@
 """Providers that reach the optimum by trading jobs, each with its own data only."""
 
-from .coordination import Distribution, distribute, distributed
+from .coordination import ROUNDS, Distribution, distribute, distributed, joint_schedule, transfer_cost
 
-__all__ = ["Distribution", "distribute", "distributed"]
+__all__ = ["ROUNDS", "Distribution", "distribute", "distributed", "joint_schedule", "transfer_cost"]

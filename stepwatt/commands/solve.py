@@ -119,9 +119,9 @@ def solve(
 
 def _searching(title: str, work: Callable[[Callable[[float, str], None]], T]) -> T:
     """Work under a progress bar in the main thread, where the solvers themselves hear Ctrl-C."""
-    from ..console import _progress
+    from ..console import shown_progress
 
-    with _progress(title) as progress:
+    with shown_progress(title) as progress:
         return work(progress)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,36 @@ def test_every_public_name_is_there() -> None:
     for name in sw.__all__:
         assert getattr(sw, name) is not None
     assert set(sw.__all__) <= set(dir(sw))
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "formulation.instance",
+        "formulation.schedule",
+        "learning.environment",
+        "learning.networks",
+        "learning.policies",
+        "learning.training",
+        "solvers",
+        "solvers.distributed",
+    ],
+)
+def test_folders_hand_on_the_names_that_they_say(folder: str) -> None:
+    package = import_module(f"stepwatt.{folder}")
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = package.trian
+
+
+def test_no_file_imports_what_another_keeps_to_itself() -> None:
+    for room in ("stepwatt", "learning", "solvers", "data", "formulation", "benchmarks"):
+        for file in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+                own = [name for name in names if name.startswith("_") and not name.startswith("__")]
+                assert not own, f"{file}: {own}"
 
 
 def test_type_checkers_and_the_runtime_know_the_same_names() -> None:

@@ -29,6 +29,9 @@ def without_torch(code: str) -> str:
 @pytest.mark.parametrize(
     "code",
     [
+        "from stepwatt.learning.environment import TaskSettings, World, make_pool\n"
+        "from stepwatt.learning.policies import TrainedPolicy\n"
+        "assert isinstance(policy, TrainedPolicy)\n"
         "assert sw.evaluate(day, policy.schedule(day)).feasible",
         "table = sw.compare(day, {'mine': policy, 'greedy': 'greedy'}, bound='lp').table\n"
         "assert set(table.index) == {'mine', 'greedy'}",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from strategies import instances, random_file
+from strategies import instances, random_file, random_instance
 
 import stepwatt as sw
 from stepwatt.formulation import Instance, evaluate
@@ -124,29 +124,56 @@ def test_a_full_site_takes_fewer_steps_before_it_turns_jobs_away(inst: Instance,
     np.testing.assert_allclose(seconds_per_job(problem, request)[idle], asked[idle], rtol=1e-9)
 
 
-def test_optimal_schedules_can_be_said() -> None:
-    """Said in direct actions and played, the optimum of a day loses next to nothing (mixed clocks)."""
-    insts = [
+@pytest.fixture(scope="module")
+def solved() -> list[sw.Result]:
+    days = [
         sw.scenario("jemas", start=f"2018-06-{day}", n_slots=48, slot_minutes=30, integral_jobs=False)
         for day in (10, 13)
     ]
-    solved = [sw.solve(inst, "lp") for inst in insts]
+    return [sw.solve(day, "lp") for day in days]
+
+
+@pytest.mark.parametrize("engine", [TORCH, NUMPY], ids=["torch", "numpy"])
+def test_optimal_schedules_can_be_said(engine: Engine, solved: list[sw.Result]) -> None:
+    """Said in direct actions and played, the optimum of a day loses next to nothing (mixed clocks)."""
     plans = [result.schedule for result in solved if result.schedule is not None]
-    problem = stack([inst.arrays() for inst in insts], TORCH)
+    problem = stack([result.instance.arrays() for result in solved], engine)
     codec, state = DirectCodec(problem.shape), first_state(problem)
-    own, earned = state, torch.zeros(2, dtype=torch.float64)
+    own, earned = state, np.zeros(2)
     for t in range(problem.shape.n_slots):
-        request = request_of(problem, plans, t, TORCH)
-        after, outcome = advance(TORCH, problem, t, state, request, integral=False)
-        action = codec.encode(TORCH, problem, t, state, request, outcome)
-        assert (action.abs() <= 1).all()
+        request = request_of(problem, plans, t, engine)
+        after, outcome = advance(engine, problem, t, state, request, integral=False)
+        action = codec.encode(engine, problem, t, state, request, outcome)
+        assert (abs(action) <= 1).all()
         own, did = advance(
-            TORCH, problem, t, own, codec.decode(TORCH, problem, t, own, action), integral=False
+            engine, problem, t, own, codec.decode(engine, problem, t, own, action), integral=False
         )
-        state, earned = after, earned + did.utility
-    bound = torch.tensor([float(result.bound or 0.0) for result in solved], dtype=torch.float64)
+        state, earned = after, earned + np.asarray(did.utility)
+    bound = np.array([float(result.bound or 0.0) for result in solved])
     assert (earned <= bound * (1 + 1e-9)).all()
     assert (earned >= bound * (1 - 1e-3)).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_schedule_is_said_alike_on_both_engines(seed: int) -> None:
+    """With generators, closed ways and other parts that a day of jemas has not."""
+    rng = np.random.default_rng(seed)
+    features = ["generator", "restricted", "battery", "thermal", "dvfs", "fluid"]
+    instance = random_instance(rng, n_slots=3, n_sites=2, features=features)
+    plan = sw.solve(instance, "lp").schedule
+    assert plan is not None
+    actions = []
+    for engine in (NUMPY, TORCH):
+        problem, codec = problem_of(instance, engine)
+        state, told = first_state(problem), []
+        for t in range(3):
+            request = request_of(problem, [plan], t, engine)
+            after, outcome = advance(engine, problem, t, state, request, integral=False)
+            told.append(np.asarray(codec.encode(engine, problem, t, state, request, outcome)))
+            state = after
+        actions.append(np.stack(told))
+    assert np.isfinite(actions[0]).all()
+    np.testing.assert_allclose(actions[0], actions[1], rtol=0.0, atol=1e-7)
 
 
 @pytest.mark.parametrize("seed", [36, 42, *range(6)])
