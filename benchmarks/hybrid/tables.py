@@ -189,6 +189,29 @@ def latencies(folder: Path) -> list[str]:
     return [*lines, "", f"Command: `python -m benchmarks.hybrid.latency`, {date}, same machine.", ""]
 
 
+def by_solve(folder: Path) -> list[str]:
+    """How far the method is from what was played in the environment."""
+    kept = folder / "by-solve.json"
+    if not kept.exists():
+        return []
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    lines = [
+        "## As `solve` plays it",
+        "",
+        "The rows above are played in the environment, where prices are actions and so are cut to the "
+        'codec\'s box. `solve(inst, "foresight")` does not cut them. Mean gap % of both, and the largest '
+        "difference of a day in points, for the policy of each set for which that is largest.",
+        "",
+        "| | policy | in the environment | by solve | largest difference of a day |",
+        "|---|---|---|---|---|",
+    ]
+    for days, row in found["sets"].items():
+        policy, (played, solved, apart) = max(row.items(), key=lambda one: one[1][2])
+        lines.append(f"| {days} | {policy} | {played:.4f} | {solved:.4f} | {apart:.4f} |")
+    date = found["about"]["date"]
+    return [*lines, "", f"Command: `python -m benchmarks.hybrid.by_solve`, {date}, same machine.", ""]
+
+
 def confirmed(folder: Path, name: str) -> list[str]:
     """A round on test days that nothing before has looked at."""
     kept = folder / f"confirmation-{name}.json"
@@ -239,6 +262,7 @@ def write_docs(folder: Path) -> None:
         lines += table(days, case.methods, folder)
     lines += [
         *latencies(folder),
+        *by_solve(folder),
         *CONFIRMATION.splitlines(),
         "",
         *(line for name in ROUNDS for line in confirmed(folder, name)),

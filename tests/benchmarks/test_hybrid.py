@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.hybrid import causes, confirmation, latency, validation
 from benchmarks.hybrid.cases import DEMAND_CHARGE, ELSEWHERE, GENERATOR, TRAINED_ON, WORLD, cases
-from benchmarks.hybrid.tables import cell_file, confirmed, latencies, on_validation_days, table
+from benchmarks.hybrid.tables import by_solve, cell_file, confirmed, latencies, on_validation_days, table
 from stepwatt.learning.training.families import Family
 
 
@@ -79,6 +79,14 @@ def test_latency_times_rolling_and_every_policy_in_every_round() -> None:
     found = latency.measure("some days", cases(quick=True)["unseen months"], rounds=2, size=3)
     assert found.keys() == {"rolling", "renewed 2 h", "renewed 3 h"}
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found.values())
+
+
+def test_what_solve_plays_is_told_by_the_largest_difference(tmp_path: Path) -> None:
+    assert by_solve(tmp_path) == []
+    row = {"foresight": [0.05, 0.05, 0.001], "renewed 2 h": [0.2, 0.21, 0.03]}
+    told = {"sets": {"some days": row}, "about": {"date": "2026-11-28"}}
+    (tmp_path / "by-solve.json").write_text(json.dumps(told), encoding="utf-8")
+    assert "| some days | renewed 2 h | 0.2000 | 0.2100 | 0.0300 |" in by_solve(tmp_path)
 
 
 def test_validation_days_are_told_set_by_set(tmp_path: Path) -> None:
