@@ -47,6 +47,21 @@ def compare(
     workers: Annotated[
         int, typer.Option(help="Instances in work at a time. Seconds measured with several are longer.")
     ] = 1,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="Where runs are done: processes (--workers of them), dask or ray, on a cluster."),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The cluster's; without one it is this machine.")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Finished runs are stored there as they come; the same command goes on. "
+            "Default: beside the first --out, until that is written.",
+        ),
+    ] = None,
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -62,6 +77,8 @@ def compare(
     from stepwatt.formulation import InputError, load
     from stepwatt.formulation.files import make_room, write_files
 
+    from ..cluster import cluster
+    from ..comparing.kept import KeptRuns
     from ..comparing.running import compare as run
     from ..console import print_json, print_table, tell, working
     from ..reports.tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
@@ -77,23 +94,29 @@ def compare(
         raise InputError(
             field="--history", value=f"{len(past)} files", expected=f"{len(loaded)}, one per instance"
         )
-    comparison = working(
-        "compare",
-        lambda progress: run(
-            loaded,
-            policies,
-            bound=bound,
-            reference=reference,
-            gap=gap,
-            time_limit=time_limit,
-            seed=seed,
-            look_ahead_hours=look_ahead,
-            history=past,
-            workers=workers,
-            progress=progress,
-        ),
-    )
+    store = keep or (targets[0].with_name(targets[0].name + ".runs") if targets else None)
+
+    def work(progress: Any) -> Comparison:
+        with cluster(backend, scheduler):
+            return run(
+                loaded,
+                policies,
+                bound=bound,
+                reference=reference,
+                gap=gap,
+                time_limit=time_limit,
+                seed=seed,
+                look_ahead_hours=look_ahead,
+                history=past,
+                workers=workers,
+                keep=store,
+                progress=progress,
+            )
+
+    comparison = working("compare", work)
     write_files({path: _content(path)(comparison) for path in targets})
+    if store and not keep:
+        KeptRuns(store).clear()
     if as_json:
         print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
         return

@@ -1,0 +1,77 @@
+"""The workers of a cluster that exists, as the backend of whatever is done item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from stepwatt.formulation import InputError
+from stepwatt.formulation.errors import extra, one_of
+
+BACKENDS = ("processes", "dask", "ray")
+
+
+@contextmanager
+def cluster(backend: str | None = None, scheduler: str | None = None) -> Iterator[None]:
+    """Work in the block goes to ``processes`` of this machine, or to a Dask or Ray cluster.
+
+    Args:
+        backend: one of :data:`BACKENDS`; ``dask`` where only a scheduler is given.
+        scheduler: address of the cluster (``tcp://host:8786``, ``ray://host:10001``); without one, Dask and
+            Ray begin a cluster of this machine.
+
+    Raises:
+        InputError: an unknown backend, a scheduler for processes, or one that does not answer.
+        ExtraMissing: the package of the backend is not installed.
+    """
+    chosen = backend or ("dask" if scheduler else "processes")
+    if chosen not in BACKENDS:
+        raise InputError(field="--backend", value=chosen, expected=one_of(BACKENDS, chosen))
+    if chosen == "processes" and scheduler is not None:
+        raise InputError(field="--scheduler", value=scheduler, expected="--backend dask or ray with it")
+    with {"processes": nullcontext, "dask": lambda: _dask(scheduler), "ray": lambda: _ray(scheduler)}[
+        chosen
+    ]():
+        yield
+
+
+@contextmanager
+def _dask(scheduler: str | None) -> Iterator[None]:
+    import joblib
+
+    with extra("dask"):
+        from dask.distributed import Client
+    with _connected(
+        scheduler, lambda: Client(scheduler) if scheduler else Client(dashboard_address=None)
+    ) as client, client, joblib.parallel_config(backend="dask"):
+        yield
+
+
+@contextmanager
+def _ray(scheduler: str | None) -> Iterator[None]:
+    import joblib
+
+    with extra("ray"):
+        import ray
+        from ray.util.joblib import register_ray
+    options: dict[str, Any] = {"address": scheduler} if scheduler else {"include_dashboard": False}
+    with _connected(scheduler, lambda: ray.init(log_to_driver=False, logging_level="error", **options)):
+        register_ray()
+        try:
+            with joblib.parallel_config(backend="ray"):
+                yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _connected(scheduler: str | None, connect: Any) -> Iterator[Any]:
+    try:
+        found = connect()
+    except (OSError, ConnectionError, ValueError, TimeoutError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            field="--scheduler", value=scheduler, expected=f"the address of a cluster that answers ({reason})"
+        ) from None
+    yield found
