@@ -42,9 +42,13 @@ def _dask(scheduler: str | None) -> Iterator[None]:
 
     with extra("dask"):
         from dask.distributed import Client
-    with _connected(
-        scheduler, lambda: Client(scheduler) if scheduler else Client(dashboard_address=None)
-    ) as client, client, joblib.parallel_config(backend="dask"):
+    with (
+        _connected(
+            scheduler, lambda: Client(scheduler) if scheduler else Client(dashboard_address=None)
+        ) as client,
+        client,
+        joblib.parallel_config(backend="dask"),
+    ):
         yield
 
 

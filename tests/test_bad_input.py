@@ -25,6 +25,7 @@ Edit = Callable[[dict[str, Any]], None]
 Read = TypeVar("Read")
 
 FULL = set(FEATURES) - {"zero_battery", "zero_gpus", "fluid", "unserved", "restricted", "max_execution"}
+FULL -= {"constant"}  # defects are put into lists
 
 
 def valid_file() -> dict[str, Any]:
@@ -70,7 +71,13 @@ DEFECTS: dict[str, tuple[Edit, str, str, str]] = {
     "a boolean for a number": (put("slot_hours", value=True), "slot_hours", "True", "a valid number"),
     "a real for a count": (put("n_slots", value=3.0), "n_slots", "3.0", "a valid integer"),
     "a number for a text": (put("start", value=7), "start", "7", "a valid string"),
-    "a number for a list": (put(*S0, "renewable_mw", value=7), "sites.s0.renewable_mw", "7", "a list"),
+    "a number for a list": (put("arrivals", "s0", "k0", value=7), "arrivals.s0.k0", "7", "a list"),
+    "a text for a series": (
+        put(*S0, "renewable_mw", value="sun"),
+        "sites.s0.renewable_mw",
+        "'sun'",
+        "a number, or a list",
+    ),
     "a list for an object": (put("sites", value=[]), "sites", "[]", "an object"),
     "null for a number": (put("n_slots", value=None), "n_slots", "None", "a valid integer"),
     "NaN": (put(*S0, "renewable_mw", 1, value=NAN), "sites.s0.renewable_mw[1]", "nan", "a finite number"),
@@ -211,12 +218,32 @@ DEFECTS: dict[str, tuple[Edit, str, str, str]] = {
         "'x'",
         "a site of",
     ),
-    "export above import": (
-        put(*S0, "grid", "export_price", 1, value=1e4),
-        "sites.s0.grid.export_price[1]",
-        "10000.0",
-        "at most the import price",
+    "jobs that wait beyond their deadline": (
+        put("backlog", value={"s0": {"k0": [1] * 99}}),
+        "backlog.s0.k0",
+        "'99 numbers'",
+        "at most",
     ),
+    "jobs that wait for no class": (
+        put("backlog", value={"s0": {"nothing": [1]}}),
+        "backlog.s0.nothing",
+        "'nothing'",
+        "a class",
+    ),
+    "a part of a job that waits": (
+        put("backlog", value={"s0": {"k0": [0.5]}}),
+        "backlog.s0.k0[0]",
+        "0.5",
+        "a whole number of jobs",
+    ),
+    "a meter without slots": (
+        put(*S0, "grid", "demand_interval_slots", value=0),
+        "demand_interval_slots",
+        "0",
+        "greater than",
+    ),
+    "a time zone that is none": (put("timezone", value="Oslo"), "timezone", "'Oslo'", "an IANA time zone"),
+    "a currency without a name": (put("currency", value=""), "currency", "''", "at least 1"),
     "a fraction of a job": (
         put("arrivals", "s0", "k0", value=[1, 2.5, 3]),
         "arrivals.s0.k0[1]",

@@ -57,8 +57,9 @@ def test_negative_prices_and_generators_with_a_minimum_make_power_worth_burning(
 
 
 @settings(max_examples=25)
-@given(instances(max_slots=4, max_sites=3))
+@given(instances(max_slots=4, max_sites=3, never={"export_above"}))
 def test_the_relaxation_is_worth_the_same(inst: Instance) -> None:
+    """Where export may pay more than import, lower limits make the relaxation tighter."""
     a = inst.arrays()
     whole, cut = solve_relaxation(a), solve_relaxation(trimmed(a).arrays)
     assert cut.bound == pytest.approx(whole.bound, rel=1e-7, abs=1e-7)

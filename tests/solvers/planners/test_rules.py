@@ -125,7 +125,9 @@ def takes_away(name: str, inst: Instance, schedule: Schedule) -> None:
         assert not schedule.charge_mw.any()
         assert not schedule.discharge_mw.any()
     if name in ("no-deferral", "all-off"):
-        assert (schedule.transfers.sum(axis=1) <= a.arrivals + 1e-9).all(), "a job runs when it arrives"
+        come = a.arrivals.copy()
+        come[:, :, 0] += a.state.backlog.sum(axis=2)
+        assert (schedule.transfers.sum(axis=1) <= come + 1e-9).all(), "a job runs when it arrives"
 
 
 def _equal(columns: tuple[Any, ...], key: tuple[Any, ...]) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from rows_reference import rows_optimum
 from slot_draws import drawn_prices, drawn_state
 from slot_reference import slot_optimum
-from strategies import FEATURES, random_instance
+from strategies import FIRST_FEATURES, random_instance
 
 from stepwatt.data import scenario
 from stepwatt.formulation import InstanceArrays
@@ -51,7 +51,7 @@ def drawn(
 
 
 def chosen(rng: np.random.Generator, without: set[str]) -> list[str]:
-    return [name for name in FEATURES if name not in without and rng.random() < 0.4]
+    return [name for name in FIRST_FEATURES if name not in without and rng.random() < 0.4]
 
 
 def ends(batch: int) -> set[int]:
