@@ -238,9 +238,9 @@ DEFECTS: dict[str, tuple[Edit, str, str, str]] = {
     ),
     "a meter without slots": (
         put(*S0, "grid", "demand_interval_slots", value=0),
-        "demand_interval_slots",
+        "sites.s0.grid.demand_interval_slots",
         "0",
-        "greater than",
+        "greater than or equal to 1",
     ),
     "a time zone that is none": (put("timezone", value="Oslo"), "timezone", "'Oslo'", "an IANA time zone"),
     "a currency without a name": (put("currency", value=""), "currency", "''", "at least 1"),

@@ -25,6 +25,8 @@ def long_file(seed: int, **fields: Any) -> dict[str, Any]:
     file = random_file(rng, n_slots=SLOTS, n_sites=2, features=(*FEATURES, "backlog", "export_above"))
     for site in file["sites"].values():
         site["terminal_price"] = 0.0
+        if "generator" in site:  # one without a minimum may idle through the seam
+            site["generator"]["min_mw"] = 0.1 * site["generator"]["max_mw"]
         site["grid"]["demand_interval_slots"] = int(rng.choice([1, 2, 3]))
     return file | fields
 
