@@ -32,6 +32,7 @@ from .bound import safe_bound
 from .builder import Builder, Row
 from .groups import Units, groups_of
 from .parts import add_balance, add_battery, add_cooling, add_generator, add_jobs, add_power, add_quality
+from .ways import STUCK, WAYS
 
 Floats = NDArray[np.float64]
 
@@ -98,14 +99,20 @@ class ConicModel:
         self.build_seconds = time.perf_counter() - started
 
     def solve(self, **settings: Any) -> ConicSolution:
-        """Solve with Clarabel (tolerances 1e-8); ``settings`` are Clarabel's.
+        """Solve with Clarabel (tolerances 1e-8; other ways where it gets stuck); ``settings`` are Clarabel's.
 
         Raises:
             ConicSolverError: no optimum was found, for example because a room cannot be kept below max_c.
         """
         started = time.perf_counter()
-        data, chain, inverse = self.problem.get_problem_data(cp.CLARABEL, solver_opts=settings)
-        raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts=settings)
+        for way in WAYS:
+            given = way | settings
+            if "time_limit" in settings:
+                given["time_limit"] = max(0.1, settings["time_limit"] - (time.perf_counter() - started))
+            data, chain, inverse = self.problem.get_problem_data(cp.CLARABEL, solver_opts=given)
+            raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts=given)
+            if str(raw.status) not in STUCK:
+                break
         if str(raw.status) not in ("Solved", "AlmostSolved"):
             raise ConicSolverError(str(raw.status))
         with warnings.catch_warnings():

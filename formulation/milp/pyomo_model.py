@@ -5,7 +5,8 @@ instance file and slots 0..T-1, units are those of model.md (MW, MWh, USD, secon
 Columns and rows carry the names of :mod:`.matrices`; a test proves that both are the same matrix problem.
 
 Params that hold money (prices, charges, penalties, ``option_revenue``), ``carbon_kg_per_mwh`` and
-``renewable_available_mw`` are mutable: set them and solve again. Everything else sizes variable bounds, so
+``renewable_available_mw`` are mutable: set them and solve again (``terminal_price``, too, which holds the
+highest import price at building where the file gives none). Everything else sizes variable bounds, so
 change it in the instance and build again.
 """
 

@@ -6,9 +6,14 @@ linear problem would jump from nothing to everything. Solved by Clarabel's inter
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import clarabel  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
+
+from stepwatt.formulation.conic.ways import STUCK, WAYS
 
 from ..highs.scaling import scaling_of
 from ..highs.session import SolverError
@@ -19,6 +24,16 @@ Floats = NDArray[np.float64]
 _TOLERANCE = 1e-6
 _JOBS = ("transfers", "runs", "lost", "waiting", "sent", "hosted")
 _JOB_ROWS = ("waiting_balance", "assignment")
+
+
+def _settings(way: Mapping[str, Any]) -> Any:
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1
+    settings.tol_gap_rel = settings.tol_gap_abs = settings.tol_feas = _TOLERANCE
+    for name, value in way.items():
+        setattr(settings, name, value)
+    return settings
 
 
 class Proposer:
@@ -72,14 +87,13 @@ class Proposer:
         columns = asp.problem.columns
         cost[columns["sent"].ids] += stiffness * asked[asp.host, asp.sent_class]
         cost[columns["hosted"].ids] -= stiffness * asked[asp.place, asp.hosted_class]
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.max_threads = 1
-        settings.tol_gap_rel = settings.tol_gap_abs = settings.tol_feas = _TOLERANCE
         linear = -cost * self._column * self._money
-        answer = clarabel.DefaultSolver(
-            stiffness * self._curvature, linear, self._matrix, self._sides, self._cones, settings
-        ).solve()
+        for way in WAYS:
+            answer = clarabel.DefaultSolver(
+                stiffness * self._curvature, linear, self._matrix, self._sides, self._cones, _settings(way)
+            ).solve()
+            if str(answer.status) not in STUCK:
+                break
         if str(answer.status) not in ("Solved", "AlmostSolved"):
             raise SolverError(f"provider {asp.place} has no proposal: Clarabel ends with {answer.status}")
         x = np.array(answer.x) * self._column

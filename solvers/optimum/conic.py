@@ -13,6 +13,7 @@ from stepwatt.formulation.conic.groups import Groups
 from stepwatt.formulation.conic.model import ConicModel, ConicSolverError
 from stepwatt.formulation.milp.linear_problem import members_of
 
+from ..common.relaxation import lp
 from ..common.trimming import trimmed
 from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.result import Result, Seconds, Status
@@ -37,8 +38,7 @@ def conic(inst: Instance, settings: Settings) -> Result:
     The schedule mixes the two allowed step counts around each continuous one, which takes the same GPU time
     and energy, so its evaluated utility can lie a little below the bound.
 
-    Raises:
-        ConicSolverError: Clarabel gave up for another reason than infeasibility or time.
+    Where Clarabel gets stuck, whatever is tried, the bound is that of the linear relaxation, and said to be.
     """
     begun = time.perf_counter()
     a = inst.arrays()
@@ -51,7 +51,8 @@ def conic(inst: Instance, settings: Settings) -> Result:
         solution = model.solve(**limit)
     except ConicSolverError as failed:
         if failed.status not in _ENDS:
-            raise
+            linear = lp(inst, settings)
+            return replace(linear, method="conic", message=f"{failed}; this is the linear relaxation")
         total = time.perf_counter() - begun
         return Result(inst, "conic", _ENDS[failed.status], Seconds(built, total - built, total))
     schedule = _schedule(a, model.groups, solution.flows)
