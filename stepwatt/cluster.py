@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from stepwatt.formulation import InputError
@@ -30,9 +31,12 @@ def cluster(backend: str | None = None, scheduler: str | None = None) -> Iterato
         raise InputError(field="--backend", value=chosen, expected=one_of(BACKENDS, chosen))
     if chosen == "processes" and scheduler is not None:
         raise InputError(field="--scheduler", value=scheduler, expected="--backend dask or ray with it")
-    with {"processes": nullcontext, "dask": lambda: _dask(scheduler), "ray": lambda: _ray(scheduler)}[
-        chosen
-    ]():
+    places: dict[str, AbstractContextManager[None]] = {
+        "processes": nullcontext(),
+        "dask": _dask(scheduler),
+        "ray": _ray(scheduler),
+    }
+    with places[chosen]:
         yield
 
 
@@ -41,10 +45,11 @@ def _dask(scheduler: str | None) -> Iterator[None]:
     import joblib
 
     with extra("dask"):
-        from dask.distributed import Client
+        from dask import distributed
+    client_of: Any = distributed.Client
     with (
         _connected(
-            scheduler, lambda: Client(scheduler) if scheduler else Client(dashboard_address=None)
+            scheduler, lambda: client_of(scheduler) if scheduler else client_of(dashboard_address=None)
         ) as client,
         client,
         joblib.parallel_config(backend="dask"),
@@ -58,9 +63,10 @@ def _ray(scheduler: str | None) -> Iterator[None]:
 
     with extra("ray"):
         import ray
-        from ray.util.joblib import register_ray
+        import ray.util.joblib
+    register_ray: Any = ray.util.joblib.register_ray
     options: dict[str, Any] = {"address": scheduler} if scheduler else {"include_dashboard": False}
-    with _connected(scheduler, lambda: ray.init(log_to_driver=False, logging_level="error", **options)):
+    with _connected(scheduler, lambda: ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)):
         register_ray()
         try:
             with joblib.parallel_config(backend="ray"):

@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwatt.formulation import InputError
 from stepwatt.formulation.plant.bridge import arrays_of
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.foresight.foresight import Foresight
 
 from ..memory.transitions import Step
+from ..networks.states import check_like
 from .task import TaskSettings
 from .torch_engine import torch_engine
 from .world import Pool, World
@@ -105,13 +107,20 @@ class SchedulingEnv:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where ``state_dict`` was taken."""
+        check_like(state["index"], self._index, "env.index")
+        if int(state["index"].min()) < 0 or int(state["index"].max()) >= len(self.pool):
+            expected = f"instances 0 to {len(self.pool) - 1}"
+            raise InputError(field="env.index", value=state["index"].tolist(), expected=expected)
         self._index = state["index"]
         self.world.begin(self.pool.take(self._index, self.engine))
         self.world.t, self.world.planned = int(state["t"]), int(state["planned"])
         if state["foresight"]:
             ahead = arrays_of(Foresight(**state["foresight"]))
             self.world.drawn = replace(self.world.drawn, foresight=ahead)
+        check_like(state["earned"], self.world.earned, "env.earned")
         self.world.earned = state["earned"]
+        for name, model in self.world.state.__dict__.items():
+            check_like(state["state"][name], model, f"env.state.{name}")
         self.world.state = PlantState(**state["state"])
         for rng, saved in zip(self._rngs, state["generators"], strict=True):
             rng.set_state(saved)

@@ -41,6 +41,22 @@ class Slot:
         return self.outcome.utility / self.problem.money_scale
 
 
+@dataclass(frozen=True)
+class PaidLater:
+    """A reward that is paid some time after it was earned.
+
+    ``pay`` is the reward; ``owed`` gives, of the utility of an episode so far (B,) in USD, what is not yet
+    paid. Potentials count it: what is owed is still to come.
+    """
+
+    pay: Callable[[Slot], Array]
+    owed: Callable[[Array], Array]
+
+    def __call__(self, slot: Slot) -> Array:
+        """(B,) what is paid for the slot."""
+        return self.pay(slot)
+
+
 #: What happened in a slot → (B,) what is paid for it, in units of ``problem.money_scale``.
 Reward = Callable[[Slot], Array]
 
@@ -55,12 +71,20 @@ def sparse(slot: Slot) -> Array:
     return slot.earned * slot.engine.real(slot.success, slot.earned)
 
 
-def episode(slot: Slot) -> Array:
-    """All that the day earned, at its end."""
+def _at_the_end(slot: Slot) -> Array:
     return slot.so_far / slot.problem.money_scale if slot.last else slot.earned * 0.0
 
 
+#: All that the day earned, at its end.
+episode = PaidLater(_at_the_end, owed=lambda so_far: so_far)
+
 REWARDS: Registry[Reward] = Registry("reward", {"dense": dense, "sparse": sparse, "episode": episode})
+
+
+def owed(kind: str, so_far: Array) -> Array:
+    """(B,) USD of an episode's utility so far that a reward has not yet paid."""
+    named = REWARDS[kind]
+    return named.owed(so_far) if isinstance(named, PaidLater) else so_far * 0.0
 
 
 def reward(

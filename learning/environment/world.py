@@ -23,7 +23,7 @@ from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
 
 from ..codecs import CODECS, Codec, PricedCodec
 from .observation import observation_size, observe, outlook
-from .rewards import failed_share, reward
+from .rewards import failed_share, owed, reward
 from .solver_potential import Potential
 from .task import TaskSettings
 
@@ -175,7 +175,8 @@ class World:
         if self.drawn.potential is None or self.over:
             return self.earned * 0.0
         scale = self.task.reward_scale / self.drawn.problem.money_scale
-        return self.drawn.potential.value(self.engine, self.t, self.state) * scale
+        still = self.drawn.potential.value(self.engine, self.t, self.state)
+        return (still + owed(self.task.reward, self.earned)) * scale
 
     def step(self, action: Array) -> tuple[Array, Array, Outcome]:
         """One slot: reward (B,), success (B,) and what happened."""

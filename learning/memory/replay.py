@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..networks.parallel_runs import generators
+from ..networks.states import check_like
 from .transitions import Batch, Step
 
 RETURN_BLOCK = 64
@@ -193,7 +194,9 @@ class Replay:
         """Go on exactly where ``state_dict`` was taken."""
         self.newest, self.filled = state["newest"], state["filled"]
         for name, column in self.columns.items():
+            check_like(state["columns"][name], column[: self.filled], f"replay.{name}")
             column[: self.filled] = state["columns"][name]
+        check_like(state["episode_length"], self.episode_length, "replay.episode_length")
         self.episode_length.copy_(state["episode_length"])
         for rng, saved in zip(self.rngs, state["rngs"], strict=True):
             rng.set_state(saved.cpu())

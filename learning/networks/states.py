@@ -8,7 +8,43 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stepwatt.formulation import InputError
+
 from .policy import Policy
+
+
+def check_like(values: Any, model: Tensor, name: str) -> None:
+    """Make sure that stored values can stand in for a tensor: native code trusts sizes and types.
+
+    Raises:
+        InputError: no tensor, another shape or another type.
+    """
+    if not isinstance(values, Tensor):
+        raise InputError(field=name, value=type(values).__name__, expected="a tensor")
+    if values.shape != model.shape or values.dtype != model.dtype:
+        told, wanted = (f"{str(t.dtype)[6:]} {tuple(t.shape)}" for t in (values, model))
+        raise InputError(field=name, value=told, expected=wanted)
+
+
+def restore(part: Any, state: Any, name: str) -> None:
+    """Give a network or optimizer a stored state, if it fits.
+
+    Raises:
+        InputError: missing or wrong parts; nothing has been run on them then.
+    """
+    if isinstance(part, nn.Module):
+        own = part.state_dict()
+        if not isinstance(state, Mapping) or set(state) != set(own):
+            raise InputError(field=name, value=type(state).__name__, expected=f"the tensors {', '.join(own)}")
+        for key, model in own.items():
+            check_like(state[key], model, f"{name}.{key}")
+    part.load_state_dict(state)
+    if isinstance(part, torch.optim.Optimizer):
+        weights = [weight for group in part.param_groups for weight in group["params"]]
+        for number, weight in enumerate(weights):
+            for key, values in part.state.get(weight, {}).items():
+                if key != "step":
+                    check_like(values, weight, f"{name}.{number}.{key}")
 
 
 class StoredAgent:
@@ -35,10 +71,11 @@ class StoredAgent:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where ``state_dict`` was taken."""
         for name, part in self._attributes(nn.Module, torch.optim.Optimizer):
-            part.load_state_dict(state[name])
+            restore(part, state[name], name)
         for rng, saved in zip(self.rngs, state["rngs"], strict=True):
             rng.set_state(saved.cpu())
         for name, tensor in self._attributes(Tensor):
+            check_like(state[name], tensor, name)
             tensor.copy_(state[name])
         self.updates = state["updates"]
 

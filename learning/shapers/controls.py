@@ -40,7 +40,7 @@ class ConstantShaper:
     """
 
     def __init__(self, value: float):
-        self.value = value
+        self.value, self.unit = value, 1.0
         self.preserves_optimum = value == 0.0
 
     def observe(self, batch: Batch) -> None:
@@ -52,7 +52,7 @@ class ConstantShaper:
 
     def shape(self, batch: Batch) -> Tensor:
         """(S,B) filled with the value."""
-        return torch.full_like(batch.reward, self.value)
+        return torch.full_like(batch.reward, self.value * self.unit)
 
     def state_dict(self) -> dict[str, Any]:
         """Empty: the value is a setting."""
@@ -73,7 +73,7 @@ class PlaceboShaper:
     preserves_optimum = True
 
     def __init__(self, seeds: Sequence[int], potential: LearnedPotential | None, scale: float, device: Any):
-        self.potential, self.scale = potential, scale
+        self.potential, self.scale, self.unit = potential, scale, 1.0
         self._rngs = Generators([seed + 1_000_003 for seed in seeds], device)
 
     def observe(self, batch: Batch) -> None:
@@ -87,7 +87,7 @@ class PlaceboShaper:
         """(S,B) fresh noise at every call."""
         noise = normal(batch.reward.shape[1:], self._rngs)
         if self.potential is None:
-            return per_transition(self.scale * noise, batch)
+            return per_transition(self.scale * self.unit * noise, batch)
         return per_transition(self.potential.shape(batch).std(1, correction=0, keepdim=True) * noise, batch)
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import generators
+from ..networks.states import restore
 
 
 class Part(Protocol):
@@ -55,7 +56,7 @@ def pack(parts: Mapping[str, Part], updates: int) -> dict[str, Any]:
 def unpack(parts: Mapping[str, Part], state: Mapping[str, Any]) -> int:
     """Give the parts the states of `pack` and return the number of updates; raises on a missing part."""
     for name, part in parts.items():
-        part.load_state_dict(copy.deepcopy(state[name]))
+        restore(part, copy.deepcopy(state[name]), name)
     return int(state["updates"])
 
 

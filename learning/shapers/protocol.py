@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -37,3 +37,13 @@ class Shaper(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where ``state_dict`` was taken."""
         ...
+
+
+@runtime_checkable
+class InUnits(Protocol):
+    """A shaper that adds amounts: they are told in units of reward, whatever the reward is scaled by.
+
+    ``unit`` is the factor that the task puts on its rewards (``reward_scale``).
+    """
+
+    unit: float

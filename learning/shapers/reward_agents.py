@@ -84,7 +84,7 @@ class RewardAgent:
         settings: RewardAgentSettings,
     ):
         self._settings, self._rngs = settings, rngs
-        self._updates = 0
+        self._updates, self.unit = 0, 1.0
         self._policy: Policy | None = None
         self.actor = actor
         hidden, device = settings.hidden, rngs[0].device
@@ -170,7 +170,7 @@ class RewardAgent:
         own_noise = isinstance(self.actor, DiffusionActor) and not self.actor.conditioned
         condition = torch.cat([batch.obs, batch.act], dim=-1)
         proposal = mean_reward(self.actor(condition, self._rngs if own_noise else None))
-        return per_transition(self._weight() * proposal, batch)
+        return per_transition(self._weight() * self.unit * proposal, batch)
 
     def _weight(self) -> float:
         return annealed(self._settings.weight, self._updates, self._settings.anneal_updates)

@@ -53,7 +53,7 @@ class SuccessRate:
         settings: SuccessRateSettings,
         device: torch.device | str = "cpu",
     ):
-        self._settings = settings
+        self._settings, self.unit = settings, 1.0
         self._rngs = Generators(seeds, device)
         scale = 1 / (settings.bandwidth * math.sqrt(obs_size))
         runs, features = len(seeds), settings.features
@@ -91,7 +91,7 @@ class SuccessRate:
             rate = good / (good + bad)
         else:
             rate = (successes + 1) / (successes + failures + 2)
-        return per_transition(self._settings.weight * rate, batch)
+        return per_transition(self._settings.weight * self.unit * rate, batch)
 
     def _features(self, obs: Tensor) -> Tensor:
         waves, phases = self._memory.get_buffer("waves"), self._memory.get_buffer("phases")

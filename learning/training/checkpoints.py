@@ -10,7 +10,7 @@ import torch
 from stepwatt.formulation import InputError
 from stepwatt.formulation.files import replacing, told_as_unwritable
 
-SCHEMA = "stepwatt.training/1"
+SCHEMA = "stepwatt.training/2"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

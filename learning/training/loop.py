@@ -24,6 +24,7 @@ from ..memory.replay import fresh_batch
 from ..memory.transitions import BatchedEnv, Step
 from ..model_guided.cloning import Demonstrations
 from ..networks.policy import Policy
+from ..networks.states import check_like
 from ..options import check_memory
 from ..shapers.protocol import Shaper
 from .checkpoints import load_checkpoint, save_checkpoint
@@ -105,6 +106,7 @@ def train_agent(
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
+    plan: Mapping[str, Any] | None = None,
 ) -> TrainingOutcome:
     """Train the S runs of ``settings.seeds`` on ``env``, whose environments are shared out run-major.
 
@@ -112,7 +114,8 @@ def train_agent(
     runs and returns values (S,); it must not draw from the training's generators. In ``folder`` the resolved
     settings, the log and the checkpoint are kept; ``resume`` goes on from that checkpoint, exactly as if
     never interrupted, ``overwrite`` begins anew where there is one. An interrupt (Ctrl-C) stores a
-    checkpoint, then raises KeyboardInterrupt.
+    checkpoint, then raises KeyboardInterrupt. ``plan``: what else the training is of, as tables fit for JSON;
+    it is kept beside the settings, and a training of another plan does not go on from the checkpoint.
 
     Raises:
         InputError: environment, settings and checkpoint that do not fit together, a folder that cannot be
@@ -128,7 +131,8 @@ def train_agent(
     agent = build_agent(settings, env) if agent is None else agent
     learner = _build_learner(agent, settings, env, demonstrations)
     _bind(shaper, agent.policy())
-    training = _Training(env, settings, learner, shaper)
+    tables = {**(plan or {}), "training": settings.plain()}
+    training = _Training(env, settings, learner, shaper, tables)
     log = None
     if folder is not None:
         check_folder(folder, resume=resume, overwrite=overwrite)
@@ -138,7 +142,7 @@ def train_agent(
         kept = training.restore(folder / CHECKPOINT) if resume else 0
         events = folder / "tensorboard" if tensorboard else None
         log = TrainingLog(folder / LOG, kept=kept, tensorboard=events, begin=training.env_steps)
-        save_settings(settings, folder / SETTINGS)
+        save_settings(tables, folder / SETTINGS)
     try:
         if not resume:
             training.begin()
@@ -232,8 +236,14 @@ class _Training:
     """The state of one training between two steps."""
 
     def __init__(
-        self, env: BatchedEnv, settings: TrainingSettings, learner: Learner, shaper: Shaper | None
+        self,
+        env: BatchedEnv,
+        settings: TrainingSettings,
+        learner: Learner,
+        shaper: Shaper | None,
+        tables: Mapping[str, Any],
     ) -> None:
+        self.tables = tables
         self.env, self.settings, self.learner, self.shaper = env, settings, learner, shaper
         self.runs, self.envs = len(settings.seeds), settings.envs_per_run
         self.env_steps = 0
@@ -299,7 +309,7 @@ class _Training:
 
     def store(self, path: Path, log: TrainingLog | None) -> None:
         state = {
-            "settings": self.settings.plain(),
+            "tables": self.tables,
             "env": self.env.state_dict(),
             "learner": self.learner.state_dict(),
             "shaper": None if self.shaper is None else self.shaper.state_dict(),
@@ -316,16 +326,26 @@ class _Training:
     def restore(self, path: Path) -> int:
         """Go on from a checkpoint; returns the size of the log at that point."""
         state = load_checkpoint(path, self.env.device)
-        mine, stored = self.settings.plain(), dict(state["settings"])
-        for name in sorted(mine.keys() | stored.keys()):
-            # a training may be prolonged; all else must be as it was
-            if name != "env_steps" and mine.get(name) != stored.get(name):
-                raise InputError(
-                    field=name,
-                    value=mine.get(name),
-                    expected=f"{stored.get(name)!r} as in the checkpoint",
-                    file=str(path),
-                )
+        try:
+            return self._restore(state)
+        except InputError as defect:
+            raise defect.in_file(str(path)) from None
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as why:
+            told = f"{type(why).__name__}: {(str(why).splitlines() or [''])[0]}"
+            expected = "the state of a training such as this"
+            raise InputError(field="(file)", value=told, expected=expected, file=str(path)) from why
+
+    def _restore(self, state: dict[str, Any]) -> int:
+        for table in sorted(self.tables.keys() | state["tables"].keys()):
+            mine, stored = self.tables.get(table, {}), state["tables"].get(table, {})
+            for name in sorted(mine.keys() | stored.keys()):
+                # a training may be prolonged; all else must be as it was
+                if (table, name) != ("training", "env_steps") and mine.get(name) != stored.get(name):
+                    raise InputError(
+                        field=name if table == "training" else f"{table}.{name}",
+                        value=mine.get(name),
+                        expected=f"{stored.get(name)!r} as in the checkpoint",
+                    )
         if (state["shaper"] is None) != (self.shaper is None):
             raise InputError(
                 field="shaper", value=self.settings.shaper, expected="a shaper as in the checkpoint"
@@ -334,10 +354,12 @@ class _Training:
         self.learner.load_state_dict(state["learner"])
         if self.shaper is not None:
             self.shaper.load_state_dict(state["shaper"])
+        shape = (self.runs, self.envs, self.env.obs_size)
+        check_like(state["obs"], torch.empty(shape), "obs")
+        check_like(state["potential"], torch.empty(self.runs * self.envs), "potential")
         self.obs, self.potential = state["obs"], state["potential"]
         self.env_steps = state["env_steps"]
         self.means.load_state_dict(state["means"])
         self.clock.seconds = dict(state["cpu_seconds"])
         self.evaluations = list(state["evaluations"])
-        size: int = state["log_size"]
-        return size
+        return int(state["log_size"])

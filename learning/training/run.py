@@ -35,11 +35,13 @@ from ..networks.policy import Policy
 from ..options import Count, CountOrNone, Rate, Size, check_memory
 from ..policies.trained import POLICY_FILE, TrainedPolicy, policy_of
 from ..shapers import SHAPERS, Shaper
+from ..shapers.protocol import InUnits
 from .families import Family
 from .judge import Judge
 from .learners import seeds_for
 from .loop import build_agent, check_folder, train_agent
 from .settings import TrainingSettings
+from .threads import torch_threads
 
 Progress = Callable[[float, str], None]
 Some = TypeVar("Some", bound=SettingsRecord)
@@ -216,6 +218,8 @@ def prepare(
     shaper = SHAPERS[settings.shaper](
         env.obs_size, env.act_size, seeds_for("shaper", seeds), settings.shaping
     )
+    if isinstance(shaper, InUnits):
+        shaper.unit = task.reward_scale
     return Ready(env, agent, shaper, demonstrations, spent)
 
 
@@ -234,6 +238,18 @@ def run_plan(
         InputError: settings that do not fit together, a checkpoint of another plan, a folder that cannot be
             written or holds a training that is to be neither resumed nor overwritten.
     """
+    with torch_threads(plan.training.threads):
+        return _run(plan, folder, resume, overwrite, tensorboard, progress)
+
+
+def _run(
+    plan: TrainingPlan,
+    folder: Path | None,
+    resume: bool,
+    overwrite: bool,
+    tensorboard: bool,
+    progress: Progress | None,
+) -> list[TrainedPolicy]:
     if folder is not None:
         check_folder(folder, resume=resume, overwrite=overwrite)
     told = progress or (lambda done, what: None)
@@ -267,6 +283,11 @@ def run_plan(
         resume=resume,
         overwrite=overwrite,
         tensorboard=tensorboard,
+        plan={
+            "family": plan.family.plain(),
+            "task": plan.task.plain(),
+            "warm_start": plan.warm_start.plain(),
+        },
     )
     made = []
     for run, seed in enumerate(seeds):

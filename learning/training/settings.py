@@ -60,6 +60,8 @@ class TrainingSettings(SettingsRecord):
     """Transitions between two evaluations; the first and the last policy are always evaluated."""
     checkpoint_every: Count = 20_000
     """Transitions between two checkpoints; the last state is always stored."""
+    threads: Annotated[int, Field(ge=1, le=1_024)] = 1
+    """Threads of torch; over networks as small as these, several get into each other's way."""
 
     @model_validator(mode="before")
     @classmethod
@@ -87,10 +89,14 @@ class TrainingSettings(SettingsRecord):
         return self
 
 
-def save_settings(settings: TrainingSettings, path: Path) -> None:
-    """Write the resolved settings with versions and, from a checkout, the git revision, as JSON."""
+def save_settings(tables: Mapping[str, Any], path: Path) -> None:
+    """Write the resolved tables with versions and, from a checkout, the git revision, as JSON.
+
+    ``settings`` is the table ``training`` again, under the name it had when it stood alone.
+    """
     record = {
-        "settings": settings.plain(),
+        **tables,
+        "settings": tables["training"],
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("stepwatt", "torch", "numpy")},

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from places import ROOT
@@ -33,7 +34,7 @@ from stepwatt.learning.training.loop import (
     build_agent,
     train_agent,
 )
-from stepwatt.learning.training.run import read_plan
+from stepwatt.learning.training.run import read_plan, run_plan
 from stepwatt.learning.training.settings import TrainingSettings
 
 SMALL = [
@@ -369,3 +370,69 @@ def test_every_shaper_trains_with_every_agent_and_resumes_exactly(
     train_agent(regulator(half), half, shaper=shaper(), folder=tmp_path)
     rest = train_agent(regulator(settings), settings, shaper=shaper(), folder=tmp_path, resume=True)
     assert_same(weights(rest), weights(whole))
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], Any]]:
+    if isinstance(value, dict):
+        return [leaf for key, inner in value.items() for leaf in _leaves(inner, (*path, key))]
+    if isinstance(value, list):
+        return [leaf for key, inner in enumerate(value) for leaf in _leaves(inner, (*path, key))]
+    return [(path, value)]
+
+
+def _put(state: Any, path: tuple[Any, ...], value: Any) -> None:
+    for part in path[:-1]:
+        state = state[part]
+    state[path[-1]] = value
+
+
+@pytest.mark.parametrize("algo", ["sac", "ppo"])
+def test_a_checkpoint_of_other_shapes_and_types_is_one_line_and_no_crash(algo: str, tmp_path: Path) -> None:
+    """Tensors cut, widened, or none at all: fused optimisers would read beyond."""
+    settings = small(algo, "seeds=[0]")
+    train_agent(regulator(settings), settings, folder=tmp_path)
+    kept = load_checkpoint(tmp_path / CHECKPOINT)
+    kept.pop("schema")
+    longer = settings.changed(env_steps=440)
+    rng = np.random.default_rng(0)
+    tensors = [path for path, value in _leaves(kept) if isinstance(value, Tensor) and value.numel() > 1]
+    for path in (tensors[n] for n in rng.permutation(len(tensors))[:25]):
+        value = dict(_leaves(kept))[path]
+        if "rngs" in path or path[0] == "env":
+            continue  # bytes are any generator's state; the toy's own state is its own
+        spoilt = [value.flatten()[:-1], torch.cat([value, value]), "text"]
+        _put(kept, path, spoilt[int(rng.integers(len(spoilt)))])
+        save_checkpoint(tmp_path / CHECKPOINT, kept)
+        with pytest.raises(InputError, match=r"checkpoint\.pt"):
+            train_agent(regulator(longer), longer, folder=tmp_path, resume=True)
+        _put(kept, path, value)
+
+
+def test_another_plan_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    words = ["env_steps=64", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=120"]
+    plan = read_plan(None, words)
+    run_plan(plan, tmp_path)
+    kept = json.loads((tmp_path / SETTINGS).read_text(encoding="utf-8"))
+    assert kept["task"] == plan.task.plain()
+    assert kept["family"] == plan.family.plain()
+    assert kept["warm_start"] == plan.warm_start.plain()
+    assert kept["training"] == plan.training.plain()
+    for word, field in [
+        ("task.reward=dense", "task.reward"),
+        ("task.information=persistence", "task.information"),
+        ("family.every=100", "family.every"),
+        ("warm_start.kind=clone", "warm_start.kind"),
+        ("gamma=0.9", "gamma"),
+    ]:
+        other = read_plan(None, [*words, "env_steps=96", word])
+        with pytest.raises(InputError, match=field):
+            run_plan(other, tmp_path, resume=True)
+
+
+def test_training_takes_one_thread_and_gives_the_others_back(tmp_path: Path) -> None:
+    seen: list[int] = []
+    torch.set_num_threads(2)
+    words = ["env_steps=32", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=180"]
+    run_plan(read_plan(None, words), progress=lambda done, what: seen.append(torch.get_num_threads()))
+    assert set(seen) == {1}
+    assert torch.get_num_threads() == 2
