@@ -14,6 +14,7 @@ from stepwatt.formulation.milp.matrices import linear_problem
 
 from ..highs.certificate import safe_bound
 from ..highs.session import HighsSession, NoDecision, Outcome, Termination
+from ..interface.deadline import Deadline
 from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
@@ -33,25 +34,26 @@ class Relaxation:
     build_seconds: float
 
 
-def solve_relaxation(a: InstanceArrays, time_limit: float | None = None) -> Relaxation:
+def solve_relaxation(a: InstanceArrays, deadline: Deadline | None = None) -> Relaxation:
     """The LP of the arrays, solved, with a bound that holds whatever HiGHS says."""
     begun = time.perf_counter()
     problem = linear_problem(a)
     session = HighsSession(problem, relaxed=True)
     built = time.perf_counter() - begun
-    outcome = solve_priced_by_rows(session, time_limit)
+    outcome = solve_priced_by_rows(session, deadline)
     bound = safe_bound(problem, outcome.row_dual) if outcome.row_dual is not None else None
     return Relaxation(problem, session, outcome, bound, built)
 
 
-def solve_priced_by_rows(session: HighsSession, time_limit: float | None = None) -> Outcome:
+def solve_priced_by_rows(session: HighsSession, deadline: Deadline | None = None) -> Outcome:
     """Solve, and see to it that prices stand on rows.
 
     A solver may put the price of a full GPU or of a job that all want on a column's upper bound that rows
     imply, and the row's dual would then say that it is worth nothing. Such bounds are dropped, and the model
     is solved again from where it stands.
     """
-    outcome = session.solve(time_limit=time_limit, interruptible=True)
+    deadline = deadline or Deadline(None)
+    outcome = session.solve(time_limit=deadline.left(), interruptible=True)
     implied = session.problem.ids("transfers", "runs", "lost", "it_mw")
     # a dropped bound may hand its price to the next one (from a transfer to the runs it feeds)
     while outcome.termination is Termination.OPTIMAL and outcome.row_dual is not None:
@@ -63,8 +65,8 @@ def solve_priced_by_rows(session: HighsSession, time_limit: float | None = None)
         if len(priced) == 0:
             break
         session.change_bounds(priced, p.lower[priced], np.full(len(priced), np.inf))
-        left = None if time_limit is None else max(0.1, time_limit - outcome.seconds)
-        again = session.solve(time_limit=left, interruptible=True)
+        left = deadline.left()
+        again = session.solve(time_limit=None if left is None else max(0.1, left), interruptible=True)
         if again.row_dual is None:
             break
         outcome = replace(again, seconds=outcome.seconds + again.seconds)
@@ -111,7 +113,7 @@ def lp(inst: Instance, settings: Settings) -> Result:
     whole = inst.arrays()
     cut = trimmed(whole)
     a = cut.arrays
-    relaxed = solve_relaxation(a, settings.time_limit)
+    relaxed = solve_relaxation(a, settings.deadline())
     outcome = relaxed.outcome
 
     def seconds() -> Seconds:

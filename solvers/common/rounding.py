@@ -23,6 +23,8 @@ _SLACK = 1e-9
 #: Moves that polish one site in one slot; the least gain of one as a share of the best job's profit, and as a
 #: share of all jobs' profit.
 _POLISHES, _WORTH, _WORTH_AMONG_MANY = 60, 1e-4, 1e-6
+#: Moves that make room at one site in one slot; jobs that do not fit by then are dropped.
+_SQUEEZES = 200
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,13 @@ def round_jobs(a: InstanceArrays, plan: Plan) -> tuple[Floats, Floats, Floats]:
         losing = np.minimum(stranded, due[:, :, t] - lost - sent - moving.sum(axis=1))
         for i, k in np.argwhere(losing > _SLACK):
             ways = [site for site in sites if a.transfer_allowed[i, site.index] and served[site.index, k]]
-            for _ in range(int(losing[i, k] + _SLACK)):
-                if not _elsewhere(a, plan, t, i, k, ways, moving, runs, gpus_on, link_gb):
-                    break
+            left, count = np.floor(losing[i, k] + _SLACK), 1.0
+            # more at a time as long as they find a place, then fewer: every turn places jobs or halves them
+            while (count := min(count, left)) >= 1:
+                if _elsewhere(a, plan, t, i, k, count, ways, moving, runs, gpus_on, link_gb):
+                    left, count = left - count, 2 * count
+                else:
+                    count = np.floor(count / 2)
         transfers[:, :, :, t] = moving
         sent += moving.sum(axis=1)
         lost = np.maximum(lost, due[:, :, t] - sent)
@@ -104,11 +110,16 @@ def _split(share: Floats, target: Floats) -> Floats:
         while rest < 0:
             loaded = np.flatnonzero(whole[i, :, k] > 0)
             j = int(loaded[np.argmin(remainder[i, loaded, k])])
-            step = min(1.0, -rest)
+            step = _too_many(-rest, float(whole[i, j, k]), len(loaded))
             whole[i, j, k] -= step
             remainder[i, j, k] += step
             rest += step
     return whole
+
+
+def _too_many(rest: float, there: float, among: int) -> float:
+    """How many to take off one of several: one by one in the end, before that as many as each has to give."""
+    return min(rest, there, max(1.0, float(rest // among)))
 
 
 def _keep_link(moving: Floats, j: int, i: int, a: InstanceArrays, capacity: float) -> None:
@@ -117,7 +128,7 @@ def _keep_link(moving: Floats, j: int, i: int, a: InstanceArrays, capacity: floa
     while (over := float(a.payload_gb @ moving[j]) - capacity) > _SLACK:
         loaded = np.flatnonzero((moving[j] > 0) & (a.payload_gb > 0))
         k = int(loaded[np.argmax(a.payload_gb[loaded])])
-        count = min(moving[j, k], np.ceil(over / a.payload_gb[k] - _SLACK))
+        count = min(moving[j, k], max(1.0, np.ceil(over / a.payload_gb[k] - _SLACK)))
         moving[j, k] -= count
         if served[k]:
             moving[i, k] += count
@@ -146,31 +157,33 @@ def _elsewhere(
     t: int,
     i: int,
     k: int,
+    count: float,
     ways: list[_Site],
     moving: Floats,
     runs: Floats,
     gpus_on: Floats,
     link_gb: Floats,
 ) -> bool:
-    """Run a job that would be lost at the site where it does the least harm; whether that beats losing it."""
-    least, chosen = -float(a.miss_penalty[k]), None
+    """Run jobs that would be lost where they do the least harm; whether that beats losing them."""
+    least, chosen = -float(count * a.miss_penalty[k]), None
     for site in ways:
         j, rows = site.index, site.rows
-        if a.payload_gb @ moving[i, j] + a.payload_gb[k] > link_gb[i, j] + _SLACK:
+        if a.payload_gb @ moving[i, j] + count * a.payload_gb[k] > link_gb[i, j] + _SLACK:
             continue
         coming = moving[:, j, :].sum(axis=0)
-        coming[k] += 1
+        coming[k] += count
         fitted, gpus = site.fit(coming, *_asked(plan, site, t), gpus_on[j, t])
         if (site.per_class(fitted) < coming).any():
             continue
         gain = plan.profit[rows, t] @ (fitted - runs[rows, t])
-        gain -= a.transfer_cost[i, j] * a.payload_gb[k] + plan.gpu_cost[j, t] * (gpus - gpus_on[j, t])
+        gain -= count * a.transfer_cost[i, j] * a.payload_gb[k]
+        gain -= plan.gpu_cost[j, t] * (gpus - gpus_on[j, t])
         if gain > least:
             least, chosen = gain, (site, fitted, gpus)
     if chosen is None:
         return False
     site, fitted, gpus = chosen
-    moving[i, site.index, k] += 1
+    moving[i, site.index, k] += count
     runs[site.rows, t], gpus_on[site.index, t] = fitted, gpus
     return True
 
@@ -227,40 +240,39 @@ class _Site:
 
     def _squeeze(self, runs: Floats, profit: Floats, seconds: float, power: float) -> None:
         """Move jobs to shorter or thriftier options until both capacities hold, at the least loss."""
-        loss = profit[self.one] - profit[self.other]
         unit = np.array([self.seconds.max(initial=1e-12), self.it_mw.max(initial=1e-12)])
-        more = np.stack([self.longer, self.stronger]) / unit[:, None]
         slack = np.array([_room(seconds), _room(power)]) / unit
-        while True:
+        for _ in range(_SQUEEZES):
             over = np.array([self.seconds @ runs - seconds, self.it_mw @ runs - power]) / unit
             if (over <= slack).all():
                 return
+            ways = np.flatnonzero(runs[self.one] >= 1)
+            one, other = self.one[ways], self.other[ways]
             over = np.maximum(over, 0.0)[:, None]
+            more = np.stack([self.longer[ways], self.stronger[ways]]) / unit[:, None]
             eased = (over - np.maximum(over + more, 0.0)).sum(axis=0)
-            useful = (eased > 1e-9) & (runs[self.one] >= 1)
+            useful = eased > 1e-9
             if not useful.any():
                 return
-            rate = np.where(useful, loss, np.inf) / np.where(useful, eased, 1.0)
+            rate = np.where(useful, profit[one] - profit[other], np.inf) / np.where(useful, eased, 1.0)
             way = int(np.argmin(rate))
             # as many at once as ease as much each
             saved = -more[:, way]
-            whole = over[:, 0] / np.where(saved > 0, saved, 1.0)
-            count = np.floor(whole[(saved > 0) & (over[:, 0] > 0)].min())
-            if (saved < 0).any():
-                count = 1.0
-            count = min(runs[self.one[way]], max(1.0, count))
-            runs[self.one[way]] -= count
-            runs[self.other[way]] += count
+            eases = (saved > 0) & (over[:, 0] > slack)
+            most = np.min(over[eases, 0] / saved[eases], initial=np.inf)
+            count = min(runs[one[way]], max(1.0, np.floor(most)))
+            runs[one[way]] -= count
+            runs[other[way]] += count
 
     def _polish(self, runs: Floats, profit: Floats, seconds: float, power: float) -> None:
         """Move one or two jobs at a time to other options as long as that earns more and still fits."""
-        gain = profit[self.other] - profit[self.one]
         size = np.abs(profit)
         least = max(_WORTH * float(size.max(initial=0.0)), _WORTH_AMONG_MANY * float(size @ runs))
         for _ in range(_POLISHES):
             room = seconds - self.seconds @ runs, power - self.it_mw @ runs
             ways = np.flatnonzero(runs[self.one] >= 1)
-            longer, stronger, better = self.longer[ways], self.stronger[ways], gain[ways]
+            better = profit[self.other[ways]] - profit[self.one[ways]]
+            longer, stronger = self.longer[ways], self.stronger[ways]
             # the way that changes nothing makes single moves pairs
             longer, stronger, better = (np.append(v, 0.0) for v in (longer, stronger, better))
             fits = longer[:, None] + longer <= room[0]
@@ -300,7 +312,7 @@ class _Site:
             while rest < 0:
                 loaded = np.flatnonzero(runs[mine] > 0)
                 worst = int(loaded[np.argmin(remainder[loaded])])
-                step = min(1.0, -rest)
+                step = _too_many(-rest, float(runs[mine[worst]]), len(loaded))
                 runs[mine[worst]] -= step
                 remainder[worst] += step
                 rest += step
@@ -314,6 +326,6 @@ class _Site:
             if len(loaded) == 0:
                 return
             worst = int(loaded[np.argmin(profit[loaded] / use[loaded])])
-            count = min(runs[worst], np.ceil(over / use[worst] - _SLACK))
+            count = min(runs[worst], max(1.0, np.ceil(over / use[worst] - _SLACK)))
             runs[worst] -= count
             over -= count * use[worst]

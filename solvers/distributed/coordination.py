@@ -20,6 +20,7 @@ from stepwatt.formulation import InputError, Instance, InstanceArrays, Schedule,
 from stepwatt.formulation.schedule.schedule import SITE_FLOWS
 
 from ..highs.session import SolverError
+from ..interface.deadline import Deadline
 from ..interface.result import INTERRUPTED, Result, Seconds, Status, relative_gap
 from ..interface.settings import Settings, silent
 from .market import Lots
@@ -35,8 +36,10 @@ ROUNDS = 50
 _FLUID_SHARE = 0.8
 #: Relative gain that the judge's tolerance for rounding may allow.
 _JUDGED = 1e-6
-#: Gap to which each provider plans whole jobs, and the seconds it takes at most.
-_PLAN_GAP, _PLAN_SECONDS = 1e-4, 30.0
+#: Gap to which each provider plans whole jobs, and the seconds it may take: as many at most, so few at least.
+_PLAN_GAP, _PLAN_SECONDS, _LEAST_SECONDS = 1e-4, 30.0, 2.0
+#: Share of the time limit that the rounds may use up; the rest is for the plans.
+_ROUNDS_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
 
     Args:
         inst: the instance; each provider is built from its own part of it.
-        settings: ``gap`` ends the rounds (default 0.5 %), so does ``time_limit``; the plans come on top.
+        settings: ``gap`` ends the rounds (default 0.5 %), so does most of ``time_limit``; every provider has
+            two seconds at least to plan its jobs, which may come on top.
         rounds: of questions and answers at most.
 
     Raises:
@@ -78,17 +82,16 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
     if rounds < 1:
         raise InputError(field="rounds", value=rounds, expected="a whole number of at least 1")
     settings = settings or Settings(gap=5e-3)
-    begun = time.perf_counter()
+    begun, deadline = time.perf_counter(), settings.deadline()
+    rounds_end = deadline.part(_ROUNDS_SHARE)
     exchange = Exchange(inst)
     built = time.perf_counter() - begun
-
-    def late() -> bool:
-        return settings.time_limit is not None and time.perf_counter() - begun >= settings.time_limit
-
     interrupted = False
     try:
         exchange.open()
-        while exchange.rounds < rounds and exchange.gap > _FLUID_SHARE * settings.gap and not late():
+        while (
+            exchange.rounds < rounds and exchange.gap > _FLUID_SHARE * settings.gap and not rounds_end.passed
+        ):
             settings.progress(
                 0.9 * exchange.rounds / rounds, f"round {exchange.rounds + 1}, at most {rounds}"
             )
@@ -100,14 +103,16 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
     except KeyboardInterrupt:
         interrupted = True
     settings.progress(0.9, "whole jobs")
-    lots, plans = _settle(exchange, settings)
+    lots, plans = _settle(exchange, settings, deadline)
     a = inst.arrays()
     schedule = joint_schedule(a, lots, plans)
     evaluation = evaluate(a, schedule)
-    if not interrupted and exchange.gap <= settings.gap < relative_gap(exchange.bound, evaluation.utility):
+    unsure = exchange.gap <= settings.gap < relative_gap(exchange.bound, evaluation.utility)
+    if unsure and not interrupted and not deadline.passed:
         # fluid jobs are close enough: what is left is that jobs are whole, so let the bound know it
         settings.progress(0.95, "whole profits")
-        exchange.tighten(gap=_FLUID_SHARE * settings.gap, seconds=_PLAN_SECONDS)
+        share = deadline.within(_PLAN_SECONDS, 1 / len(exchange.asps))
+        exchange.tighten(gap=_FLUID_SHARE * settings.gap, seconds=share)
     bound = exchange.bound if np.isfinite(exchange.bound) else None
     if bound is not None and evaluation.feasible and bound < evaluation.utility:
         if relative_gap(bound, evaluation.utility) < -_JUDGED:
@@ -121,7 +126,7 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
         Status.OPTIMAL
         if closed and evaluation.feasible
         else Status.TIME_LIMIT
-        if late()
+        if rounds_end.passed
         else Status.FEASIBLE,
         Seconds(built, total - built, total),
         schedule=schedule,
@@ -149,16 +154,16 @@ def _ended(exchange: Exchange, result: Result, lots: Lots, plans: tuple[OwnPlan,
     )
 
 
-def _settle(exchange: Exchange, settings: Settings) -> tuple[Lots, tuple[OwnPlan, ...]]:
+def _settle(exchange: Exchange, settings: Settings, deadline: Deadline) -> tuple[Lots, tuple[OwnPlan, ...]]:
     """Lots confirmed by their origins and every provider's plan for them, of whole jobs where jobs are whole.
 
     Where it matters how lots are rounded, the way that is worth more to all is taken.
     """
     asps, agreed, post = exchange.asps, exchange.lots, exchange.post
-    alone = replace(settings, gap=_PLAN_GAP, time_limit=_PLAN_SECONDS, progress=silent)
     homes = [planned_home(asp, agreed.sent[asp.place], agreed.hosted[asp.place]) for asp in asps]
     best: tuple[float, Lots, tuple[OwnPlan, ...]] | None = None
-    for lots in agreed.whole() if asps[0].arrays.integral_jobs else [agreed]:
+    ways = agreed.whole() if asps[0].arrays.integral_jobs else [agreed]
+    for way, lots in enumerate(ways):
         confirmed = []
         for asp, home in zip(asps, homes, strict=True):
             post.send("lots", lots.sent[asp.place])
@@ -166,8 +171,11 @@ def _settle(exchange: Exchange, settings: Settings) -> tuple[Lots, tuple[OwnPlan
             post.send("confirmation", confirmed[-1].sent)
         trade = Lots(np.array([one.sent for one in confirmed]))
         plans, worth = [], 0.0
-        for asp, one in zip(asps, confirmed, strict=True):
+        for number, (asp, one) in enumerate(zip(asps, confirmed, strict=True)):
             post.send("lots", trade.hosted[asp.place])
+            share = 1 / ((len(ways) - way) * len(asps) - number)
+            seconds = max(_LEAST_SECONDS, deadline.within(_PLAN_SECONDS, share))
+            alone = replace(settings, gap=_PLAN_GAP, time_limit=seconds, progress=silent)
             plans.append(own_plan(asp, one.kept, trade.hosted[asp.place], alone))
             earned = plans[-1].evaluation.utility - transfer_cost(asp, one.sent)
             post.send("worth", earned)

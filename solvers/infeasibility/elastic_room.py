@@ -19,6 +19,7 @@ from stepwatt.formulation.milp.matrices import linear_problem
 
 from ..highs.scaling import scaling_of
 from ..highs.session import HighsSession, Outcome, SolverError, Termination
+from ..interface.deadline import Clock, Deadline
 from .stretched import Stretched
 
 Floats = NDArray[np.float64]
@@ -70,9 +71,11 @@ class ElasticRoom:
         time_limit: seconds for all questions together; one question takes a tenth at most.
     """
 
-    def __init__(self, a: InstanceArrays, site: int, time_limit: float) -> None:
+    def __init__(
+        self, a: InstanceArrays, site: int, time_limit: float, clock: Clock = time.perf_counter
+    ) -> None:
         self._time_limit = time_limit
-        self._deadline = time.perf_counter() + time_limit
+        self._deadline = Deadline(time_limit, clock)
         p = linear_problem(a)
         stretched = Stretched(p, scaling_of(replace(p, upper=np.minimum(p.upper, _useful_mw(a, p)))))
         limits = {int(j): _limits(a, int(j), stretched) for j in np.flatnonzero(a.thermal)}
@@ -141,8 +144,8 @@ class ElasticRoom:
         self._session.change_bounds(limit.over, np.zeros(len(slots)), np.where(slots, np.inf, 0.0))
 
     def _solved(self) -> Outcome:
-        left = self._deadline - time.perf_counter()
-        return self._session.solve(time_limit=max(0.0, min(left, self._time_limit / 10)), gap=1e-4)
+        seconds = self._deadline.within(self._time_limit / 10)
+        return self._session.solve(time_limit=seconds, gap=1e-4)
 
 
 def _limits(a: InstanceArrays, j: int, s: Stretched) -> list[Limit]:

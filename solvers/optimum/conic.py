@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _TRICKLE_MW = 1e-6
+#: Clarabel takes no time limit of nothing.
+_LEAST_SECONDS = 1e-3
 
 #: Ends of Clarabel that are answers.
 _ENDS = {
@@ -40,13 +42,14 @@ def conic(inst: Instance, settings: Settings) -> Result:
 
     Where Clarabel gets stuck, whatever is tried, the bound is that of the linear relaxation, and said to be.
     """
-    begun = time.perf_counter()
+    begun, deadline = time.perf_counter(), settings.deadline()
     a = inst.arrays()
     useful = trimmed(a).arrays
     limits = {name: getattr(useful, name) for name in ("import_limit_mw", "export_limit_mw")}
     model = ConicModel(inst, replace(a, **limits))
     built = time.perf_counter() - begun
-    limit = {} if settings.time_limit is None else {"time_limit": settings.time_limit}
+    left = deadline.left()
+    limit = {} if left is None else {"time_limit": max(left, _LEAST_SECONDS)}
     try:
         solution = model.solve(**limit)
     except ConicSolverError as failed:

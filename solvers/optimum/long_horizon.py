@@ -20,6 +20,7 @@ from stepwatt.formulation.schedule.windows import first_slots, fresh_state, join
 
 from ..common.relaxation import Relaxation, price_arrays, solve_priced_by_rows
 from ..highs.session import HighsSession, SolverError
+from ..interface.deadline import Deadline
 from ..interface.dual_prices import labelled_prices
 from ..interface.result import Result, Seconds, Status, relative_gap
 from ..interface.settings import Settings, silent
@@ -66,8 +67,7 @@ def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: st
 
     The schedule and a first bound are completed whatever they take; the time limit ends the improvement.
     """
-    begun = time.perf_counter()
-    deadline = None if settings.time_limit is None else begun + settings.time_limit
+    begun, deadline = time.perf_counter(), settings.deadline()
     blocks = blocks_of(a, columns_per_slot(a))
     schedule, boundaries, prices = _committed(a, blocks, settings)
     evaluation = evaluate(a, schedule)
@@ -75,7 +75,7 @@ def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: st
     total = time.perf_counter() - begun
     if evaluation.feasible and relative_gap(bound, evaluation.utility) <= settings.gap:
         status = Status.OPTIMAL
-    elif deadline is not None and time.perf_counter() >= deadline:
+    elif deadline.passed:
         status = Status.TIME_LIMIT
     else:
         status = Status.FEASIBLE
@@ -127,7 +127,7 @@ def _committed(
             seen,
             problem,
             replace(settings, progress=silent, gap=max(settings.gap, _WINDOW_GAP)),
-            time.perf_counter() + limit,
+            Deadline(limit, settings.clock),
             outcome.bound,
         )
         search.run(relaxed)

@@ -8,7 +8,6 @@ what is left falls apart into one small MIP per slot, and the sum of their bound
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from stepwatt.formulation.milp.linear_problem import Block, LinearProblem
 
 from ..highs.scaling import Scaling, scaling_of
 from ..highs.session import HighsSession
+from ..interface.deadline import Deadline
 from ..planners.branching import branched
 
 Floats = NDArray[np.float64]
@@ -132,7 +132,7 @@ class PricedSlots:
         return problem, scaling, ids
 
 
-def slotwise_bound(slots: PricedSlots, *, gap_usd: float, deadline: float | None) -> float:
+def slotwise_bound(slots: PricedSlots, *, gap_usd: float, deadline: Deadline) -> float:
     """An upper bound (USD) on the whole-number maximum, at most that of the relaxation up to rounding.
 
     Slots that the time does not suffice for count with their bound so far, or with that of their relaxation.
@@ -140,7 +140,7 @@ def slotwise_bound(slots: PricedSlots, *, gap_usd: float, deadline: float | None
     total = slots.constant
     for t in range(len(slots)):
         problem, scaling, _ = slots.slot(t)
-        left = None if deadline is None else (deadline - time.perf_counter()) / (len(slots) - t)
+        left = deadline.left(1 / (len(slots) - t))
         # HiGHS looks at the clock only after the root of a MIP, which takes longer than this
         late = left is not None and left < _LEAST_SECONDS
         left = None if late else left
@@ -153,7 +153,7 @@ def slotwise_bound(slots: PricedSlots, *, gap_usd: float, deadline: float | None
 
 
 def whole_by_slot(
-    slots: PricedSlots, whole: Ints, x: Floats, *, gap_usd: float, deadline: float | None
+    slots: PricedSlots, whole: Ints, x: Floats, *, gap_usd: float, deadline: Deadline
 ) -> tuple[float, Floats]:
     """A bound with the columns ``whole`` whole (jobs stay fluid), and ``x`` with their values there.
 
@@ -164,19 +164,14 @@ def whole_by_slot(
     total, chosen = slots.constant, np.where(must, np.round(x), x)
     session: HighsSession | None = None
     for t in range(len(slots)):
-        if deadline is not None and time.perf_counter() >= deadline:
+        if deadline.passed:
             return np.inf, chosen
         problem, scaling, ids = slots.slot(t)
         if session is None or not session.takes(problem):
             session = HighsSession(problem, relaxed=True, scaling=scaling)
         session.refresh(problem)
         held = np.flatnonzero(must[ids])
-        bound, found = branched(
-            session,
-            lambda _, held=held: held,  # type: ignore[misc]
-            gap_usd=gap_usd / len(slots),
-            nodes=_NODES,
-        )
+        bound, found = branched(session, held, gap_usd=gap_usd / len(slots), nodes=_NODES)
         total += bound
         if found is not None and found.x is not None:
             chosen[ids[held]] = np.round(found.x[held])

@@ -46,10 +46,9 @@ def oracle_on(inst: Instance, a: InstanceArrays, settings: Settings, method: str
 def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
     if columns_per_slot(a) * a.n_slots > LARGEST_PROBLEM:
         return solve_long(inst, a, settings, method)
-    begun = time.perf_counter()
-    deadline = None if settings.time_limit is None else begun + settings.time_limit
+    begun, deadline = time.perf_counter(), settings.deadline()
     settings.progress(0.0, "linear relaxation")
-    relaxed = solve_relaxation(a, settings.time_limit)
+    relaxed = solve_relaxation(a, deadline)
 
     def seconds() -> Seconds:
         total = time.perf_counter() - begun

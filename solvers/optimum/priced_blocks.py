@@ -8,7 +8,6 @@ improved until the bound is close enough.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +22,7 @@ from stepwatt.formulation.schedule.windows import fresh_state, window
 
 from ..highs.certificate import safe_bound
 from ..highs.session import HighsSession, SolverError
+from ..interface.deadline import Deadline
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
 
@@ -89,10 +89,10 @@ class PricedBlocks:
         self._seen = seen
         self._session: HighsSession | None = None
 
-    def bound(self, utility: float, settings: Settings, deadline: float | None = None) -> float:
+    def bound(self, utility: float, settings: Settings, deadline: Deadline | None = None) -> float:
         """The lowest bound found (USD) in a few rounds, or the first one within the gap of ``utility``.
 
-        ``deadline``: when (``time.perf_counter``) to stop trying other prices.
+        ``deadline``: when to stop trying other prices.
         """
         prices = np.array([both[0] for both in self._seen])
         best = self._evaluate(prices, settings, 0)
@@ -103,7 +103,7 @@ class PricedBlocks:
         reach = np.abs(other - prices) + 0.1 * np.abs(prices) + 0.01 * typical + 1e-12
         share = 1.0
         for turn in range(1, _ROUNDS):
-            late = deadline is not None and time.perf_counter() >= deadline
+            late = deadline is not None and deadline.passed
             if late or relative_gap(best, utility) <= 0.9 * settings.gap:
                 break
             trial, hoped = self._master(prices, share * reach)

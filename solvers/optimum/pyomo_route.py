@@ -23,7 +23,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
 
     from stepwatt.formulation.milp.pyomo_model import pyomo_model, schedule_from_pyomo
 
-    begun = time.perf_counter()
+    begun, deadline = time.perf_counter(), settings.deadline()
     model = pyomo_model(inst)
     # jobs earn around 1e-4 USD, HiGHS's tolerances are absolute; its own objective scaling would leave the
     # bound of a MIP scaled
@@ -36,7 +36,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     solver.config.load_solutions = False
     solver.config.raise_exception_on_nonoptimal_result = False
     solver.config.rel_gap = settings.gap
-    solver.config.time_limit = settings.time_limit
+    solver.config.time_limit = deadline.left()
     results = solver.solve(model)
     total = time.perf_counter() - begun
     seconds = Seconds(built, total - built, total)

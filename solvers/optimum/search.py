@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 from ..common.relaxation import Relaxation
 from ..common.solutions import MODES, clean_schedule, mode_columns, whole_jobs, with_modes
 from ..highs.session import HighsSession, Outcome, SolverError, Termination
+from ..interface.deadline import Deadline
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
 from .neighbourhoods import PricedSlots, columns_of_slots, improve, slotwise_bound, whole_by_slot, windows_of
@@ -42,7 +42,7 @@ class Search:
     a: InstanceArrays
     problem: LinearProblem
     settings: Settings
-    deadline: float | None
+    deadline: Deadline
     bound: float
     schedule: Schedule | None = None
     evaluation: Evaluation | None = None
@@ -62,11 +62,7 @@ class Search:
     @property
     def over(self) -> bool:
         """Whether to stop: closed, interrupted, or out of time."""
-        return self.closed or self.interrupted or self.seconds_left() == 0.0
-
-    def seconds_left(self, share: float = 1.0) -> float | None:
-        """A share of what is left of the time limit; None without limit."""
-        return None if self.deadline is None else max(0.0, self.deadline - time.perf_counter()) * share
+        return self.closed or self.interrupted or self.deadline.passed
 
     def run(self, relaxed: Relaxation) -> Termination:
         """All stages until the gap is closed; INFEASIBLE when no whole-number solution exists.
@@ -116,13 +112,11 @@ class Search:
             self.dispatch_energy(HighsSession(p, relaxed=True), np.zeros_like(p.cost))
         if not self.over:
             progress(0.6, "slot neighbourhoods")
-            self.improve_by_slots(self.seconds_left(0.5))
+            self.improve_by_slots(self.deadline.part(0.5))
         if not self.over:
             progress(0.8, "slot bounds")
-            left = self.seconds_left(0.3)
-            stop = None if left is None else time.perf_counter() + left
             target = 0.3 * self.settings.gap * abs(self.bound)
-            self.tighten(slotwise_bound(slots, gap_usd=target, deadline=stop))
+            self.tighten(slotwise_bound(slots, gap_usd=target, deadline=self.deadline.part(0.3)))
         if not self.over:
             progress(0.9, "whole MIP")
             return self.whole_mip()
@@ -135,7 +129,7 @@ class Search:
 
         ``early`` seconds are kept back, as far as that leaves half of the time.
         """
-        left = self.seconds_left(share)
+        left = self.deadline.left(share)
         limit = None if left is None else max(0.5 * left, left - early)
         outcome = session.solve(time_limit=limit, gap=gap, interruptible=True)
         self.interrupted |= outcome.termination is Termination.INTERRUPTED
@@ -204,9 +198,7 @@ class Search:
             return
         gpus = p.ids("gpus_on")
         target = 0.1 * self.settings.gap * abs(self.bound)
-        left = self.seconds_left(0.3)
-        stop = None if left is None else time.perf_counter() + left
-        bound, chosen = whole_by_slot(slots, gpus, x, gap_usd=target, deadline=stop)
+        bound, chosen = whole_by_slot(slots, gpus, x, gap_usd=target, deadline=self.deadline.part(0.3))
         self.tighten(bound)
         if not self.over:
             session = HighsSession(p, relaxed=True)
@@ -232,12 +224,11 @@ class Search:
                 self.round_from(session, settled)
         return outcome.termination
 
-    def improve_by_slots(self, seconds: float | None) -> None:
+    def improve_by_slots(self, deadline: Deadline) -> None:
         """Windows of slots, one after the other, as long as they help."""
         p, n_slots = self.problem, self.a.n_slots
         if self.x is None:
             return
-        stop = None if seconds is None else time.perf_counter() + seconds
         x = self._settled(self.x)
         for length in _WINDOWS:
             if length > 1 and length > n_slots:
@@ -245,11 +236,8 @@ class Search:
             windows = list(windows_of(n_slots, length))
             for done, (first, end) in enumerate(windows):
                 # no window takes more than twice its share, so that the last ones get theirs
-                share = 2 / (len(windows) - done)
-                left = _WINDOW_SECONDS
-                if stop is not None:
-                    left = min(left, (stop - time.perf_counter()) * share)
-                if left <= 0:
+                left = deadline.within(_WINDOW_SECONDS, 2 / (len(windows) - done))
+                if left == 0:
                     break
                 target = 0.3 * self.settings.gap * abs(self.bound) * (end - first) / n_slots
                 x = improve(p, x, columns_of_slots(p, first, end), gap_usd=target, time_limit=left)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..highs.session import HighsSession, Outcome
+from ..interface.deadline import Deadline
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -21,11 +22,12 @@ _WHOLE = 1e-6
 
 def branched(
     session: HighsSession,
-    open_columns: Callable[[Floats], Ints],
+    whole: Ints | Callable[[Floats], Ints],
     *,
     nodes: int,
     gap: float = 0.0,
     gap_usd: float = 0.0,
+    deadline: Deadline | None = None,
 ) -> tuple[float, Outcome | None]:
     """Bound (USD) and best point with whole values in some columns, None where none was found.
 
@@ -33,17 +35,18 @@ def branched(
 
     Args:
         session: the relaxation; left as it was.
-        open_columns: of a point, the columns that must be whole there.
+        whole: the columns that must be whole, or which of them must be at a point.
         nodes: linear models solved at most.
         gap: points better by less are not looked for; a share of the money that moves in the relaxation.
         gap_usd: the same in USD.
+        deadline: when to stop; the first linear model is solved in any case.
     """
     problem = session.problem
     best: Outcome | None = None
     value, left = -np.inf, -np.inf
     stack: list[tuple[float, Floats, Floats]] = [(np.inf, problem.lower, problem.upper)]
     for node in range(nodes):
-        if not stack:
+        if not stack or (node and deadline is not None and deadline.passed):
             break
         promised, lower, upper = stack.pop()
         if promised <= value + gap_usd:
@@ -58,7 +61,7 @@ def branched(
         if outcome.objective <= value + gap_usd:
             left = max(left, outcome.objective)
             continue
-        ids = open_columns(outcome.x)
+        ids = whole(outcome.x) if callable(whole) else whole
         distance = np.abs(outcome.x[ids] - np.round(outcome.x[ids]))
         if distance.max(initial=0.0) <= _WHOLE:
             best, value = outcome, outcome.objective

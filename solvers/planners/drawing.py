@@ -25,6 +25,8 @@ _SLACK = 1e-9
 class Drawer:
     """Draws the decisions of slots; ``rng`` is drawn from in the order of the calls."""
 
+    cut_short = False
+
     def __init__(self, a: InstanceArrays, rng: np.random.Generator) -> None:
         self._slots = Slots(a)
         self._rng = rng

@@ -1,37 +1,30 @@
 """Rolling horizon: at every slot plan the look-ahead with a forecast, execute the slot, go on.
 
-The plan is a linear relaxation; only its first slot is executed, with whole jobs next to the plan and the
-plan's storage. One HiGHS model serves the whole horizon, changed in place and hot-started. When the window
-touches the end of the horizon it stops moving: executed slots are closed, the state enters where it stands.
+The plan (:mod:`.look_ahead`) is a linear relaxation; only its first slot is executed, with whole jobs next to
+the plan and the plan's storage.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import Instance, InstanceArrays, State, evaluate
+from stepwatt.formulation import Instance, InstanceArrays, State
 from stepwatt.formulation.milp.linear_problem import LinearProblem
-from stepwatt.formulation.milp.matrices import linear_problem
-from stepwatt.formulation.schedule.windows import SERIES, window
 
-from ..common.relaxation import infeasible_or_raise
-from ..common.trimming import trimmed
-from ..highs.certificate import safe_bound
-from ..highs.session import HighsSession, NoDecision, Outcome, Termination
-from ..interface.result import Result, Seconds, Status
+from ..common.solutions import with_modes
+from ..highs.session import NoDecision, Outcome
+from ..interface.deadline import Deadline
+from ..interface.result import Result
 from ..interface.settings import Settings
 from .forecasts import Forecast, history_of, make_forecast
-from .ring import Ring
-from .slot_by_slot import Decision, SlotSolver, slot_by_slot
+from .look_ahead import LookAhead, Plan
+from .rules import follow
+from .slot_by_slot import Decision, SlotSolver
 
 Floats = NDArray[np.float64]
-
-#: A hot-started optimum must agree with the bound of its own duals, else the window is solved again, cold.
-_CERTIFIED = 1e-6
 
 
 def rolling(inst: Instance, settings: Settings) -> Result:
@@ -41,154 +34,112 @@ def rolling(inst: Instance, settings: Settings) -> Result:
         InputError: unknown forecast, or a history that does not fit.
         NoDecision: a window or a slot has no feasible decision, although the instance is feasible.
     """
-    begun = time.perf_counter()
-    a = inst.arrays()
-    cut = trimmed(a)
     history = history_of(inst, settings.history)
-    forecast = make_forecast(settings.forecast or "persistence", cut.arrays, history, settings.seed)
-    planner = RollingPlanner(cut.arrays, forecast, settings.look_ahead_hours)
-    try:
-        schedule = cut.expanded(slot_by_slot(cut.arrays, planner.decide, settings.progress))
-    except NoDecision as stuck:
-        return infeasible_or_raise(inst, a, "rolling", begun, stuck)
-    total = time.perf_counter() - begun
-    return Result(
-        inst,
-        "rolling",
-        Status.FEASIBLE,
-        Seconds(0.0, total, total),
-        schedule=schedule,
-        evaluation=evaluate(a, schedule),
-    )
 
+    def planner(a: InstanceArrays, deadline: Deadline) -> RollingPlanner:
+        forecast = make_forecast(settings.forecast or "persistence", a, history, settings.seed)
+        return RollingPlanner(a, forecast, settings.look_ahead_hours, deadline)
 
-@dataclass(frozen=True)
-class _View:
-    """A window of the horizon as the planner sees it: place of the current slot, arrays, matrices."""
-
-    place: int
-    arrays: InstanceArrays
-    problem: LinearProblem
+    return follow(inst, "rolling", settings, planner)
 
 
 class RollingPlanner:
-    """Decides slots one after the other; holds the window model and the slot model.
+    """Decides slots one after the other.
 
     Args:
         a: the instance; slots after the current one are read only through ``forecast``, and by the guard
             against overheating (:meth:`.slot_by_slot.SlotSolver.window`).
-        look_ahead_hours: length of the window, current slot included.
+        look_ahead_hours: length of the window, current slot included (:class:`.look_ahead.LookAhead`).
+        deadline: of all slots together; slots without the time for a plan are decided as ``greedy`` does.
     """
 
-    def __init__(self, a: InstanceArrays, forecast: Forecast, look_ahead_hours: float) -> None:
-        self._a = a
-        self._forecast = forecast
-        self._length = min(a.n_slots, max(1, round(look_ahead_hours / a.slot_hours)))
-        self._like: LinearProblem | None = None
-        self._ring: Ring | None = None
-        self._session: HighsSession | None = None
+    def __init__(
+        self,
+        a: InstanceArrays,
+        forecast: Forecast,
+        look_ahead_hours: float,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._ahead = LookAhead(a, forecast, look_ahead_hours)
         self._slots = SlotSolver(a)
-        self.cold_restarts = 0
+        self._n_slots = a.n_slots
+        self._deadline = deadline or Deadline(None)
+        self._last: Plan | None = None
+        self._pace = _Pace(self._deadline, a.n_slots)
+        self._late = False
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether a slot got less time than it asked for."""
+        return self._late or self._slots.cut_short
 
     def decide(self, t: int, state: State) -> Decision:
-        """Plan from slot t and execute it."""
-        view = self._view(t, state)
-        outcome = self._plan(view)
-        if outcome.x is None:
-            raise NoDecision(f"the window of slot {t} has no feasible plan")
-        return self._execute(t, state, view, outcome)
+        """Plan from slot t and execute it.
 
-    def _view(self, t: int, state: State) -> _View:
-        a, length = self._a, self._length
-        origin = min(t, a.n_slots - length)
-        current = t - origin
-        seen = window(a, origin, length, state)
-        beliefs = self._forecast(t, t + 1, origin + length)
-        series = {}
-        for name in SERIES:
-            values = getattr(seen, name).copy()
-            values[..., current + 1 :] = beliefs[name]
-            series[name] = values
-        if current:
-            # queues of the past enter as arrivals that are still there; older slots are closed below
-            backlog = np.zeros_like(state.backlog)
-            arrivals = series["arrivals"]
-            arrivals[:, :, :current] = 0.0
-            for age in range(1, state.backlog.shape[2] + 1):
-                slot = current - age
-                target = arrivals[:, :, slot] if slot >= 0 else backlog[:, :, -slot - 1]
-                target += state.backlog[:, :, age - 1]
-            state = replace(state, backlog=backlog)
-        arrays = replace(seen, state=state, **series)
-        problem = linear_problem(arrays, like=self._like)
-        self._like = self._like or problem
-        self._ring = self._ring or Ring(problem)
-        closed = _closed_before(problem, arrays, current)
-        return _View(t % length, arrays, self._ring.turned(closed, origin))
-
-    def _plan(self, view: _View) -> Outcome:
-        if self._session is None:
-            self._session = HighsSession(view.problem, relaxed=True)
-            return self._session.solve()
-        self._session.refresh(view.problem)
-        outcome = self._session.solve()
-        if not _is_certified(view.problem, outcome):
-            self._session.forget()
-            self.cold_restarts += 1
-            outcome = self._session.solve()
-        return outcome
-
-    def _execute(self, t: int, state: State, view: _View, outcome: Outcome) -> Decision:
+        Raises:
+            NoDecision: there is no plan, or the slot has no feasible decision.
+        """
+        self._renew(t, state)
         alone = self._slots.window(t, state)
         problem = self._slots.problem(alone)
-        first = _slot_of(view.problem, problem, outcome, view.place)
-        assert first.x is not None
-        temperature = first.x[problem.columns["temperature_c"].ids][:, 0]
-        followed = _with_storage(alone, problem, first.x, temperature)
-        decided = self._slots.finish(alone, followed, first) or self._slots.best(alone, problem)
+        decided, plan = None, self._last
+        if plan is not None and plan.covers(t):
+            first = _slot_of(plan, t, problem)
+            followed = _with_storage(alone, problem, first)
+            if plan.slot == t:
+                decided = self._slots.finish(alone, followed, first)
+            else:
+                # what an older plan says of jobs need not fit those that have come
+                decided = self._slots.best(alone, followed, Deadline(0.0))
+        decided = decided or self._slots.best(alone, problem, Deadline(0.0 if self._late else None))
         if decided is None:
             raise NoDecision(f"slot {t} has no feasible decision")
         return alone, decided.schedule, decided.evaluation
 
-
-def _closed_before(p: LinearProblem, a: InstanceArrays, current: int) -> LinearProblem:
-    """The problem from slot ``current`` on: earlier slots do nothing and hand over the state."""
-    if current == 0:
-        return p
-    lower, upper = p.lower.copy(), p.upper.copy()
-    row_lower, row_upper = p.row_lower.copy(), p.row_upper.copy()
-    for block in p.columns.values():
-        if block.ids.ndim == 2:
-            lower[block.ids[:, :current]] = upper[block.ids[:, :current]] = 0.0
-    for block in p.rows.values():
-        if block.ids.ndim == 2:
-            row_lower[block.ids[:, :current]] = -np.inf
-            row_upper[block.ids[:, :current]] = np.inf
-    at, state = p.members, a.state
-    waiting = state.backlog.sum(axis=2) + a.arrivals[:, :, :current].sum(axis=2)
-    handed_over = {
-        "waiting": waiting[at.queue_origin, at.queue_class],
-        "energy_mwh": state.energy_mwh[at.batteries],
-        "temperature_c": state.temperature_c[at.rooms],
-        "generator_on": state.generator_on[at.generators].astype(float),
-    }
-    for name, values in handed_over.items():
-        ids = p.columns[name].ids[:, current - 1]
-        lower[ids] = upper[ids] = values
-    return replace(p, lower=lower, upper=upper, row_lower=row_lower, row_upper=row_upper)
+    def _renew(self, t: int, state: State) -> None:
+        """Plan from slot t, unless the time is too short and it is too soon after the last plan."""
+        seconds = self._pace.seconds(t)
+        plan = None if seconds == 0.0 else self._ahead.plan(t, state, seconds)
+        self._late |= plan is None
+        self._last = plan or self._last
+        if seconds != 0.0:
+            self._pace.planned(t)
 
 
-def _is_certified(p: LinearProblem, outcome: Outcome) -> bool:
-    if outcome.termination is not Termination.OPTIMAL:
-        return False
-    assert outcome.objective is not None
-    assert outcome.row_dual is not None
-    bound = safe_bound(p, outcome.row_dual)
-    return abs(bound - outcome.objective) <= _CERTIFIED * max(1.0, abs(bound))
+class _Pace:
+    """Which slots are planned: all of them, or fewer, spread evenly, where the time does not suffice."""
+
+    def __init__(self, deadline: Deadline, n_slots: int) -> None:
+        self._deadline, self._n_slots = deadline, n_slots
+        self._allowed = self._left = deadline.left()
+        self._last, self._plans, self._spent, self._first = -1, 0, 0.0, 0.0
+
+    def seconds(self, t: int) -> float | None:
+        """What a plan from slot t may take; 0 for no plan, None for no limit."""
+        self._left = self._deadline.left()
+        if self._left is None or self._allowed is None:
+            return None
+        remaining = self._n_slots - t
+        # the first plan begins from nothing and says little about the others
+        usual = (self._spent - self._first) / max(1, self._plans - 1)
+        besides = (self._allowed - self._left - self._spent) / max(1, t)
+        spare = max(0.0, self._left - besides * remaining)
+        return 0.0 if usual * remaining > spare * (t - self._last) else spare / 2
+
+    def planned(self, t: int) -> None:
+        """There was a plan from slot t, or a try."""
+        now = self._deadline.left()
+        if self._left is not None and now is not None:
+            self._spent += self._left - now
+        if self._plans == 0:
+            self._first = self._spent
+        self._plans += 1
+        self._last = t
 
 
-def _slot_of(p: LinearProblem, alone: LinearProblem, outcome: Outcome, place: int) -> Outcome:
-    """The part of a window's outcome that concerns one slot, in the order of the one-slot problem."""
+def _slot_of(plan: Plan, t: int, alone: LinearProblem) -> Outcome:
+    """The part of a plan that concerns slot t, in the order of the one-slot problem."""
+    p, outcome, place = plan.problem, plan.outcome, t - plan.origin
     assert outcome.x is not None
     assert outcome.row_dual is not None
     x, row_dual = np.zeros(len(alone.cost)), np.zeros(len(alone.row_lower))
@@ -201,9 +152,10 @@ def _slot_of(p: LinearProblem, alone: LinearProblem, outcome: Outcome, place: in
     return replace(outcome, x=x, row_dual=row_dual)
 
 
-def _with_storage(a: InstanceArrays, p: LinearProblem, x: Floats, temperature: Floats) -> LinearProblem:
-    """Battery, generator and room as planned; only grid, curtailment and what cooling needs stay free."""
-    at = p.members
+def _with_storage(a: InstanceArrays, p: LinearProblem, planned: Outcome) -> LinearProblem:
+    """Battery, generator, room and way of the grid as planned; curtailment and cooling needs are free."""
+    at, x = p.members, planned.x
+    assert x is not None
     lower, upper, cost = p.lower.copy(), p.upper.copy(), p.cost.copy()
     charge, discharge = x[p.columns["charge_mw"].ids], x[p.columns["discharge_mw"].ids]
     # what is charged and discharged at once only burns energy; its effect on the content is kept
@@ -218,12 +170,14 @@ def _with_storage(a: InstanceArrays, p: LinearProblem, x: Floats, temperature: F
     for name, values in net.items():
         ids = p.columns[name].ids[:, 0]
         lower[ids] = upper[ids] = np.clip(values, 0.0, p.upper[ids])
+    ids = p.columns["importing"].ids[:, 0]
+    lower[ids] = upper[ids] = with_modes(p, x)[ids]
     ids = p.columns["generator_on"].ids[:, 0]
     least = np.maximum(0.5 * a.generator_min_mw[at.generators], 1e-9)
     on = x[p.columns["generator_mw"].ids[:, 0]] > least
     lower[ids] = upper[ids] = on.astype(float)
     ids = p.columns["temperature_c"].ids[:, 0]
-    upper[ids] = np.minimum(upper[ids], np.maximum(temperature, lower[ids]) + 1e-3)
+    upper[ids] = np.minimum(upper[ids], np.maximum(x[ids], lower[ids]) + 1e-3)
     # the plan already says what is left for later; only this slot's money counts
     for name in ("energy_missing_mwh", "heat_leftover_c"):
         cost[p.columns[name].ids] = 0.0

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
-from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation import Instance, InstanceArrays, State, evaluate
 
 from ..common.relaxation import infeasible_or_raise
 from ..common.trimming import trimmed
 from ..highs.session import NoDecision
+from ..interface.deadline import Deadline
 from ..interface.result import Result, Seconds, Status
 from ..interface.settings import Settings
 from .drawing import Drawer
-from .slot_by_slot import greedy_schedule, slot_by_slot
+from .slot_by_slot import Decision, Greedy, slot_by_slot
+
+
+class Rule(Protocol):
+    """Decides slots one after the other."""
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether time was too short to decide as well as the rule can."""
+
+    def decide(self, t: int, state: State) -> Decision:
+        """Decide slot t from the state that earlier ones have left."""
 
 
 def greedy(inst: Instance, settings: Settings) -> Result:
-    """Slot by slot, optimal within the slot, no look-ahead (:func:`.slot_by_slot.greedy_schedule`).
+    """Slot by slot, optimal within the slot, no look-ahead (:class:`.slot_by_slot.Greedy`).
 
     Raises:
         NoDecision: a slot has no feasible decision, although the instance is feasible.
     """
-    return _judged(inst, "greedy", lambda a: greedy_schedule(a, settings.progress))
+    return follow(inst, "greedy", settings, Greedy)
 
 
 def random(inst: Instance, settings: Settings) -> Result:
@@ -33,22 +46,32 @@ def random(inst: Instance, settings: Settings) -> Result:
     Raises:
         NoDecision: a slot has no feasible decision, although the instance is feasible.
     """
-
-    def make(a: InstanceArrays) -> Schedule:
-        drawer = Drawer(a, np.random.default_rng(settings.seed))
-        return slot_by_slot(a, drawer.decide, settings.progress)
-
-    return _judged(inst, "random", make)
+    rng = np.random.default_rng(settings.seed)
+    return follow(inst, "random", settings, lambda a, deadline: Drawer(a, rng))
 
 
-def _judged(inst: Instance, method: str, make: Callable[[InstanceArrays], Schedule]) -> Result:
-    begun = time.perf_counter()
+def follow(
+    inst: Instance, method: str, settings: Settings, rule: Callable[[InstanceArrays, Deadline], Rule]
+) -> Result:
+    """The result of a rule that is made for the trimmed arrays and the time limit of the settings.
+
+    Raises:
+        NoDecision: a slot has no feasible decision, although the instance is feasible.
+    """
+    begun, deadline = time.perf_counter(), settings.deadline()
     a = inst.arrays()
+    cut = trimmed(a)
+    decider = rule(cut.arrays, deadline)
     try:
-        cut = trimmed(a)
-        schedule = cut.expanded(make(cut.arrays))
+        schedule = cut.expanded(slot_by_slot(cut.arrays, decider.decide, settings.progress))
     except NoDecision as stuck:
         return infeasible_or_raise(inst, a, method, begun, stuck)
     total = time.perf_counter() - begun
-    seconds = Seconds(0.0, total, total)
-    return Result(inst, method, Status.FEASIBLE, seconds, schedule=schedule, evaluation=evaluate(a, schedule))
+    return Result(
+        inst,
+        method,
+        Status.TIME_LIMIT if decider.cut_short else Status.FEASIBLE,
+        Seconds(0.0, total, total),
+        schedule=schedule,
+        evaluation=evaluate(a, schedule),
+    )

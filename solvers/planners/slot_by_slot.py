@@ -14,7 +14,8 @@ from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import Slots, fresh_state, joined, next_state
 
 from ..common.solutions import MODES, clean_schedule, mode_columns, whole_jobs, with_modes
-from ..highs.session import HighsSession, NoDecision, Outcome
+from ..highs.session import HighsSession, NoDecision, Outcome, Termination
+from ..interface.deadline import Deadline
 from ..interface.settings import Progress
 from .branching import branched
 
@@ -28,7 +29,10 @@ Decision = tuple[InstanceArrays, Schedule, Evaluation]
 _SLOT_GAP, _NODES = 1e-6, 100
 #: Loss by rounding jobs, as a share of the money that moves in the slot, above which the MIP is asked.
 _SLOT_LOSS = 1e-4
-_MIP_NODES = 200
+#: A MIP of more columns than this is not worth its root, and more nodes than these find little more.
+_MIP_COLUMNS, _MIP_NODES = 2000, 200
+#: HiGHS looks at the clock only after the root, so less time than this is no time.
+_LEAST_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class SlotSolver:
         self._slots = Slots(a)
         self._like: LinearProblem | None = None
         self._session: HighsSession | None = None
+        self.cut_short = False
 
     def window(self, t: int, state: State) -> InstanceArrays:
         """Slot t alone."""
@@ -75,24 +80,29 @@ class SlotSolver:
         self._like = self._like or problem
         return problem
 
-    def best(self, alone: InstanceArrays, problem: LinearProblem) -> Decided | None:
-        """The optimum of the slot, up to :data:`_SLOT_LOSS`; None if there is none."""
+    def best(self, alone: InstanceArrays, problem: LinearProblem, deadline: Deadline) -> Decided | None:
+        """The optimum of the slot, up to :data:`_SLOT_LOSS`; None if there is none.
+
+        Where rounding loses more, a small MIP is asked. Where the time is over, rounding has to do.
+        """
         session = self._holding(problem)
         gpus = problem.ids("gpus_on") if alone.integral_jobs else np.empty(0, dtype=np.int64)
 
         def whole(x: Floats) -> Ints:
             return np.concatenate([mode_columns(alone, problem, x), gpus])
 
-        bound, plan = branched(session, whole, gap=_SLOT_GAP, nodes=_NODES)
-        best = None
-        if plan is not None:
-            assert plan.x is not None
-            modes = problem.ids(*MODES)
-            values = np.round(with_modes(problem, plan.x)[modes])
-            session.change_bounds(modes, values, values)
-            best = self._rounded(alone, session, plan)
-        if alone.integral_jobs and (best is None or best.short_of(bound) > _SLOT_LOSS):
-            best = self._exact(alone, problem, best)
+        bound, plan = branched(session, whole, gap=_SLOT_GAP, nodes=_NODES, deadline=deadline)
+        plan = plan or session.solve()
+        if plan.x is None:
+            return None
+        modes = problem.ids(*MODES)
+        values = np.round(with_modes(problem, plan.x)[modes])
+        session.change_bounds(modes, values, values)
+        best = self._rounded(alone, session, plan)
+        coarse = alone.integral_jobs and best is not None and best.short_of(bound) > _SLOT_LOSS
+        self.cut_short |= coarse and deadline.passed
+        if best is None or (coarse and len(problem.cost) <= _MIP_COLUMNS):
+            return self._exact(alone, problem, best, deadline)
         return best
 
     def finish(self, alone: InstanceArrays, problem: LinearProblem, plan: Outcome) -> Decided | None:
@@ -123,17 +133,25 @@ class SlotSolver:
                 return best
         return None
 
-    def _exact(self, alone: InstanceArrays, problem: LinearProblem, start: Decided | None) -> Decided | None:
+    def _exact(
+        self, alone: InstanceArrays, problem: LinearProblem, start: Decided | None, deadline: Deadline
+    ) -> Decided | None:
         """The whole MIP of the slot, from a start, as far as a few nodes lead."""
+        seconds = deadline.left()
+        if seconds is not None and seconds < _LEAST_SECONDS and start is not None:
+            self.cut_short = True
+            return start
         session = HighsSession(problem, relaxed=False)
         if start is not None:
             x = start.x.copy()
             x[problem.integer] = np.round(x[problem.integer])
             session.start_from(x)
-        found = session.solve(gap=_SLOT_LOSS, nodes=_MIP_NODES).x
-        if found is None:
+        limit = None if start is None else seconds
+        found = session.solve(gap=_SLOT_LOSS, nodes=_MIP_NODES, time_limit=limit)
+        self.cut_short |= found.termination is Termination.TIME_LIMIT
+        if found.x is None:
             return start
-        decided = _judged(alone, problem, found)
+        decided = _judged(alone, problem, found.x)
         better = start is None or decided.evaluation.utility > start.evaluation.utility
         return decided if better else start
 
@@ -151,22 +169,37 @@ def _judged(alone: InstanceArrays, problem: LinearProblem, x: Floats) -> Decided
     return Decided(x, schedule, evaluate(alone, schedule))
 
 
-def greedy_schedule(a: InstanceArrays, progress: Progress) -> Schedule:
-    """Each slot at its own optimum (to 1e-4, or what HiGHS finds in a few nodes), blind to what comes.
+class Greedy:
+    """Each slot at its own optimum (to 1e-4, or what rounding and a small MIP find), blind to what comes.
 
     What is stored is valued by the end-of-horizon rule (model.md): energy below the start of the horizon
     costs the terminal price, more is worth nothing; jobs that wait are worth nothing until they run.
 
-    Raises:
-        NoDecision: a slot has no feasible decision.
+    Args:
+        a: the instance.
+        deadline: of all slots together. Slots without the time for a MIP are only rounded.
     """
-    solver = SlotSolver(a)
 
-    def decide(t: int, state: State) -> Decision:
-        alone = solver.window(t, state)
-        decided = solver.best(alone, solver.problem(alone))
+    def __init__(self, a: InstanceArrays, deadline: Deadline) -> None:
+        self._solver = SlotSolver(a)
+        self._n_slots = a.n_slots
+        self._deadline = deadline
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether a slot got less time than it asked for."""
+        return self._solver.cut_short
+
+    def decide(self, t: int, state: State) -> Decision:
+        """Decide slot t.
+
+        Raises:
+            NoDecision: the slot has no feasible decision.
+        """
+        alone = self._solver.window(t, state)
+        # no slot takes more than twice its share, so that the last ones get theirs
+        share = self._deadline.part(2 / (self._n_slots - t))
+        decided = self._solver.best(alone, self._solver.problem(alone), share)
         if decided is None:
             raise NoDecision(f"slot {t} has no feasible decision")
         return alone, decided.schedule, decided.evaluation
-
-    return slot_by_slot(a, decide, progress)

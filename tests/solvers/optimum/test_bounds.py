@@ -62,7 +62,7 @@ def test_relaxations_by_hand(name: str) -> None:
 @given(instances(max_slots=4, max_sites=3))
 def test_bounds_stand_in_order(inst: Instance) -> None:
     """conic ≥ lp ≥ bound of the oracle ≥ its utility; conic and lp bound every method from above."""
-    best = solve(inst, gap=1e-3, time_limit=3.0)
+    best = solve(inst, gap=1e-3)
     lp, conic = solve(inst, "lp").bound, solve(inst, "conic").bound
     assert lp is not None
     assert conic is not None
@@ -78,11 +78,11 @@ def test_bounds_stand_in_order(inst: Instance) -> None:
 @given(instances(max_slots=4, max_sites=2, never=["few"]))
 def test_no_method_beats_the_bound(inst: Instance) -> None:
     """Every method that acts gives a schedule that the judge accepts and the bound covers."""
-    best = solve(inst, gap=1e-3, time_limit=2.0)
+    best = solve(inst, gap=1e-3)
     assert best.bound is not None
     slack = 1e-7 * max(1.0, abs(best.bound))
     for method in METHODS_WITH_SCHEDULES:
-        result = solve(inst, method, gap=1e-2, time_limit=2.0)
+        result = solve(inst, method, gap=1e-2)
         assert_acts(result.evaluation, method)
         assert result.utility is not None
         assert result.utility <= best.bound + slack, method

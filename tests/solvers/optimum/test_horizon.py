@@ -15,6 +15,7 @@ from stepwatt.solvers import Settings, solve
 from stepwatt.solvers.common.relaxation import solve_relaxation
 from stepwatt.solvers.common.solutions import clean_schedule
 from stepwatt.solvers.highs.session import HighsSession
+from stepwatt.solvers.interface.deadline import Deadline
 from stepwatt.solvers.optimum import long_horizon as horizon
 from stepwatt.solvers.optimum.neighbourhoods import (
     PricedSlots,
@@ -76,7 +77,7 @@ def test_days_of_jemas_in_pieces_are_near_the_whole(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("seed", range(4))
 def test_the_bound_of_the_pieces_bounds_every_schedule(features: list[str], seed: int) -> None:
     inst = random_instance(np.random.default_rng(seed), n_slots=9, n_sites=2, features=features)
-    pieces = solve(inst, time_limit=3.0)
+    pieces = solve(inst)
     assert pieces.evaluation is not None
     assert pieces.bound is not None
     assert pieces.evaluation.feasible
@@ -120,17 +121,17 @@ def test_slot_bounds_lie_between_the_optimum_and_the_relaxation(seed: int) -> No
     inst = coarse(seed)
     a = inst.arrays()
     relaxed = solve_relaxation(a)
-    best = solve(inst, gap=1e-6, time_limit=3.0)
+    best = solve(inst, gap=1e-6)
     assert relaxed.outcome.row_dual is not None
     assert relaxed.bound is not None
     assert best.utility is not None
     slots = PricedSlots(relaxed.problem, relaxed.outcome.row_dual)
     highest = relaxed.bound + 1e-5 * abs(relaxed.bound) + 1e-6
-    bound = slotwise_bound(slots, gap_usd=1e-6, deadline=None)
+    bound = slotwise_bound(slots, gap_usd=1e-6, deadline=Deadline(None))
     assert best.utility - 1e-6 <= bound <= highest
     assert relaxed.outcome.x is not None
     gpus = relaxed.problem.ids("gpus_on")
-    fluid, x = whole_by_slot(slots, gpus, relaxed.outcome.x, gap_usd=1e-6, deadline=None)
+    fluid, x = whole_by_slot(slots, gpus, relaxed.outcome.x, gap_usd=1e-6, deadline=Deadline(None))
     assert bound - 1e-5 <= fluid <= highest, "whole GPUs alone bound less than whole jobs too"
     assert np.array_equal(x[gpus], np.round(x[gpus]))
 
@@ -140,11 +141,11 @@ def test_a_freed_window_never_makes_it_worse(seed: int) -> None:
     inst = coarse(seed)
     a = inst.arrays()
     p = linear_problem(a)
-    start = HighsSession(p, relaxed=False).solve(gap=0.3, time_limit=5.0).x
+    start = HighsSession(p, relaxed=False).solve(gap=0.3).x
     assert start is not None
     start[p.integer] = np.round(start[p.integer])
     free = columns_of_slots(p, 1, 3)
-    better = improve(p, start, free, gap_usd=1e-6, time_limit=2.0)
+    better = improve(p, start, free, gap_usd=1e-6, time_limit=None)
     held = np.setdiff1d(np.arange(len(start)), free)
     assert p.cost @ better >= p.cost @ start
     np.testing.assert_array_equal(better[held], start[held])
