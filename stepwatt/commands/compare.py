@@ -120,7 +120,7 @@ def compare(
     if as_json:
         print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
         return
-    print_table(headings(), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
+    print_table(headings(comparison.scores), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
     if comparison.several:
         names = statistics_headings(comparison.scores)
         # intervals under their estimates, or the table is too wide for most terminals

@@ -89,7 +89,7 @@ def demo(
         print_json(as_plain(comparison) | {"files": files})
         return
     print_facts([("instance", inst.name), *instance_facts(inst)])
-    print_table(headings(), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
+    print_table(headings(comparison.scores), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
     tell(f"wrote {', '.join(files)}\nopen {out} in a browser")
 
 

@@ -44,8 +44,8 @@ def evaluate(
     else:
         print_facts(
             [
-                ("utility", f"{money(judged.utility)} USD"),
-                *((name, f"{money(value)} USD") for name, value in judged.breakdown.items()),
+                ("utility", f"{money(judged.utility)} {inst.currency}"),
+                *((name, f"{money(value)} {inst.currency}") for name, value in judged.breakdown.items()),
                 *((name, f"{value:,.6g}") for name, value in judged.metrics.items()),
                 *((f"breaks {family}", f"by {amount:.6g}") for family, amount in broken.items()),
             ]

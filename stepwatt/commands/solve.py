@@ -147,14 +147,14 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     from ..reports.tables import money, percent
 
     found = [("instance", result.instance.name), ("method", result.method), ("status", str(result.status))]
-    judged = result.evaluation
+    judged, unit = result.evaluation, result.instance.currency
     if judged is not None:
-        found.append(("utility", f"{money(judged.utility)} USD"))
+        found.append(("utility", f"{money(judged.utility)} {unit}"))
         if not judged.feasible:
             family, amount = judged.worst
             found.append(("schedule", f"breaks {family} by {amount:.3g}: a relaxation, or not to be trusted"))
     if result.bound is not None:
-        found.append(("bound", f"{money(result.bound)} USD"))
+        found.append(("bound", f"{money(result.bound)} {unit}"))
     if result.gap is not None:
         found.append(("gap", percent(result.gap)))
     if judged is not None:

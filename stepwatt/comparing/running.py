@@ -14,6 +14,7 @@ from stepwatt.solvers.many import Many, WorkerDied, on_cluster
 from stepwatt.solvers.methods import proves_bound
 
 from ..scores.record import Case, Entry, case_of
+from ..scores.scores import check_currency
 from .accepted import (
     Scheduler,
     check_policies,
@@ -111,6 +112,7 @@ def compare(
     cases = [instances] if isinstance(instances, Instance) else list(instances)
     if not cases:
         raise InputError(field="instances", value=[], expected="at least one")
+    check_currency(cases)
     policies = made(policies)
     check_policies(policies, bound, reference)
     if workers < 1:

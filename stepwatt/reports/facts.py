@@ -36,7 +36,7 @@ def instance_facts(inst: Instance) -> list[tuple[str, str]]:
         ("jobs arriving", f"{jobs:,.0f}"),
         ("GPUs", f"{gpus:,}"),
         ("batteries", f"{storage:.3g} MWh" if batteries else "none"),
-        ("import price", f"{prices.min():.1f} to {prices.max():.1f} USD/MWh"),
+        ("import price", f"{prices.min():.1f} to {prices.max():.1f} {inst.currency}/MWh"),
         ("jobs and GPUs", "whole numbers" if inst.integral_jobs else "divisible (fluid)"),
     ]
 

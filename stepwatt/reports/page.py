@@ -92,7 +92,8 @@ def html(comparison: Scores, number: int = 0) -> str:
         count=len(comparison.cases),
         facts=instance_facts(case.instance),
         headline=list(_headline(comparison, case)),
-        headings=headings(),
+        headings=headings(comparison),
+        currency=comparison.currency,
         numeric=range(2, 2 + len(COLUMNS)),
         rows=_table(comparison),
         statistics=_statistics(comparison) if comparison.several else None,
@@ -197,10 +198,10 @@ def _headline(comparison: Scores, case: Case) -> Iterator[tuple[str, str, str]]:
     if best is not None and best.evaluation is not None and best.scored:
         gap = case.gap(best)
         proof = f"at most {percent(max(gap, 0.0))} below the bound" if gap == gap else "no bound proven"
-        yield f"{money(best.evaluation.utility)} USD", f"utility of {best.policy}", proof
+        yield f"{money(best.evaluation.utility)} {comparison.currency}", f"utility of {best.policy}", proof
     if case.bound is not None:
         yield (
-            f"{money(case.bound)} USD",
+            f"{money(case.bound)} {comparison.currency}",
             "bound",
             f"no schedule can be worth more (proven by {case.bound_by})",
         )
@@ -211,7 +212,8 @@ def _headline(comparison: Scores, case: Case) -> Iterator[tuple[str, str, str]]:
             meaning = "of what can be gained over all levers off, without knowing the future"
             yield percent(share), f"captured by {name}", meaning
     if case.all_off is not None:
-        yield f"{money(case.all_off)} USD", "all levers off", "what an operator without this toolkit gets"
+        least = f"{money(case.all_off)} {comparison.currency}"
+        yield least, "all levers off", "what an operator without this toolkit gets"
 
 
 def _runs(comparison: Scores, entry: Entry) -> list[tuple[str, str]]:

@@ -42,12 +42,12 @@ def seconds(value: float) -> str:
     return f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
-#: Column of ``Comparison.table``, heading, how to write a number.
+#: Column of ``Comparison.table``, heading (``{money}`` for the currency), how to write a number.
 COLUMNS: tuple[Column, ...] = (
-    ("utility", "utility, USD", money),
+    ("utility", "utility, {money}", money),
     ("gap", "gap", percent),
     ("captured_share", "captured share", percent),
-    ("energy_cost", "energy cost, USD", money),
+    ("energy_cost", "energy cost, {money}", money),
     ("miss_rate", "missed jobs", share),
     ("mean_quality", "mean quality", plain),
     ("seconds", "seconds", seconds),
@@ -77,9 +77,10 @@ def _flag(row: pd.Series[Any]) -> str:
     return f"{row['flag']} ({row['infeasible']} of {runs} {what} not scored)"
 
 
-def headings() -> list[str]:
+def headings(comparison: Scores) -> list[str]:
     """Headings of :func:`cells`."""
-    return ["policy", "kind", *[heading for _, heading, _ in COLUMNS], "note"]
+    named = [heading.replace("{money}", comparison.currency) for _, heading, _ in COLUMNS]
+    return ["policy", "kind", *named, "note"]
 
 
 def statistics_cells(comparison: Scores) -> list[list[str]]:
@@ -139,7 +140,7 @@ def markdown(comparison: Scores) -> str:
 
 def _tables(comparison: Scores) -> list[tuple[list[str], list[list[str]], str]]:
     """Headings, rows, and for each column l(eft) or r(ight)."""
-    found = [(headings(), cells(comparison), "ll" + "r" * len(COLUMNS) + "l")]
+    found = [(headings(comparison), cells(comparison), "ll" + "r" * len(COLUMNS) + "l")]
     if comparison.several:
         names = statistics_headings(comparison)
         found.append((names, statistics_cells(comparison), "l" + "r" * (len(names) - 2) + "l"))

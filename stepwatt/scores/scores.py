@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from stepwatt.formulation import InputError, Instance
 from stepwatt.solvers.methods import Kind
 
 from .record import Case, energy_cost
 from .statistics import statistics_table
+
+
+def check_currency(instances: Sequence[Instance]) -> None:
+    """Refuse to add up money of different kinds.
+
+    Raises:
+        InputError: instances in more than one currency.
+    """
+    named = sorted({inst.currency for inst in instances})
+    if len(named) > 1:
+        raise InputError(field="currency", value=", ".join(named), expected="instances of one currency")
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,14 @@ class Scores:
         """Names of the policies, in the order given."""
         return list(dict.fromkeys(entry.policy for entry in self.cases[0].entries))
 
+    def __post_init__(self) -> None:
+        check_currency([case.instance for case in self.cases])
+
+    @property
+    def currency(self) -> str:
+        """What money is counted in."""
+        return self.cases[0].instance.currency
+
     @property
     def several(self) -> bool:
         """Whether there is anything to make statistics of: several instances or runs of a policy."""
@@ -38,7 +58,7 @@ class Scores:
 
     @cached_property
     def results(self) -> pd.DataFrame:
-        """Long form. Money in USD, ``seconds`` wall clock, shares between 0 and 1.
+        """Long form. Money in ``currency``, ``seconds`` wall clock, shares between 0 and 1.
 
         ``utility``, ``gap`` and ``captured_share`` are NaN where ``flag`` says why they may not be scored.
         """

@@ -32,7 +32,7 @@ _TERMS = (
 
 def money_panel(comparison: Scores) -> Panel:
     """Stacked bars of the money terms per policy, in USD (means over instances)."""
-    rows = comparison.results
+    rows, unit = comparison.results, label(comparison.currency, 20)
     table = comparison.table["utility"].dropna().sort_values()
     if table.empty:
         return Panel("No schedule may be scored.")
@@ -51,7 +51,7 @@ def money_panel(comparison: Scores) -> Panel:
                     "y": names,
                     "x": numbers(values),
                     "marker": {"color": shade},
-                    "hovertemplate": "%{x:,.2f} USD",
+                    "hovertemplate": "%{x:,.2f} " + unit,
                 }
             )
     traces.append(
@@ -67,7 +67,7 @@ def money_panel(comparison: Scores) -> Panel:
                 "color": "white",
                 "line": {"width": 2, "color": "#1F2933"},
             },
-            "hovertemplate": "%{x:,.2f} USD",
+            "hovertemplate": "%{x:,.2f} " + unit,
         }
     )
     look = layout(
@@ -75,7 +75,7 @@ def money_panel(comparison: Scores) -> Panel:
         barmode="relative",
         hovermode="y unified",
         bargap=0.35,
-        xaxis=axis("USD"),
+        xaxis=axis(unit),
         yaxis=axis(type="category", showgrid=False),
     )
     count = len(comparison.cases)

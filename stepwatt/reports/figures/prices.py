@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .panel import COLOURS, Panel, Shown, stacked_rows, step_line
+from .panel import COLOURS, Panel, Shown, label, stacked_rows, step_line
 
 _WORDS = (
     "Grid prices at each site, and what one more MWh in the battery would be worth after each slot. That "
@@ -22,12 +22,12 @@ _NO_VALUE = (
 
 
 def prices_panel(shown: Shown) -> Panel:
-    """Import and export price and the value of stored energy per site, in USD/MWh."""
+    """Import and export price and the value of stored energy per site, per MWh."""
     inst, prices = shown.instance, shown.prices
-    sites = list(inst.sites)
-    look, rows = stacked_rows(inst, sites, "USD/MWh", row_height=190)
+    sites, unit = list(inst.sites), f"{label(inst.currency, 20)}/MWh"
+    look, rows = stacked_rows(inst, sites, unit, row_height=190)
     traces: list[dict[str, Any]] = []
-    written = "%{y:.1f} USD/MWh"
+    written = "%{y:.1f} " + unit
     for j, site in enumerate(inst.sites.values()):
         buy, sell = (
             np.broadcast_to(prices, inst.n_slots)
