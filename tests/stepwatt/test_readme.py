@@ -12,10 +12,15 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
+import stepwatt as sw
 from stepwatt.cli import run
+from stepwatt.formulation.plant.engine import numpy_engine
+from stepwatt.learning.environment.task import TaskSettings
+from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.moved import MOVED
 
 PAGES = ["README.md", "docs/index.md", "docs/cli.md", "docs/files.md", "docs/reports.md"]
+PAGES += [f"docs/{name}.md" for name in ("model", "explain", "data", "environment", "scale")]
 #: Folders that commands make.
 MADE = ("runs", "demo", "build")
 COMMANDS = [
@@ -103,3 +108,21 @@ def test_every_file_that_is_named_is_there(page: str) -> None:
 @pytest.mark.parametrize("old", MOVED)
 def test_names_of_modules_that_were_told_before_go_on_working(old: str) -> None:
     assert importlib.import_module(old) is importlib.import_module(MOVED[old])
+
+
+def test_sizes_that_are_told_are_right() -> None:
+    inst = sw.scenario("jemas", n_slots=12)
+    engine = numpy_engine()
+
+    def world(codec: str) -> World:
+        task = TaskSettings(codec=codec, information="none")
+        return World(make_pool([inst], task.information, engine), engine, task)
+
+    told = {
+        page: {int(n) for n in re.findall(r"(\d+) numbers for `jemas`", (ROOT / page).read_text("utf-8"))}
+        for page in ("docs/learning.md", "docs/environment.md")
+    }
+    assert told == {
+        "docs/learning.md": {world("priced").act_size},
+        "docs/environment.md": {world("direct").obs_size},
+    }
