@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from strategies import instances
 from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.physics import it_power
+from stepwatt.solvers.common import rounding
 from stepwatt.solvers.common.rounding import Plan, round_jobs
 from stepwatt.solvers.highs.session import HighsSession
 
@@ -251,6 +253,88 @@ def test_a_job_less_or_a_gpu_more_whichever_costs_less(gpu_cost: float, run: int
     schedule = rounded(a, plan)
     assert schedule.runs.sum() == run
     assert schedule.gpus_on[0, 0] == (1 if run == 100 else 2)
+
+
+# ---------------------------------------------------------------------- ends
+
+
+def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A name for every turn from now on: of jobs that look for another site, or that are made to fit."""
+    seen = list[str]()
+    elsewhere, fit = rounding._elsewhere, rounding._Site.fit
+
+    def looking(*how: Any) -> bool:
+        seen.append("elsewhere")
+        return elsewhere(*how)
+
+    def fitting(*how: Any) -> Any:
+        seen.append("fit")
+        return fit(*how)
+
+    monkeypatch.setattr(rounding, "_elsewhere", looking)
+    monkeypatch.setattr(rounding._Site, "fit", fitting)
+    return seen
+
+
+@pytest.mark.parametrize("jobs", [101, 1_000, 150_000])
+def test_however_many_jobs_are_too_many_they_find_other_sites_in_few_turns(
+    jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """a has room for 100 jobs, b and c for 400 each; the turns grow with the digits of their number."""
+    seen = turns(monkeypatch)
+    a = tiny.instance(
+        {"a": tiny.site([0.0]), "b": tiny.site([0.0], gpus=4), "c": tiny.site([0.0], gpus=4)},
+        {"a": [jobs], "b": [0], "c": [0]},
+        steps={10: 1.0},
+        seconds_per_step=3.6,
+        mwh_per_step=0.0,
+    ).arrays()
+    transfers = np.zeros((3, 3, 1, 1))
+    transfers[0, 0] = float(jobs)
+    one = np.ones((3, 1))
+    runs = np.array([[float(jobs)], [0.0], [0.0]])
+    plan = Plan(transfers, runs, np.array([[1.0], [4.0], [4.0]]), one, np.inf * one, 0 * one)
+    schedule = rounded(a, plan)
+    assert schedule.transfers[0, 0, 0, 0] == 100
+    assert schedule.transfers[0, 1:, 0, 0].sum() == min(jobs - 100, 800)
+    assert seen.count("elsewhere") <= 6 * np.log2(jobs)
+
+
+def test_however_many_jobs_are_too_much_they_are_made_to_fit_in_few_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 80,000 jobs of 2 s, 10,000 move to an option of 1 s that draws more: at once, not one by one."""
+    monkeypatch.setattr(rounding, "_SQUEEZES", 5)
+    a = tiny.instance(
+        {"a": tiny.site([0.0])},
+        {"a": [80_000]},
+        steps={1: 1.0, 2: 2.0, 3: 3.0},
+        seconds_per_step=1.0,
+        mwh_per_step=1e-3,
+    ).arrays()
+    seconds, megawatts = np.array([2.0, 3.0, 1.0]), 1e-3 * np.array([1.3, 0.5, 1.6])
+    options = replace(a.options, seconds=seconds, energy_mwh=megawatts * a.slot_hours)
+    site = rounding._Site(replace(a, options=options), 0)
+    runs = np.array([80_000.0, 0.0, 0.0])
+    site._squeeze(runs, np.array([1.5, 1.2, 1.0]), 150_000.0, 200.0)
+    assert runs.tolist() == [70_000.0, 0.0, 10_000.0]
+
+
+@pytest.mark.parametrize("over", [1.5e-9, 5e-8])
+def test_a_link_missed_by_rounding_alone_loses_a_job_not_the_way_out(over: float) -> None:
+    """A payload of 100 GB, a link too narrow by less than a billionth of it."""
+    moving = np.array([[0.0], [3.0]])
+    a = tiny.two_sites().arrays()
+    a = replace(a, payload_gb=np.array([100.0]))
+    rounding._keep_link(moving, 1, 0, a, 300.0 - over)
+    assert moving[:, 0].tolist() == [1.0, 2.0]
+
+
+def test_gpu_time_missed_by_rounding_alone_loses_a_job_not_the_way_out() -> None:
+    site = rounding._Site(tiny.two_sites().arrays(), 0)
+    runs = np.array([3.0])
+    site._shed(runs, np.ones(1), np.array([1e3]), 3e3 - 5e-8)
+    assert runs.tolist() == [2.0]
 
 
 @pytest.mark.parametrize("gpus", [0, 1])
