@@ -37,7 +37,7 @@ _FLUID_SHARE = 0.8
 #: Relative gain that the judge's tolerance for rounding may allow.
 _JUDGED = 1e-6
 #: Gap to which each provider plans whole jobs, and the seconds it may take: as many at most, so few at least.
-_PLAN_GAP, _PLAN_SECONDS, _LEAST_SECONDS = 1e-4, 30.0, 2.0
+_PLAN_GAP, _PLAN_SECONDS, _LEAST_SECONDS = 1e-4, 30.0, 10.0
 #: Share of the time limit that the rounds may use up; the rest is for the plans.
 _ROUNDS_SHARE = 0.6
 
@@ -72,7 +72,7 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
     Args:
         inst: the instance; each provider is built from its own part of it.
         settings: ``gap`` ends the rounds (default 0.5 %), so does most of ``time_limit``; every provider has
-            two seconds at least to plan its jobs, which may come on top.
+            ten seconds at least to plan its jobs, which may come on top.
         rounds: of questions and answers at most.
 
     Raises:
