@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -270,9 +269,8 @@ def test_interrupt_ends_with_130_and_one_line(tmp_path: Path) -> None:
     )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("demo:")  # work has begun
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=30)
+    out, told = process.communicate()
     assert process.returncode == 130
     assert told.splitlines()[-1] == "stepwatt: interrupted; nothing was written"
     assert "Traceback" not in told
@@ -288,9 +286,9 @@ def test_interrupted_optimum_leaves_its_best_schedule(tmp_path: Path) -> None:
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
     )
     assert process.stderr is not None
-    assert any("slot neighbourhoods" in line for line in process.stderr)
+    assert any("commitment and whole GPUs" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate()
     assert process.returncode == 130
     assert told.splitlines()[-1] == "stepwatt: interrupted; this is the best until then"
     assert "Traceback" not in told

@@ -126,15 +126,17 @@ def test_the_engines_agree_on_every_number(inst: Instance, seed: int) -> None:
 @settings(max_examples=15)
 @given(instances(max_slots=5, max_sites=3, always={"fluid"}, never={"negative"}))
 def test_an_oracle_schedule_played_through_the_plant_earns_the_oracles_utility(inst: Instance) -> None:
-    best = sw.solve(inst, time_limit=10)
+    a, best = inst.arrays(), sw.solve(inst)
     assert best.schedule is not None
     assert best.evaluation is not None
     for engine in ENGINES.values():
         states, outcomes = replay([inst], [best.schedule], engine)
         earned = np.array([float(o.utility[0]) for o in outcomes])
         assert earned.sum() == pytest.approx(best.utility, rel=1e-6, abs=1e-9)
-        own = slot_utilities(inst, inst.arrays(), best)
-        np.testing.assert_allclose(earned, own, rtol=1e-6, atol=1e-6 * max(1.0, abs(own).max()))
+        # in hindsight a generator without minimum may have idled where the plant has it start again
+        if not (a.generator & (a.generator_min_mw == 0)).any():
+            own = slot_utilities(inst, a, best)
+            np.testing.assert_allclose(earned, own, rtol=1e-6, atol=1e-6 * max(1.0, abs(own).max()))
         energy = np.stack([np.asarray(state.energy[0]) for state in states], axis=1)
         np.testing.assert_allclose(energy, best.evaluation.energy_mwh, rtol=1e-6, atol=1e-9)
 
@@ -142,7 +144,7 @@ def test_an_oracle_schedule_played_through_the_plant_earns_the_oracles_utility(i
 @settings(max_examples=6)
 @given(instances(max_slots=4, max_sites=2, never={"fluid", "negative"}))
 def test_so_does_one_of_whole_jobs_and_gpus(inst: Instance) -> None:
-    best = sw.solve(inst, time_limit=10)
+    best = sw.solve(inst, gap=1e-2)
     assert best.schedule is not None
     for engine in ENGINES.values():
         _, outcomes = replay([inst], [best.schedule], engine)
@@ -153,7 +155,7 @@ def test_so_does_one_of_whole_jobs_and_gpus(inst: Instance) -> None:
 @given(instances(max_slots=4, max_sites=2, always={"fluid", "negative"}))
 def test_the_plant_lets_no_gpu_idle_even_where_the_grid_pays_for_it(inst: Instance) -> None:
     """The one thing of the model that the plant does not do; so it earns at most the oracle's utility."""
-    best = sw.solve(inst, time_limit=10)
+    best = sw.solve(inst)
     assert best.schedule is not None
     _, outcomes = replay([inst], [best.schedule], ENGINES["numpy"])
     needed = sum(float(o.gpus.sum()) for o in outcomes)
@@ -319,7 +321,7 @@ def test_the_solvers_potential_telescopes_along_the_solvers_own_schedule(
     inst: Instance, gamma: float
 ) -> None:
     """The utility of a slot and the change of the potential cancel for a learner of the same discount."""
-    best = sw.solve(inst, time_limit=10)
+    best = sw.solve(inst)
     assert best.schedule is not None
     engine = ENGINES["torch"]
     states, outcomes = replay([inst], [best.schedule], engine)
@@ -341,7 +343,7 @@ def test_the_solvers_potential_telescopes_along_the_solvers_own_schedule(
 )
 def test_the_solvers_potential_bounds_what_any_policy_still_earns(inst: Instance, seed: int) -> None:
     """Linear duality: up to the gap of the schedule that it stands on."""
-    best = sw.solve(inst, time_limit=10)
+    best = sw.solve(inst)
     engine = ENGINES["numpy"]
     task = TaskSettings(information="none", reward="dense")
     pool = make_pool([inst], "none", engine, potential=potential_of([best]))

@@ -346,7 +346,7 @@ def test_workers_do_not_outlive_who_waits_for_them() -> None:
         assert caller.stderr.readline() == "at work\n"
         caller.kill()
         # the pipe closes when the last process that may write to it is gone
-        caller.communicate(timeout=120)
+        caller.communicate()
 
 
 @pytest.mark.parametrize(
