@@ -38,6 +38,11 @@ class Comparison:
         return self.scores.policies
 
     @property
+    def currency(self) -> str:
+        """What money is counted in."""
+        return self.scores.currency
+
+    @property
     def several(self) -> bool:
         """Whether there is anything to make statistics of: several instances or runs of a policy."""
         return self.scores.several
