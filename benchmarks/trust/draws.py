@@ -1,0 +1,44 @@
+"""Instances to try, each from a seed and a number: every feature, horizons that go on, days after days."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepwatt.formulation import Instance
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
+from strategies import FEATURES, RARE, SLOT_HOURS, random_file
+
+File = dict[str, Any]
+
+
+def drawn_file(seed: int, number: int) -> File:
+    """The instance file of that number."""
+    rng = np.random.default_rng([seed, number])
+    few = rng.random() < 0.3  # where all features come together little of any is left
+    share = 0.15 if few else 0.45
+    features = [name for name in FEATURES if rng.random() < (0.12 if name in RARE else share)]
+    file = random_file(
+        rng,
+        n_slots=int(rng.integers(1, 7)),
+        n_sites=int(rng.integers(1, 4)),
+        slot_hours=float(rng.choice(SLOT_HOURS)),
+        features=features,
+    )
+    file["closes"] = bool(rng.random() < 0.85)
+    return _after(file) if rng.random() < 0.15 else file
+
+
+def _after(file: File) -> File:
+    """The instance that begins where this one ends, run slot by slot; itself where that cannot be."""
+    from stepwatt.solvers import solve
+
+    for site in file["sites"].values():
+        site["grid"]["demand_interval_slots"] = 1
+    first = Instance.from_dict({**file, "closes": False})
+    result = solve(first, "greedy")
+    return file if result.schedule is None else first.after(result.schedule).to_dict() | {"closes": True}
