@@ -26,7 +26,7 @@ Row = dict[str, Any]
 def campaign(
     kind: str, work: Callable[[int], Row], items: int, folder: Path, *, workers: int = 1, again: bool = False
 ) -> list[Row]:
-    """The rows of items 0 .. ``items`` - 1; ``work`` gives one, with ``findings`` where something is wrong."""
+    """The rows of items 0 .. ``items`` - 1; those of ``work`` have ``findings`` where something is wrong."""
     make_folder(folder)
     rows = {number: row for number in range(items) if (row := _kept(folder, number)) is not None}
     done = {number for number, row in rows.items() if not again and not row["findings"]}
@@ -74,7 +74,8 @@ def summary(title: str, command: str, rows: list[Row], counted: str) -> Iterator
     yield f"## {title}"
     yield ""
     yield f"`{command}`: {total:,} in {sum(row['cpu_seconds'] for row in rows):,.0f} CPU s,"
-    yield f"{date.today().isoformat()}, {_code()}, Python {platform.python_version()}, {os.cpu_count()} cores."
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    yield f"{date.today().isoformat()}, {_code()}, {machine}."
     yield ""
     yield f"With something unexplained: {sum(len(row['findings']) for row in broken):,}."
     yield ""

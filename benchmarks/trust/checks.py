@@ -11,7 +11,7 @@ from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.schedule_replay import replay
 from stepwatt.solvers import METHODS, solve
 
-from .case import GAP, Case, Check, Complaint
+from .case import GAP, SECONDS, Case, Check, Complaint
 from .environments import adversaries, climbed, played, task_drawn, through_gymnasium, world_of
 from .finer import exact_room, finer_file, finer_schedule
 from .judge import judge
@@ -150,7 +150,7 @@ def _by_appsi(case: Case) -> tuple[float | None, float]:
 
 
 def relaxed(case: Case, tolerance: float) -> list[str]:
-    """The linear relaxation is the matrices without integrality, or tighter: lp knows what whole jobs mean."""
+    """The linear relaxation is the matrices without integrality; or tighter, where jobs are whole."""
     if case.infeasible or "lp" not in case.bounds:
         return []
     value, _ = _by_matrices(case, whole=False)

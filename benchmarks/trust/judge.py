@@ -8,12 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 File = dict[str, Any]
 
 #: A generator giving less than this (MW) is off.
 _OFF_MW = 1e-9
+
+#: A site without a battery has one that holds nothing.
+_NONE = {
+    **dict.fromkeys(("energy_mwh", "power_mw", "wear_cost", "soc_min", "soc_max", "soc_initial"), 0.0),
+    **dict.fromkeys(("charge_efficiency", "discharge_efficiency"), 1.0),
+}
 
 
 @dataclass
@@ -58,7 +65,7 @@ def quality(curve: File, steps: int) -> float:
 def _between(xs: Sequence[float], ys: Sequence[float], x: float) -> float:
     if x <= xs[0]:
         return float(ys[0])
-    for (x0, x1), (y0, y1) in zip(zip(xs, xs[1:], strict=False), zip(ys, ys[1:], strict=False), strict=True):
+    for (x0, x1), (y0, y1) in zip(pairwise(xs), pairwise(ys), strict=True):
         if x <= x1:
             return float(y0 + (y1 - y0) * (x - x0) / (x1 - x0))
     return float(ys[-1])
@@ -122,7 +129,7 @@ class _Court:
             if i != j:
                 linked[i, j, t] = linked.get((i, j, t), 0.0) + gb
                 money["transfer"] += self.file["transfer_cost"][i][j] * gb
-        for (i, j, t), gb in linked.items():
+        for (i, j, _), gb in linked.items():
             per_hour = self.file.get("link_gb_per_hour", {}).get(i, {}).get(j, math.inf)
             self.blame("link", gb - per_hour * self.hours)
         lost: dict[tuple[str, str, int], float] = {}
@@ -202,8 +209,7 @@ class _Court:
         return theta
 
     def battery(self, unit: File | None, name: str) -> list[float]:
-        spec = unit or {"energy_mwh": 0.0, "power_mw": 0.0, "charge_efficiency": 1.0, "wear_cost": 0.0,
-                        "discharge_efficiency": 1.0, "soc_min": 0.0, "soc_max": 0.0, "soc_initial": 0.0}  # fmt: skip
+        spec = unit or _NONE
         low, high = (spec[f"soc_{end}"] * spec["energy_mwh"] for end in ("min", "max"))
         stored = [min(max(spec["soc_initial"] * spec["energy_mwh"], low), max(low, high))]
         for t in self.slots:
