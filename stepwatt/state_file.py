@@ -95,6 +95,9 @@ class StateFile:
             said = data.pop("checksum", None)
             found = _checksum(json.dumps(data))
             check(kept)
+            if said is None and kept.decisions:
+                expected = "that of the content, as every file with decisions has"
+                raise InputError(field="checksum", value=MISSING, expected=expected)
             if said not in (None, found):
                 expected = "that of the content, which was changed or damaged"
                 raise InputError(field="checksum", value=said, expected=expected)

@@ -65,7 +65,7 @@ class Actor:
         """(...,O) observations to (...,A) actions in [-1,1].
 
         Raises:
-            InputError: observations of another size.
+            InputError: observations of another size, or weights of which single precision has no sum.
         """
         x = np.asarray(observation, dtype=np.float32)
         if x.shape[-1] != self.description.obs_size:
@@ -75,10 +75,14 @@ class Actor:
                 expected=f"{self.description.obs_size}, as the policy was trained",
             )
         *inner, last = range(len(self.state) // 2)
-        for number in inner:
-            x = self._layer(number, x)
-            np.maximum(x, 0, out=x)
-        mean = self._layer(last, x)[..., : self.description.act_size]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for number in inner:
+                x = self._layer(number, x)
+                np.maximum(x, 0, out=x)
+            mean = self._layer(last, x)[..., : self.description.act_size]
+        if np.isnan(mean).any():
+            expected = "a number: the weights of the network, or what it sees, are too large"
+            raise InputError(field="action", value=float("nan"), expected=expected)
         action: Singles = np.tanh(mean)
         return action
 

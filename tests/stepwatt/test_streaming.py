@@ -266,6 +266,7 @@ SPOILED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a plan from nowhere": (put("renewals", value=[[1, None]]), "renewals[0][1] = None"),
     "a decision of another slot": (put("decisions", 0, "slot", value=3), "decisions[0].slot = 3"),
     "another decision": (put("decisions", 0, "runs", value=[]), "checksum = "),
+    "decisions that nothing vouches for": (lambda record: record.pop("checksum"), "checksum = (missing)"),
 }
 
 

@@ -75,6 +75,17 @@ def test_observations_of_another_size_are_refused() -> None:
 # ------------------------------------------------------------------------------------------------- files
 
 
+def test_weights_that_add_up_to_no_number_are_told_in_one_line() -> None:
+    description = Description(obs_size=4, act_size=1, hidden=[2], stochastic=False)
+    shapes = description.shapes()
+    large = np.full(shapes["net.layers.0.weight"], 3e38, dtype=np.float32)
+    weights = {name: np.ones(shape, dtype=np.float32) for name, shape in shapes.items()}
+    weights["net.layers.1.weight"][0, 0] = -1.0
+    actor = Actor.read(description, weights | {"net.layers.0.weight": large})
+    with pytest.raises(sw.InputError, match="action = nan: expected a number: the weights"):
+        actor(np.ones((1, 4)))
+
+
 def test_a_policy_of_an_older_release_decides_as_it_did(day: sw.Instance) -> None:
     policy = load_policy(KEPT)
     said = policy(np.linspace(-1, 1, 83)[None])
