@@ -42,6 +42,9 @@ def test_the_judge_in_plain_loops_and_evaluate_agree_on_any_schedule(number: int
         assert max(0.0, theirs.breaks.get(family, 0.0)) == pytest.approx(ours.violations[family], abs=1e-9)
 
 
+BATTERY = {"battery"}
+
+
 def test_an_evaluator_that_forgets_a_term_is_found_and_shown_by_a_small_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,7 +58,9 @@ def test_an_evaluator_that_forgets_a_term_is_found_and_shown_by_a_small_instance
     monkeypatch.setattr(
         differential,
         "drawn_file",
-        lambda seed, number: random_file(np.random.default_rng(3), n_slots=4, n_sites=3, features={"battery"}),
+        lambda seed, number: random_file(
+            np.random.default_rng(3), n_slots=4, n_sites=3, features={"battery"}
+        ),
     )
     row = differential.Trial(0, tmp_path)(0)
     assert row["findings"] == [{"check": "judges", "found": "the wear is missing"}]
