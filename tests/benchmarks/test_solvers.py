@@ -97,13 +97,20 @@ def test_linopy_states_the_same_problem() -> None:
     import warnings
 
     import numpy as np
-    from strategies import FEATURES, random_instance
+    from strategies import FIRST_FEATURES, random_instance
 
     from benchmarks.solvers.rivals.linopy_model import linopy_model
     from stepwatt.formulation.milp.matrices import linear_problem
     from stepwatt.solvers.highs.session import HighsSession
 
-    features = set(FEATURES) - {"zero_gpus", "zero_battery", "unserved", "restricted", "zero_arrivals", "few"}
+    features = set(FIRST_FEATURES) - {
+        "zero_gpus",
+        "zero_battery",
+        "unserved",
+        "restricted",
+        "zero_arrivals",
+        "few",
+    }
     a = random_instance(np.random.default_rng(5), n_slots=4, n_sites=3, features=features).arrays()
     problem = linear_problem(a)
     with warnings.catch_warnings():
