@@ -158,7 +158,7 @@ def _warmed(z: Shape, s: Segments, it: Numbers, price: Numbers, cop: Numbers, ou
             start = (keep - 1) * low + rate * (it[at] + leak * outside[at])
             old, new = (z.slots - t - 1) % 2 * most_segments, (z.slots - t) % 2 * most_segments
             left, room, now = max(ceiling[at] - low, 0.0), span, 0
-            skipped, n, cools = max(start, 0.0), 0, True
+            skipped, n, cools, ended = max(start, 0.0), 0, True, False
             if keep <= 0:
                 room = 0.0
             elif start < 0:
@@ -166,7 +166,8 @@ def _warmed(z: Shape, s: Segments, it: Numbers, price: Numbers, cop: Numbers, ou
                 slopes[new + now], lengths[new + now] = 0.0, length
                 room -= length
                 now += 1
-            while skipped > 0 or room > 1e-12 * span:
+            # what has no end takes all that is left, be it a number or not
+            while not ended and (skipped > 0 or room > 1e-12 * span):
                 if n < count and left > 0 and (not cools or slopes[old + n] >= -paid):
                     slope, length = slopes[old + n], min(lengths[old + n], left)
                     left -= length
@@ -174,7 +175,7 @@ def _warmed(z: Shape, s: Segments, it: Numbers, price: Numbers, cop: Numbers, ou
                 elif cools:
                     slope, length, cools = -paid, most, False
                 else:
-                    slope, length = -penalty, inf
+                    slope, length, ended = -penalty, inf, True
                 cut = min(skipped, length)
                 first += slope * cut
                 skipped -= cut

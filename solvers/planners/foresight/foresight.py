@@ -21,6 +21,7 @@ from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.schedule.windows import SERIES, calendar_of_blocks
+from stepwatt.solvers.highs.session import NoDecision
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
 from stepwatt.solvers.response.slot_prices import local_ends, queue_values, uniform_ends
@@ -161,6 +162,10 @@ def foreseen_from(
         some = slice(first, first + TOGETHER)
         chosen = blocks.part(some)
         plan = plan_day(chosen, tolerance, begun=None if before is None else before[:, some])
+        if not (np.isfinite(plan.it).all() and np.isfinite(plan.power).all()):
+            raise NoDecision(
+                "the forecast has no plan: rooms too warm, or sites short of power, whatever is done"
+            )
         parts.append(around(chosen, plan, slots, size))
     names = (*TABLES, "multipliers")
     joined = {name: np.concatenate([getattr(part, name) for part in parts], 1) for name in names}

@@ -155,7 +155,10 @@ def foresight(inst: Instance, settings: Settings) -> Result:
         raise InputError(field="forecast", value=forecast, expected=f"one of {', '.join(FORECASTS)}")
     history_of(inst, settings.history)
     policy = ForesightPolicy(forecast, seed=settings.seed)
-    schedule = policy.schedule(inst, settings.history, progress=settings.progress)
+    try:
+        schedule = policy.schedule(inst, settings.history, progress=settings.progress)
+    except NoDecision as stuck:
+        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck)
     judged = evaluate(inst, schedule)
     if not judged.feasible:
         stuck = NoDecision("foresight led to a slot without a feasible decision")

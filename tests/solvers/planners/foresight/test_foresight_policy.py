@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from strategies import random_file
 
 import stepwatt as sw
 from stepwatt.cli import run
@@ -21,6 +23,15 @@ from stepwatt.streaming import Run
 @pytest.fixture(scope="module")
 def day() -> sw.Instance:
     return sw.scenario("jemas", start="2018-06-12", n_slots=24, slot_minutes=60, integral_jobs=False)
+
+
+def test_a_room_too_hot_for_any_plan_is_infeasible_and_not_planned_for_ever() -> None:
+    """The plan of the day has no finite prices then; compiled loops over them once did not end."""
+    file = random_file(np.random.default_rng(0), n_slots=2, n_sites=1, features={"thermal"})
+    file["sites"]["s0"]["cooling"]["initial_c"] = 60.0
+    inst = sw.Instance.from_dict(file)
+    assert sw.solve(inst, "lp").status == "infeasible"
+    assert sw.solve(inst, "foresight").status == "infeasible"
 
 
 def told(day: sw.Instance, t: int) -> dict[str, object]:
