@@ -188,9 +188,11 @@ def _check_state(state: Any, a: InstanceArrays, slots: int, names: tuple[str, ..
 
 def _check_numbers(values: Any, low: Floats, high: Floats, at: str) -> None:
     if low.ndim == 0:
-        slack = _ROUNDING * max(1.0, abs(float(low)), abs(float(high)))
-        if type(values) not in (int, float) or not low - slack <= values <= high + slack:
-            raise InputError(field=at, value=values, expected=f"a number from {low:g} to {high:g}")
+        # Python's own numbers: those of numpy cannot be held against integers of any size
+        least, most = float(low), float(high)
+        slack = _ROUNDING * max(1.0, abs(least), abs(most))
+        if type(values) not in (int, float) or not least - slack <= values <= most + slack:
+            raise InputError(field=at, value=values, expected=f"a number from {least:g} to {most:g}")
         return
     if not isinstance(values, list) or len(values) != len(low):
         raise InputError(field=at, value=values, expected=f"a list of {len(low)}")

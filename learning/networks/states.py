@@ -26,6 +26,17 @@ def check_like(values: Any, model: Tensor, name: str) -> None:
         raise InputError(field=name, value=told, expected=wanted)
 
 
+def count(value: Any, name: str) -> int:
+    """A stored count.
+
+    Raises:
+        InputError: no whole number, or one below 0.
+    """
+    if type(value) is not int or value < 0:
+        raise InputError(field=name, value=value, expected="a whole number of at least 0")
+    return value
+
+
 def restore(part: Any, state: Any, name: str) -> None:
     """Give a network or optimizer a stored state, if it fits.
 

@@ -38,8 +38,9 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as why:
+        reason = (str(why).splitlines() or [type(why).__name__])[0]
         raise InputError(
-            field="(file)", value=str(why).splitlines()[0], expected="a readable checkpoint", file=str(path)
+            field="(file)", value=reason, expected="a readable checkpoint", file=str(path)
         ) from why
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         raise InputError(field="schema", value=None, expected=SCHEMA, file=str(path))

@@ -15,6 +15,7 @@ from ..memory.rollout import RolloutMemory, pick
 from ..memory.transitions import Batch, Step
 from ..model_guided.cloning import Demonstrations
 from ..networks.parallel_runs import generators, uniform
+from ..networks.states import count
 from ..options import check_memory
 from ..shapers.protocol import Shaper
 from .logs import Means
@@ -142,7 +143,8 @@ class OffPolicyLearner:
         self.replay.load_state_dict(state["replay"])
         for rng, saved in zip(self.rngs, state["rngs"], strict=True):
             rng.set_state(saved.cpu())
-        self.collected, self.updates = state["collected"], state["updates"]
+        self.collected = count(state["collected"], "learner.collected")
+        self.updates = count(state["updates"], "learner.updates")
 
 
 class OnPolicyLearner:
@@ -210,4 +212,4 @@ class OnPolicyLearner:
         for rngs, name in ((self.rngs, "rngs"), (self.shaper_rngs, "shaper_rngs")):
             for rng, saved in zip(rngs, state[name], strict=True):
                 rng.set_state(saved.cpu())
-        self.updates = state["updates"]
+        self.updates = count(state["updates"], "learner.updates")

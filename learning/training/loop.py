@@ -24,7 +24,7 @@ from ..memory.replay import fresh_batch
 from ..memory.transitions import BatchedEnv, Step
 from ..model_guided.cloning import Demonstrations
 from ..networks.policy import Policy
-from ..networks.states import check_like
+from ..networks.states import check_like, count
 from ..options import check_memory
 from ..shapers.protocol import Shaper
 from .checkpoints import load_checkpoint, save_checkpoint
@@ -358,8 +358,8 @@ class _Training:
         check_like(state["obs"], torch.empty(shape), "obs")
         check_like(state["potential"], torch.empty(self.runs * self.envs), "potential")
         self.obs, self.potential = state["obs"], state["potential"]
-        self.env_steps = state["env_steps"]
+        self.env_steps = count(state["env_steps"], "env_steps")
         self.means.load_state_dict(state["means"])
-        self.clock.seconds = dict(state["cpu_seconds"])
+        self.clock.seconds = {name: float(state["cpu_seconds"][name]) for name in self.clock.seconds}
         self.evaluations = list(state["evaluations"])
-        return int(state["log_size"])
+        return count(state["log_size"], "log_size")

@@ -246,6 +246,10 @@ SPOILED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         put("state", "waiting", 0, 0, 0, value=1e9),
         "state.waiting[0][0][0] = 1000000000.0",
     ),
+    "more jobs than there are numbers": (
+        put("state", "waiting", 0, 0, 0, value=10**400),
+        "state.waiting[0][0][0] = ",
+    ),
     "a generator where there is none": (
         put("state", "restart", 0, 0, value=5.0),
         "state.restart[0][0] = 5.0",

@@ -264,10 +264,27 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
     settings = small("sac")
     with pytest.raises(InputError, match="expected a checkpoint"):
         train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
-    (tmp_path / CHECKPOINT).write_bytes(b"no checkpoint")
-    with pytest.raises(InputError, match=CHECKPOINT) as told:
-        train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
-    assert "\n" not in str(told.value)
+    for content in (b"no checkpoint", b""):
+        (tmp_path / CHECKPOINT).write_bytes(content)
+        with pytest.raises(InputError, match=CHECKPOINT) as told:
+            train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("algo", ["sac", "ppo"])
+def test_counts_of_a_checkpoint_that_are_none_are_refused_by_name(algo: str, tmp_path: Path) -> None:
+    settings = small(algo)
+    train_agent(regulator(settings), settings, folder=tmp_path)
+    whole = load_checkpoint(tmp_path / CHECKPOINT)
+    for holder, field in ((("env_steps",), "env_steps"), (("learner", "updates"), "learner.updates")):
+        for wrong in ({"kind": 1}, -1, 2.0, None):
+            state = {**whole, "learner": dict(whole["learner"])}
+            inner = state["learner"] if len(holder) == 2 else state
+            inner[holder[-1]] = wrong
+            save_checkpoint(tmp_path / CHECKPOINT, state)
+            with pytest.raises(InputError, match=f"{field} = ") as told:
+                train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
+            assert told.value.field == field
 
 
 @pytest.mark.parametrize("algo", ["sac", "ppo"])
