@@ -18,7 +18,7 @@ from stepwatt.learning.environment.world import World, make_pool, task_of
 from stepwatt.solvers.planners.foresight.expected import expected_of
 from stepwatt.solvers.planners.foresight.foresight import expectations, foreseen
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
-from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
+from stepwatt.solvers.planners.foresight.renewal import beliefs_of
 
 from .cases import Days
 from .common import BATCH, LARGE_BATCH, TEST_SEED
@@ -53,7 +53,7 @@ def played_at_once(days: Days, task: TaskSettings, act: Act, size: int) -> Batch
         expected = expected_of(told)
     begun = time.process_time()
     if expected is not None:
-        beliefs = Beliefs(expected, persistence_of(task.information))
+        beliefs = beliefs_of(task.information, expected, pool.problem.shape.slot_hours, past)
         pool = replace(pool, foresight=foreseen(arrays_of(pool.problem), expected), beliefs=beliefs)
     planned = time.process_time()
     world = World(pool, engine, task)

@@ -19,7 +19,7 @@ from stepwatt.formulation.plant.step import advance
 from stepwatt.solvers.planners.foresight.expected import expected_of
 from stepwatt.solvers.planners.foresight.foresight import Foresight, expectations, foreseen
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
-from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
+from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of
 
 from ..codecs import CODECS, Codec, PricedCodec
 from .observation import observation_size, observe, outlook
@@ -88,7 +88,7 @@ def make_pool(
     if not foresight:
         return pool
     expected = expected_of(expectations(instances, information, histories=histories, seed=seed))
-    beliefs = Beliefs(expected, persistence_of(information))
+    beliefs = beliefs_of(information, expected, problem.shape.slot_hours, histories)
     return replace(pool, foresight=foreseen(arrays_of(problem), expected), beliefs=beliefs)
 
 

@@ -82,6 +82,11 @@ def _stored(z: Shape, s: Segments, need: Numbers, cost: Numbers, price: Numbers,
         up, down, wear = site[3 * all_sites + b], site[4 * all_sites + b], site[5 * all_sites + b]
         charge, highest = site[6 * all_sites + b] / hours, site[7 * all_sites + b]
         missing, reference = site[8 * all_sites + b], site[9 * all_sites + b]
+        most_in, most_out, unserved = (
+            site[10 * all_sites + b],
+            site[11 * all_sites + b],
+            site[12 * all_sites + b],
+        )
         due, span = min(max(reference - low, 0.0), high - low), max(high - low, 1e-12)
         step = span / (z.levels - 1)
         # segments from the least content on, and what that is worth
@@ -95,11 +100,15 @@ def _stored(z: Shape, s: Segments, need: Numbers, cost: Numbers, price: Numbers,
             # where importing pays, it is not spared; where selling costs, it is curtailed
             net, dear = need[at], max(cost[at], 0.0)
             sold = min(max(price[at], 0.0), dear)
-            edges[0], edges[1], edges[2] = highest if charge > 0 else inf, 0.0, -inf
-            rates[0], rates[1], rates[2] = dear + charge, dear, sold
+            # what the grid does not give is dear, what it does not take earns nothing
+            charged = min(highest, most_in) if charge > 0 else most_in
+            edges[0], edges[1], edges[2], edges[3], edges[4] = most_in, charged, 0.0, -most_out, -inf
+            rates[0], rates[1], rates[2] = dear + charge + unserved, dear + charge, dear
+            rates[3], rates[4] = sold, 0.0
             reach = power if high > low else 0.0
             top = net + reach
-            first -= hours * ((dear if top > 0 else sold) * top + charge * max(top - highest, 0.0))
+            first -= hours * (dear * max(top, 0.0) + sold * max(min(top, 0.0), -most_out))
+            first -= hours * (charge * max(top - charged, 0.0) + unserved * max(top - most_in, 0.0))
             many = _pieces(top, net, s, 0.0, 1 / up, hours * up, 0)
             many = _pieces(net, net - reach, s, wear, down, hours / down, many)
             old, new = (z.slots - t - 1) % 2 * most, (z.slots - t) % 2 * most
@@ -200,8 +209,9 @@ def stored(need: Floats, cost: Floats, price: Floats, site: Floats, hours: float
     """Fill ``value`` (T+1,N,J,G) with what is still earned from each slot on, by evenly spaced content.
 
     ``need`` (T,N,J) MW that are not generated, ``cost`` and ``price`` USD/MWh of importing and selling;
-    ``site`` (10,N,J): least and largest content, power, efficiency of charging and of discharging, wear,
-    demand charge, import that it spares, USD per MWh missing at the end below a content.
+    ``site`` (13,N,J): least and largest content, power, efficiency of charging and of discharging, wear,
+    demand charge, import that it spares, USD per MWh missing at the end below a content, that content, most
+    import and export, USD per MWh of import beyond that.
 
     What a slot earns and what its leavings earn are concave and piecewise linear in content, so the best of
     both has the segments of both, steepest first: the values are exact.
@@ -227,4 +237,4 @@ def warmed(it: Floats, price: Floats, cop: Floats, outside: Floats, ceiling: Flo
 
 
 def _segments(most: int) -> Segments:
-    return Segments(*(np.empty(count) for count in (2 * most, 2 * most, 6, 6, 3, 3)))
+    return Segments(*(np.empty(count) for count in (2 * most, 2 * most, 10, 10, 5, 5)))

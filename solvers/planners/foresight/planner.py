@@ -24,13 +24,14 @@ from ..forecasts import FORECASTS, history_of
 from .compiling import warm
 from .expected import expected_of
 from .foresight import Foresight, expectations, foreseen
-from .renewal import Beliefs, persistence_of
+from .renewal import Beliefs, beliefs_of
 
 #: What is believed where nothing else is said.
 FORECAST = "day-ahead"
-#: Hours after which the rest of the horizon is planned again, and in slots shorter than so many hours: those
-#: at which the study met all its targets (docs/hybrid.md). More often gains a little and costs time.
-RENEWAL_HOURS, RENEWAL_HOURS_IF_SHORT, SHORT_SLOTS = 3.0, 1.0, 0.25
+#: Hours after which the rest of the horizon is planned again: those at which the study met all its targets
+#: (docs/hybrid.md). More often gains a little and costs time. In slots shorter than so many hours, and where
+#: every slot changes what is expected of the next day, it pays.
+RENEWAL_HOURS, RENEWAL_HOURS_OFTEN, SHORT_SLOTS = 3.0, 1.0, 0.25
 
 
 class Planner(Protocol):
@@ -90,7 +91,8 @@ class ForesightPolicy:
         """Slots of the instance after which the rest is planned again; 0 for never."""
         hours = self.renewal_hours
         if hours is None:
-            hours = RENEWAL_HOURS if instance.slot_hours >= SHORT_SLOTS else RENEWAL_HOURS_IF_SHORT
+            often = instance.slot_hours < SHORT_SLOTS or self.information == "persistence"
+            hours = RENEWAL_HOURS_OFTEN if often else RENEWAL_HOURS
         return max(1, round(hours / instance.slot_hours)) if hours else 0
 
     def schedule(
@@ -118,7 +120,8 @@ class ForesightPolicy:
         expected, problem = expected_of(told), stack(arrays, numpy_engine())
         engine = numpy_engine()
         warm(lambda what: progress(0.0, what), general=problem.parts.links)
-        beliefs, ahead = Beliefs(expected, persistence_of(self.information)), foreseen(problem, expected)
+        beliefs = beliefs_of(self.information, expected, problem.shape.slot_hours, histories)
+        ahead = foreseen(problem, expected)
         planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]))
         integral, slots = instances[0].integral_jobs, problem.shape.n_slots
         state, requests, outcomes = first_state(problem), list[Request](), list[Outcome]()
@@ -161,8 +164,8 @@ def foresight(inst: Instance, settings: Settings) -> Result:
         return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck)
     judged = evaluate(inst, schedule)
     if not judged.feasible:
-        stuck = NoDecision("foresight led to a slot without a feasible decision")
-        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck)
+        end = NoDecision("foresight led to a slot without a feasible decision")
+        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, end)
     total = time.perf_counter() - begun
     return Result(
         inst,

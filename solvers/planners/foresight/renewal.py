@@ -1,17 +1,20 @@
 """Foresight made anew during the day, from where the plant has come to and from what has been seen since.
 
 The information set stays the same: the forecast of the beginning, and what has happened. A forecast error
-that is seen now is expected to last, as the error statistics of the forecast say.
+that is seen now is expected to last, as the error statistics of the forecast say; who expects of a day what
+the day before brought expects it of the last one that was seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwatt.formulation import Instance
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState
 
@@ -26,14 +29,21 @@ LEAST = 0.3
 @dataclass(frozen=True)
 class Beliefs:
     """What was ``expected`` at the beginning; an error of a forecast lasts with ``persistence`` from hour to
-    hour."""
+    hour.
+
+    With ``day`` slots (0: never), what they brought is expected again after so many; where that was before
+    the beginning it is in ``expected`` for ``known`` (N,) slots, and else what is now is expected to stay.
+    """
 
     expected: Expected
-    persistence: float
+    persistence: float = 0.0
+    day: int = 0
+    known: NDArray[np.int64] | None = None
 
     def take(self, index: NDArray[np.int64]) -> Beliefs:
         """Those of the chosen instances."""
-        return Beliefs(self.expected.take(index), self.persistence)
+        known = None if self.known is None else self.known[index]
+        return replace(self, expected=self.expected.take(index), known=known)
 
     def renewed(self, problem: Problem, ahead: Foresight, t: int, state: PlantState) -> Foresight:
         """The foresight from slot t on, of a plan from the state before it."""
@@ -46,7 +56,7 @@ class Beliefs:
 
     def coming(self, problem: Problem, t: int, state: PlantState) -> Expected:
         """Slot t as it is, and what is expected after it, given its errors."""
-        told, hours = self.expected, problem.shape.slot_hours
+        told, hours = self._told(problem, t), problem.shape.slot_hours
         slots = np.arange(t, problem.shape.n_slots)
         hour = np.floor(slots * hours + 1e-9)
         lasting = np.zeros_like(hour[1:])
@@ -68,6 +78,37 @@ class Beliefs:
             for name in SERIES
         }
         return replace(told, backlog=ages(problem, told, t, state.waiting), **series)
+
+    def _told(self, problem: Problem, t: int) -> Expected:
+        """What is expected of all slots once slot t is known, errors aside."""
+        if not self.day or self.known is None:
+            return self.expected
+        slots = np.arange(problem.shape.n_slots)
+        before = slots - self.day * np.maximum(np.ceil((slots - t) / self.day), 1).astype(np.int64)
+        seen, unknown = before >= 0, before[:, None] < -self.known
+
+        def series(name: str) -> NDArray[Any]:
+            came = double(getattr(problem, name))
+            values: NDArray[Any] = np.array(getattr(self.expected, name))
+            values[seen] = came[before[seen]]
+            late = unknown.reshape(*unknown.shape, *[1] * (values.ndim - 2))
+            return np.where(late, came[t], values)
+
+        return replace(self.expected, **{name: series(name) for name in SERIES})
+
+
+def beliefs_of(
+    information: str,
+    expected: Expected,
+    slot_hours: float,
+    histories: Sequence[Instance | None] | None = None,
+) -> Beliefs:
+    """The beliefs of an information set, of which that is expected at the beginning, and the slots before."""
+    if information != "persistence":
+        return Beliefs(expected, persistence_of(information))
+    past = [None] * len(expected.deadline) if histories is None else histories
+    known = np.array([0 if before is None else before.n_slots for before in past], dtype=np.int64)
+    return Beliefs(expected, day=round(24 / slot_hours), known=known)
 
 
 def persistence_of(information: str) -> float:

@@ -56,10 +56,20 @@ def commit(problem: Problem, load: Numbers) -> Commitment:
     return Commitment(np.stack(generated), np.stack(running[::-1]))
 
 
+def unserved_price(problem: Problem) -> Numbers:
+    """(N,J) USD per MWh that the grid would have to give beyond its limit: with a full grid all is earned."""
+    most = problem.shape.slot_hours * np.maximum(problem.import_limit, 1e-9)
+    found: Numbers = problem.money_scale[:, None] / most
+    return found
+
+
 def _bill(problem: Problem, n: int, net: Numbers) -> Numbers:
-    """USD per hour of importing ``net`` (…,N,J) MW, or of selling what is left."""
-    rate = np.where(net > 0, problem.import_cost[n], np.maximum(sale_price(problem)[n], 0.0))
-    found: Numbers = rate * net
+    """USD per hour of importing ``net`` (…,N,J) MW, or of selling what is left, as far as the grid goes."""
+    p, sold = problem, np.maximum(sale_price(problem)[n], 0.0)
+    beyond = unserved_price(p) * np.maximum(net - p.import_limit, 0.0)
+    found: Numbers = np.where(
+        net > 0, p.import_cost[n] * net + beyond, sold * np.maximum(net, -p.export_limit)
+    )
     return found
 
 
@@ -78,6 +88,9 @@ def energy_values(problem: Problem, load: Numbers, peak: Numbers) -> Numbers:
         peak,
         p.terminal_price,
         p.energy_reference,
+        p.import_limit,
+        p.export_limit,
+        unserved_price(p),
     )
     table = np.empty((p.shape.n_slots + 1, *peak.shape, ENERGY_LEVELS))
     stored(

@@ -20,10 +20,11 @@ from stepwatt.learning.environment.batched import SchedulingEnv
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool
+from stepwatt.solvers.planners.forecasts import persistence
 from stepwatt.solvers.planners.foresight import foresight
 from stepwatt.solvers.planners.foresight.expected import Expected, expected_of, planning_problem
-from stepwatt.solvers.planners.foresight.foresight import coarser
-from stepwatt.solvers.planners.foresight.renewal import Beliefs, persistence_of
+from stepwatt.solvers.planners.foresight.foresight import coarser, expectations
+from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of, persistence_of
 from stepwatt.solvers.response.day import DayPlan, day_rows, plan_day
 
 ENGINE = numpy_engine()
@@ -149,6 +150,27 @@ def test_an_error_that_is_seen_fades_from_hour_to_hour(day: sw.Instance) -> None
 def test_only_forecasts_with_known_errors_are_corrected() -> None:
     assert persistence_of("day-ahead") == 0.8
     assert persistence_of("persistence") == persistence_of("perfect") == 0.0
+
+
+@pytest.mark.parametrize("past", [None, 5, 24])
+def test_persistence_expects_what_the_last_day_that_was_seen_brought(past: int | None) -> None:
+    """As the rolling horizon does: with a day's history, with hours of it, and with none."""
+    days = sw.scenario("jemas", start="2018-05-27", n_slots=60, slot_minutes=60, integral_jobs=False)
+    history = None
+    if past:
+        begun = f"2018-05-26T{24 - past:02}:00"
+        history = sw.scenario("jemas", start=begun, n_slots=past, slot_minutes=60, integral_jobs=False)
+    a, problem = days.arrays(), stack([days.arrays()], ENGINE)
+    told = expected_of(expectations([days], "persistence", histories=[history]))
+    beliefs = beliefs_of("persistence", told, 1.0, [history])
+    rolling = persistence(a, None if history is None else history.arrays(), 0)
+    for t in (0, 7, 30, 58):
+        coming = beliefs.coming(problem, t, first_state(problem))
+        wanted = rolling(t, t + 1, 60)
+        for name, rate in (("arrivals", "arrivals"), ("renewable", "renewable_mw"), ("outside", "outside_c")):
+            found = np.moveaxis(getattr(coming, name)[:, 0], 0, -1)
+            np.testing.assert_allclose(found[..., 1:], wanted[rate], rtol=1e-9, err_msg=f"{name} at {t}")
+            np.testing.assert_allclose(found[..., 0], getattr(a, rate)[..., t], rtol=1e-9)
 
 
 def test_a_day_planned_again_is_played_on_from_where_it_is(day: sw.Instance) -> None:

@@ -36,8 +36,18 @@ def problem(**of_sites: object) -> Problem:
     return stack([sw.Instance.from_dict(data).arrays()], numpy_engine())
 
 
-def bill(price: float, sold: float, net: float) -> float:
-    return price * net if net > 0 else max(sold, 0.0) * net
+def tight(p: Problem, most_in: float, most_out: float) -> Problem:
+    """The same behind a weak grid."""
+    limits = {"import_limit": most_in, "export_limit": most_out}
+    return replace(p, **{name: np.full_like(getattr(p, name), mw) for name, mw in limits.items()})
+
+
+def bill(p: Problem, t: int, site: int, net: float) -> float:
+    """USD an hour, written out."""
+    dear, sold = float(p.import_cost[t, 0, site]), max(float(p.export_price[t, 0, site]), 0.0)
+    over = max(net - float(p.import_limit[0, site]), 0.0)
+    unserved = float(p.money_scale[0]) / (p.shape.slot_hours * float(p.import_limit[0, site]))
+    return dear * net + unserved * over if net > 0 else sold * max(net, -float(p.export_limit[0, site]))
 
 
 def worth(p: Problem, load: np.ndarray, site: int, on: tuple[bool, ...], before: bool) -> float:
@@ -46,10 +56,9 @@ def worth(p: Problem, load: np.ndarray, site: int, on: tuple[bool, ...], before:
     for t, runs in enumerate(on):
         if runs:
             net = load[t, site] - float(p.renewable[t, 0, site])
-            price, sold = float(p.import_cost[t, 0, site]), float(p.export_price[t, 0, site])
             low, high = float(p.generator_min[0, site]), float(p.generator_max[0, site])
             best = max(
-                bill(price, sold, net) - bill(price, sold, net - mw) - float(p.generator_cost[0, site]) * mw
+                bill(p, t, site, net) - bill(p, t, site, net - mw) - float(p.generator_cost[0, site]) * mw
                 for mw in (low, high, min(max(net, low), high))
             )
             total += hours * (best - float(p.no_load_cost[0, site]))
@@ -58,9 +67,12 @@ def worth(p: Problem, load: np.ndarray, site: int, on: tuple[bool, ...], before:
     return total
 
 
+@pytest.mark.parametrize("grid", ["usual", "weak"])
 @pytest.mark.parametrize("startup_cost", [0.0, 1.0, 4.0])
-def test_generators_run_as_the_best_of_all_schedules_does(startup_cost: float) -> None:
+def test_generators_run_as_the_best_of_all_schedules_does(startup_cost: float, grid: str) -> None:
     p = problem(generator={**GENERATOR, "fuel_cost": 70.0, "startup_cost": startup_cost})
+    if grid == "weak":
+        p = tight(p, 0.15, 0.02)
     load = np.broadcast_to(np.linspace(0.12, 0.22, SLOTS)[:, None, None], (SLOTS, 1, 3))
     found = commit(p, load)
     for site in range(3):
@@ -99,13 +111,15 @@ def earned(p: Problem, load: NDArray[Any], peak: float, site: int, first: int, h
     def of(name: str) -> float:
         return float(getattr(p, name)[0, site])
 
-    # charged and discharged MW, the slot's bill in USD per hour, MW above the peak; MWh missing at the end
-    cost = np.repeat([0.0, of("wear_cost"), 1.0, of("demand_charge") / hours], slots) * hours
-    charge, discharge, paid, above = np.split(np.arange(4 * slots), 4)
+    # charged and discharged MW, the slot's bill in USD per hour, MW above the peak, MW that the grid does not
+    # give; MWh missing at the end
+    unserved = float(p.money_scale[0]) / (hours * of("import_limit"))
+    cost = np.repeat([0.0, of("wear_cost"), 1.0, of("demand_charge") / hours, unserved], slots) * hours
+    charge, discharge, paid, above, lacking = np.split(np.arange(5 * slots), 5)
     rows, most = [], []
 
     def at_most(limit: float, *terms: tuple[object, float]) -> None:
-        row = np.zeros(4 * slots + 1)
+        row = np.zeros(5 * slots + 1)
         for columns, factor in terms:
             row[columns] += factor
         rows.append(row)
@@ -117,22 +131,30 @@ def earned(p: Problem, load: NDArray[Any], peak: float, site: int, first: int, h
         dear, sold = (max(float(x[first + t, 0, site]), 0.0) for x in (p.import_cost, p.export_price))
         for rate in (dear, sold):
             at_most(-rate * net, (charge[t], rate), (discharge[t], -rate), (paid[t], -1.0))
+        at_most(sold * of("export_limit"), (paid[t], -1.0))
+        at_most(of("import_limit") - net, (charge[t], 1.0), (discharge[t], -1.0), (lacking[t], -1.0))
         at_most(peak - net, (charge[t], 1.0), (discharge[t], -1.0), (above[t], -1.0))
         so_far = ((charge[: t + 1], up), (discharge[: t + 1], -down))
         at_most(of("energy_max") - held, *so_far)
         at_most(held - of("energy_min"), *[(columns, -factor) for columns, factor in so_far])
     at_most(held - of("energy_reference"), (charge, -up), (discharge, down), (-1, -1.0))
     power = (0, of("battery_power"))
-    bounds = [power] * (2 * slots) + [(None, None)] * slots + [(0, None)] * (slots + 1)
+    bounds = [power] * (2 * slots) + [(None, None)] * slots + [(0, None)] * (2 * slots + 1)
     found = linprog([*cost, of("terminal_price")], rows, most, bounds=bounds)
     assert found.success
     return -float(found.fun)
 
 
 @pytest.mark.parametrize("demand_charge", [0.0, DEMAND_CHARGE])
+@pytest.mark.parametrize("grid", ["usual", "weak"])
 @pytest.mark.parametrize("prices", ["usual", "negative"])
-def test_stored_energy_is_worth_what_the_best_plan_earns(demand_charge: float, prices: str) -> None:
+def test_stored_energy_is_worth_what_the_best_plan_earns(
+    demand_charge: float, prices: str, grid: str
+) -> None:
     p, peak = problem(demand_charge=demand_charge), 0.1
+    if grid == "weak":
+        # a battery could take and give more than the grid
+        p = tight(p, 0.12, 0.03)
     if prices == "negative":
         p = replace(p, import_cost=p.import_cost - 115.0, export_price=p.export_price - 115.0)
         assert (p.import_cost < 0).any()
@@ -159,10 +181,7 @@ def test_a_site_without_a_battery_pays_its_bill() -> None:
     found = energy_values(p, load, np.full((1, 3), 1.0))
     for site in range(3):
         assert np.ptp(found[0, 0, site]) == 0
-        paid = [
-            bill(*(float(x[t, 0, site]) for x in (p.import_cost, p.export_price, load - p.renewable)))
-            for t in range(SLOTS)
-        ]
+        paid = [bill(p, t, site, float((load - p.renewable)[t, 0, site])) for t in range(SLOTS)]
         assert float(found[0, 0, site, 0]) == pytest.approx(-p.shape.slot_hours * sum(paid), abs=1e-9)
 
 
