@@ -11,6 +11,7 @@ import numpy as np
 from stepwatt.learning.policies.trained import load_policy
 from stepwatt.scores.intervals import difference_interval, mean_interval
 
+from . import families
 from .cases import cases
 from .finetuning.tables import finetuned
 
@@ -248,7 +249,7 @@ def write_docs(folder: Path) -> None:
     if not found:
         return
     where = json.loads(found[-1].read_text(encoding="utf-8"))["about"]
-    lines = [*INTRODUCTION.splitlines(), ""]
+    lines = [*INTRODUCTION.splitlines(), "", *families.section()]
     policies = [load_policy(file).training for file in sorted(folder.glob("policy*.npz"))]
     if policies:
         seeds = ", ".join(str(seed) for seed in sorted({made["seed"] for made in policies}))
