@@ -20,7 +20,8 @@ EXPLAINED = "explain says why"
 
 
 class Status(StrEnum):
-    """How a solve ended. ``optimal`` claims a bound within the requested gap."""
+    """How a solve ended. ``optimal`` claims a bound within the requested gap; ``feasible`` claims a schedule
+    and no more: of a method without a bound, or of a search whose message says why it ended."""
 
     OPTIMAL = "optimal"
     FEASIBLE = "feasible"

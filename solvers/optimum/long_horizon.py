@@ -2,6 +2,8 @@
 
 Each window is solved with a look-ahead beyond the slots it commits, rounded to whole jobs, and hands its
 state over. The bound (:mod:`.priced_blocks`) starts from the prices that the windows found at block edges.
+
+Every edge costs a little of both, so where the gap asked for is not reached, longer blocks are tried.
 """
 
 from __future__ import annotations
@@ -9,12 +11,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation import Evaluation, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import first_slots, fresh_state, joined, next_state, window
 
@@ -31,15 +33,17 @@ Floats = NDArray[np.float64]
 
 #: Columns beyond which one relaxation is solved in pieces.
 LARGEST_PROBLEM = 250_000
-#: Columns a block should have, and may have to span a whole day (simplex time grows faster than size, but
-#: every edge between blocks costs some of the bound).
-_BLOCK_COLUMNS, _DAY_COLUMNS = 40_000, 250_000
+#: Columns that blocks should have, and hours that windows look beyond the slots they commit: short blocks are
+#: quick (simplex time grows faster than size), long ones have fewer edges.
+_LADDER = ((40_000, 18.0), (200_000, 36.0), (400_000, 36.0))
+#: Gap that short blocks reach (a year at one hour with ten sites: 5e-4); below it they are not tried.
+_QUICK_GAP = 4e-4
+#: Columns that a block may have to span a whole day.
+_DAY_COLUMNS = 250_000
 #: Columns up to which a window may look beyond its block as far as it wants.
-_WINDOW_COLUMNS = 400_000
-#: Hours a window looks beyond the slots it commits.
-_OVERLAP_HOURS = 18.0
-#: Gap and seconds (at least) for the whole jobs of a window.
-_WINDOW_GAP, _WINDOW_SECONDS = 2e-4, 5.0
+_WINDOW_COLUMNS = 450_000
+#: Share of the gap asked for that whole jobs may use up in a window, and the seconds they may take at least.
+_WINDOW_SHARE, _WINDOW_SECONDS = 0.3, 5.0
 
 
 def columns_per_slot(a: InstanceArrays) -> float:
@@ -48,56 +52,100 @@ def columns_per_slot(a: InstanceArrays) -> float:
     return len(linear_problem(window(a, 0, slots, fresh_state(a))).cost) / slots
 
 
-def blocks_of(a: InstanceArrays, columns_per_slot: float) -> list[tuple[int, int]]:
-    """(first, stop) of blocks of equal length, whole days where a day fits."""
+def blocks_of(a: InstanceArrays, columns_per_slot: float, columns: float) -> list[tuple[int, int]]:
+    """(first, stop) of blocks of equal length and about so many columns, whole days where a day fits."""
     day = max(1, round(24 / a.slot_hours))
-    length = max(1, int(_BLOCK_COLUMNS / columns_per_slot))
+    length = max(1, int(columns / columns_per_slot))
     if length >= day:
         length = length // day * day
     elif day * columns_per_slot <= _DAY_COLUMNS:
         length = day
     else:
-        length = max(1, int(_DAY_COLUMNS / columns_per_slot))
+        length = max(1, int(max(columns, _DAY_COLUMNS) / columns_per_slot))
     edges = [*range(0, a.n_slots, length), a.n_slots]
     return list(itertools.pairwise(edges))
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """What blocks of one length led to: a schedule, its judgement, a bound and prices."""
+
+    schedule: Schedule
+    evaluation: Evaluation
+    bound: float
+    prices: dict[str, Floats]
 
 
 def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
     """The oracle for horizons too long for one relaxation.
 
-    The schedule and a first bound are completed whatever they take; the time limit ends the improvement.
+    A first schedule and bound are completed whatever they take; the time limit ends the improvement. Status
+    ``feasible`` with a message: the longest blocks did not reach the gap asked for.
     """
     begun, deadline = time.perf_counter(), settings.deadline()
-    blocks = blocks_of(a, columns_per_slot(a))
-    schedule, boundaries, prices = _committed(a, blocks, settings)
-    evaluation = evaluate(a, schedule)
-    bound = PricedBlocks(a, blocks, boundaries, schedule).bound(evaluation.utility, settings, deadline)
+    size = columns_per_slot(a)
+    rungs = [rung for rung in _LADDER if rung[0] >= (_LADDER[1][0] if settings.gap < _QUICK_GAP else 0)]
+    best, before = None, None
+    for columns, overlap_hours in rungs:
+        blocks = blocks_of(a, size, columns)
+        if blocks == before:
+            continue
+        before, found = blocks, _in_blocks(a, blocks, overlap_hours, size, settings, deadline)
+        best = found if best is None else _better(best, found)
+        if relative_gap(best.bound, best.evaluation.utility) <= settings.gap or deadline.passed:
+            break
+    assert best is not None
     total = time.perf_counter() - begun
-    if evaluation.feasible and relative_gap(bound, evaluation.utility) <= settings.gap:
+    gap, message = relative_gap(best.bound, best.evaluation.utility), ""
+    if best.evaluation.feasible and gap <= settings.gap:
         status = Status.OPTIMAL
     elif deadline.passed:
         status = Status.TIME_LIMIT
     else:
-        status = Status.FEASIBLE
+        status, message = (
+            Status.FEASIBLE,
+            f"the longest blocks reach a gap of {gap:.1e}, not {settings.gap:g}",
+        )
     return Result(
         inst,
         method,
         status,
         Seconds(0.0, total, total),
-        schedule=schedule,
-        evaluation=evaluation,
-        bound=bound,
-        prices=labelled_prices(inst, a, **prices),
+        schedule=best.schedule,
+        evaluation=best.evaluation,
+        bound=best.bound,
+        prices=labelled_prices(inst, a, **best.prices),
+        message=message,
     )
 
 
+def _in_blocks(
+    a: InstanceArrays,
+    blocks: Sequence[tuple[int, int]],
+    overlap_hours: float,
+    columns_per_slot: float,
+    settings: Settings,
+    deadline: Deadline,
+) -> _Pieces:
+    longest = blocks[0][1] - blocks[0][0]
+    wanted = max(int(a.deadline.max(initial=0)), round(overlap_hours / a.slot_hours))
+    overlap = min(wanted, max(longest, int(_WINDOW_COLUMNS / columns_per_slot) - longest))
+    schedule, boundaries, prices = _committed(a, blocks, overlap, settings)
+    evaluation = evaluate(a, schedule)
+    priced = PricedBlocks(a, blocks, boundaries, schedule)
+    return _Pieces(schedule, evaluation, priced.bound(evaluation.utility, settings, deadline), prices)
+
+
+def _better(one: _Pieces, other: _Pieces) -> _Pieces:
+    """The better schedule of both, with the lower bound."""
+    kept = max(one, other, key=lambda found: (found.evaluation.feasible, found.evaluation.utility))
+    return replace(kept, bound=min(one.bound, other.bound))
+
+
 def _committed(
-    a: InstanceArrays, blocks: Sequence[tuple[int, int]], settings: Settings
+    a: InstanceArrays, blocks: Sequence[tuple[int, int]], overlap: int, settings: Settings
 ) -> tuple[Schedule, list[list[Floats]], dict[str, Floats]]:
     """The windows one after the other: schedule, prices at the edges from both sides, and over slots."""
-    wanted = max(int(a.deadline.max(initial=0)), round(_OVERLAP_HOURS / a.slot_hours))
-    longest = blocks[0][1] - blocks[0][0]
-    overlap = min(wanted, max(longest, int(_WINDOW_COLUMNS / columns_per_slot(a)) - longest))
     state = fresh_state(a)
     session: HighsSession | None = None
     parts: list[Schedule] = []
@@ -126,7 +174,7 @@ def _committed(
         search = Search(
             seen,
             problem,
-            replace(settings, progress=silent, gap=max(settings.gap, _WINDOW_GAP)),
+            replace(settings, progress=silent, gap=_WINDOW_SHARE * settings.gap),
             Deadline(limit, settings.clock),
             outcome.bound,
         )

@@ -31,8 +31,8 @@ Ints = NDArray[np.int64]
 
 #: Rows that tie a slot to the one before, in the order of the price vectors.
 _TIES = ("waiting_balance", "state_of_charge", "room_heat", "generator_starting")
-#: Prices tried at most.
-_ROUNDS = 40
+#: Prices tried at most, and in a row without a lower bound.
+_ROUNDS, _PATIENCE = 40, 4
 
 
 def tie_prices(p: LinearProblem, row_dual: Floats, slot: int) -> Floats:
@@ -101,19 +101,19 @@ class PricedBlocks:
         other = np.array([both[-1] for both in self._seen])
         typical = np.abs(prices).mean(axis=0)
         reach = np.abs(other - prices) + 0.1 * np.abs(prices) + 0.01 * typical + 1e-12
-        share = 1.0
+        share, failed = 1.0, 0
         for turn in range(1, _ROUNDS):
-            late = deadline is not None and deadline.passed
-            if late or relative_gap(best, utility) <= 0.9 * settings.gap:
+            over = failed == _PATIENCE or (deadline is not None and deadline.passed)
+            if over or relative_gap(best, utility) <= 0.9 * settings.gap:
                 break
             trial, hoped = self._master(prices, share * reach)
             if best - hoped <= 1e-3 * max(abs(best - utility), 1e-9):
                 break
             bound = self._evaluate(trial, settings, turn)
             if bound < best:
-                best, prices, share = bound, trial, min(4.0, 1.5 * share)
+                best, prices, share, failed = bound, trial, min(4.0, 1.5 * share), 0
             else:
-                share *= 0.5
+                share, failed = 0.5 * share, failed + 1
         return best
 
     def _evaluate(self, prices: Floats, settings: Settings, turn: int) -> float:

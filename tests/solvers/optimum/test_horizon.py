@@ -38,7 +38,7 @@ FEATURES = (
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a few slots, so that small instances are long."""
     monkeypatch.setattr(horizon, "LARGEST_PROBLEM", 0)
-    monkeypatch.setattr(horizon, "_BLOCK_COLUMNS", 300)
+    monkeypatch.setattr(horizon, "_LADDER", ((300, 18.0), (300, 18.0)))
     monkeypatch.setattr(horizon, "_DAY_COLUMNS", 300)
     monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 0)
 
@@ -47,7 +47,7 @@ def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("columns", [10.0, 900.0, 5e4])
 def test_blocks_cover_the_horizon_in_order(length: int, columns: float) -> None:
     a = stepwatt.scenario("jemas", n_slots=length, slot_minutes=60).arrays()
-    blocks = horizon.blocks_of(a, columns)
+    blocks = horizon.blocks_of(a, columns, 40_000)
     assert blocks[0][0] == 0
     assert blocks[-1][1] == length
     assert all(one[1] == other[0] for one, other in itertools.pairwise(blocks))
@@ -58,7 +58,7 @@ def test_days_of_jemas_in_pieces_are_near_the_whole(monkeypatch: pytest.MonkeyPa
     inst = stepwatt.scenario("jemas", n_slots=72, slot_minutes=60)
     whole = solve(inst)
     monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 1000)
-    monkeypatch.setattr(horizon, "_BLOCK_COLUMNS", 1)
+    monkeypatch.setattr(horizon, "_LADDER", ((1, 18.0), (1, 18.0)))
     pieces = solve(inst)
     assert pieces.evaluation is not None
     assert whole.utility is not None
@@ -70,6 +70,24 @@ def test_days_of_jemas_in_pieces_are_near_the_whole(monkeypatch: pytest.MonkeyPa
     assert pieces.utility == pytest.approx(whole.utility, rel=1e-3)
     assert pieces.prices is not None
     assert len(pieces.prices.power) == 72
+
+
+def test_where_the_gap_is_not_reached_blocks_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day at a time is too coarse for the gap asked for; all three days together are not."""
+    inst = stepwatt.scenario("jemas", n_slots=72, slot_minutes=60)
+    monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 1000)
+    days, whole = (1, 0.0), (1_000_000, 0.0)
+    monkeypatch.setattr(horizon, "_LADDER", (days, days))
+    short = solve(inst, gap=1e-5)
+    monkeypatch.setattr(horizon, "_LADDER", (days, days, whole))
+    grown = solve(inst, gap=1e-4)
+    assert short.status == "feasible"
+    assert "the longest blocks reach a gap" in short.message
+    assert grown.status == "optimal"
+    assert grown.gap is not None
+    assert grown.gap <= 1e-4
+    assert short.gap is not None
+    assert short.gap > 1e-4
 
 
 @pytest.mark.usefixtures("short_blocks")
