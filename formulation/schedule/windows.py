@@ -59,7 +59,8 @@ def next_state(a: InstanceArrays, evaluation: Evaluation) -> State:
     ages = np.concatenate([a.arrivals[:, :, ::-1], a.state.backlog], axis=2)
     rest = waiting
     for age in range(backlog.shape[2]):
-        backlog[:, :, age] = np.minimum(rest, ages[:, :, age])
+        # beyond the deadline nobody waits: what seems to is what rounding has added
+        backlog[:, :, age] = np.where(age < a.deadline, np.minimum(rest, ages[:, :, age]), 0.0)
         rest = rest - backlog[:, :, age]
     return State(
         energy_mwh=np.clip(evaluation.energy_mwh[:, -1], a.energy_min_mwh, a.energy_max_mwh),

@@ -102,7 +102,30 @@ def _schedule(a: InstanceArrays, groups: Groups, flows: dict[str, Floats]) -> Sc
     every_group = np.ones(len(groups), dtype=bool)
     jobs, extra = (np.maximum(_everywhere(flows, name, every_group, t), 0.0) for name in ("jobs", "extra"))
     runs = _runs(a, groups, jobs, extra)
-    return Schedule(transfers=transfers, runs=runs, **by_site)
+    kept = _present(a, transfers)
+    at_site, of_class = a.options.site, a.options.job_class
+    runs *= _ratio(kept.sum(axis=0), transfers.sum(axis=0))[at_site, of_class]
+    return Schedule(transfers=kept, runs=runs, **by_site)
+
+
+def _present(a: InstanceArrays, transfers: Floats) -> Floats:
+    """The transfers less the trickle of jobs that have not come yet, or are lost already."""
+    sent = transfers.sum(axis=1)
+    come = a.state.backlog.sum(axis=2)[:, :, None] + a.arrivals.cumsum(axis=2)
+    due = come - a.waiting_limit()
+    run, lost = np.zeros(sent.shape[:2]), np.zeros(sent.shape[:2])
+    share = np.ones_like(sent)
+    for t in range(a.n_slots):
+        there = np.clip(come[:, :, t] - run - lost, 0.0, sent[:, :, t])
+        share[:, :, t] = _ratio(there, sent[:, :, t])
+        run += there
+        lost = np.maximum(lost, due[:, :, t] - run)
+    kept: Floats = transfers * share[:, None]
+    return kept
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.ones_like(whole), where=whole > 0)
 
 
 def _runs(a: InstanceArrays, groups: Groups, jobs: Floats, extra: Floats) -> Floats:

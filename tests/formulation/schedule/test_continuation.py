@@ -115,6 +115,22 @@ def test_jobs_wait_for_the_next_horizon_where_this_one_does_not_close() -> None:
     np.testing.assert_array_equal(evaluate(later, idle).waiting[0, 0, :2], [7.0, 12.0])
 
 
+def test_jobs_with_many_digits_wait_no_longer_than_their_deadline() -> None:
+    """Counts are rounded to 1e-9; what that adds does not wait as an older job, which the deadline forbids."""
+    file = tiny.instance(
+        {"a": tiny.site([1.0] * 2)},
+        {"a": [1, 0]},
+        steps={10: 1.0},
+        seconds_per_step=1.0,
+        mwh_per_step=0.0,
+        job={"deadline_slots": 1},
+    ).to_dict()
+    file["classes"]["patient"] = {**file["classes"]["k"], "deadline_slots": 2}
+    file["arrivals"]["a"] = {"k": [1.0, 0.1234567896], "patient": [0.0, 0.0]}
+    inst = Instance.from_dict({**file, "closes": False, "integral_jobs": False})
+    assert inst.after(Schedule.idle(inst.arrays())).backlog == {"a": {"k": [0.1234567896]}}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

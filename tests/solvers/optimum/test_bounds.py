@@ -58,6 +58,18 @@ def test_relaxations_by_hand(name: str) -> None:
     assert solve(make(), "conic").bound == pytest.approx(relaxed, rel=1e-5)
 
 
+@pytest.mark.parametrize("seed", [0, 12])
+def test_a_conic_schedule_of_ten_thousand_jobs_a_slot_runs_none_that_has_not_come(seed: int) -> None:
+    """What the interior point leaves is relative to the number of jobs; the judge's tolerance is not."""
+    inst = random_instance(
+        np.random.default_rng(seed), n_slots=4, n_sites=1, slot_hours=1.0, features={"fluid", "deadline"}
+    )
+    judged = solve(inst, "conic").evaluation
+    assert judged is not None
+    assert judged.violations["deadline"] < 1e-8
+    assert judged.feasible, judged.broken
+
+
 @settings(max_examples=FEW)
 @given(instances(max_slots=4, max_sites=3))
 def test_bounds_stand_in_order(inst: Instance) -> None:
