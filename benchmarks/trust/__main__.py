@@ -25,28 +25,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--again", action="store_true", help="try what was clean, too")
     parser.add_argument("--layouts", type=Path, help="folder of tables to mutate beside those of the bench")
+    parser.add_argument("--write", type=Path, help="page with marks for the summary, as results.md")
     parser.add_argument("--only", type=int, help="the item of this number alone")
     chosen = parser.parse_args(arguments)
 
-    from .campaign import campaign, summary
+    from .campaign import campaign, summary, write_section
 
     folder = chosen.out / f"{chosen.what}-{chosen.seed}"
     if chosen.what == "differential":
         from .differential import Trial
 
-        work, items, counted = Trial(chosen.seed, folder), chosen.budget, "checks"
+        work, items = Trial(chosen.seed, folder), chosen.budget
     else:
         from .fuzzing import BATCH, Fuzzer
 
         work = Fuzzer(chosen.seed, folder, chosen.layouts)
-        items, counted = -(-chosen.budget // BATCH), "outcomes"
+        items = -(-chosen.budget // BATCH)
     if chosen.only is not None:
         row = work(chosen.only)
         print(*row["findings"], sep="\n")
         return int(bool(row["findings"]))
     rows = campaign(chosen.what, work, items, folder, workers=chosen.workers, again=chosen.again)
     command = f"python -m benchmarks.trust {chosen.what} --budget {chosen.budget} --seed {chosen.seed}"
-    print(*summary(chosen.what, command, rows, counted), sep="\n")
+    lines = list(summary(command, rows))
+    print(*lines, sep="\n")
+    if chosen.write is not None:
+        write_section(chosen.write, chosen.what, lines)
     return int(any(row["findings"] for row in rows))
 
 

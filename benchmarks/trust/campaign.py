@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def campaign(
 def _tried(work: Callable[[int], Row], number: int) -> Row:
     begun = _cpu()
     row = work(number)
-    return {"findings": [], **row, "cpu_seconds": round(_cpu() - begun, 3)}
+    return {"findings": [], **row, "cpu_seconds": round(_cpu() - begun, 3), "code": _code()}
 
 
 def _cpu() -> float:
@@ -70,27 +70,48 @@ def _line(finding: Any) -> str:
     return " ".join(text.split())[:300]
 
 
-def summary(title: str, command: str, rows: list[Row], counted: str) -> Iterator[str]:
-    """Lines of Markdown: how many, in what time, on what machine, what was found."""
-    counts: Counter[str] = Counter()
-    for row in rows:
-        counts.update(row.get(counted, {}))
-    broken = [row for row in rows if row["findings"]]
+def summary(command: str, rows: list[Row]) -> Iterator[str]:
+    """Lines of Markdown: how many, in what time, on what machine, what was found, and counts by name."""
     total = sum(row.get("inputs", 1) for row in rows)
-    yield f"## {title}"
-    yield ""
-    yield f"`{command}`: {total:,} in {sum(row['cpu_seconds'] for row in rows):,.0f} CPU s,"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    yield f"{date.today().isoformat()}, {_code()}, {machine}."
+    spent = sum(row["cpu_seconds"] for row in rows)
+    codes = ", ".join(dict.fromkeys(row.get("code", "unknown") for row in rows))
+    yield f"`{command}`: {total:,} in {spent:,.0f} CPU s ({spent / max(1, total):.2g} s each)"
+    yield f"on {machine}; {date.today().isoformat()}, code {codes}."
     yield ""
-    yield f"With something unexplained: {sum(len(row['findings']) for row in broken):,}."
-    yield ""
-    yield f"| {counted} | count |"
-    yield "|---|---:|"
-    yield from (f"| {name} | {count:,} |" for name, count in sorted(counts.items()))
+    yield f"With something unexplained: {sum(len(row['findings']) for row in rows):,}."
+    for counted in ("features", "members", "outcomes"):
+        counts: Counter[str] = Counter()
+        for row in rows:
+            counts.update(row.get(counted, {}))
+        if counts:
+            yield from ("", f"| {counted} | count |", "|---|---:|")
+            yield from (f"| {name} | {count:,} |" for name, count in sorted(counts.items()))
+    yield from _differences(rows)
 
 
+def _differences(rows: list[Row]) -> Iterator[str]:
+    """What was held against what, how often, and the largest difference as a share of what is at stake."""
+    pairs: dict[str, tuple[int, float]] = {}
+    for row in rows:
+        for pair, (count, largest) in row.get("compared", {}).items():
+            times, most = pairs.get(pair, (0, 0.0))
+            pairs[pair] = times + count, max(most, largest)
+    if pairs:
+        yield from ("", "| held against each other | times | largest difference |", "|---|---:|---:|")
+        yield from (f"| {name} | {times:,} | {most:.1e} |" for name, (times, most) in sorted(pairs.items()))
+
+
+def write_section(path: Path, name: str, lines: list[str]) -> None:
+    """Put lines between the marks of a page that has them."""
+    begin, end = (f"<!-- {name}: {mark} -->" for mark in ("begin", "end"))
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    write_text(path, "\n".join([before + begin, *lines, end + after]))
+
+
+@cache
 def _code() -> str:
-    asked = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    asked = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return f"code {done.stdout.strip() or 'unknown'}"
+    return done.stdout.strip() or "unknown"

@@ -15,11 +15,15 @@ from stepwatt.formulation import Evaluation, Instance, InstanceArrays, Schedule,
 from stepwatt.solvers import METHODS, Result, SolverError, Status, solve
 
 #: Gap to which optima are searched, and the seconds they get.
-GAP, SECONDS = 1e-3, 1.0
-#: Solved for every instance; ``pyomo`` by the checks, and others for some.
-ALWAYS = ("oracle", "lp", "conic", "greedy", "rolling", "foresight", "random")
-#: Of methods that are drawn, how many per instance.
-DRAWN = 2
+GAP, SECONDS = 1e-3, 0.25
+#: Solved for every instance.
+ALWAYS = ("oracle", "lp")
+#: Planners with each of their forecasts, of which some instances have one each.
+ROLLING = ("rolling", "rolling:perfect", "rolling:day-ahead")
+FORESIGHT = ("foresight", "foresight:perfect", "foresight:persistence")
+#: How often what is dear (or says little) is on trial; planners that look ahead, any other method.
+SHARES = {"greedy": 0.6, "random": 0.3, "conic": 0.12, "distributed": 0.04, "pyomo": 0.04}
+PLANNERS, OTHERS = 0.4, 0.05
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Check:
     tolerance: float
     reason: str
     failures: Callable[[Case, float], list[str]]
+    share: float = 1.0  # of instances it is put to, where it is dear
 
 
 class Case:
@@ -53,6 +58,20 @@ class Case:
         self.file = file
         self.inst = Instance.from_dict(file)
         self.seed = seed
+        #: By pair: how often it was compared, and the largest difference as a share of what is at stake.
+        self.compared: dict[str, tuple[int, float]] = {}
+
+    def apart(self, pair: str, difference: float) -> float:
+        """A difference of two statements as a share of what is at stake, which is kept."""
+        share = abs(float(difference)) / self.scale
+        count, largest = self.compared.get(pair, (0, 0.0))
+        self.compared[pair] = count + 1, max(largest, share)
+        return share
+
+    def above(self, pair: str, value: float, bound: float) -> float:
+        """How far a value lies above its bound, likewise."""
+        over = value - bound
+        return self.apart(pair, 0.0 if over <= 0 else over)
 
     def rng(self, purpose: int) -> np.random.Generator:
         """Fresh for each purpose, so that checks do not depend on each other."""
@@ -66,10 +85,11 @@ class Case:
     @cached_property
     def methods(self) -> tuple[str, ...]:
         """The methods on trial."""
-        others = sorted(set(METHODS) - {*ALWAYS})
-        drawn = self.rng(1).choice(others, DRAWN, replace=False)
-        forecasts = ("rolling:perfect", "rolling:day-ahead", "foresight:perfect", "foresight:persistence")
-        return (*ALWAYS, *map(str, drawn), str(self.rng(2).choice(forecasts)))
+        rng = self.rng(1)
+        others = sorted(set(METHODS) - {*ALWAYS, "rolling", "foresight"})
+        drawn = [name for name in others if rng.random() < SHARES.get(name, OTHERS)]
+        planners = [str(rng.choice(names)) for names in (ROLLING, FORESIGHT) if rng.random() < PLANNERS]
+        return (*ALWAYS, *planners, *drawn)
 
     @cached_property
     def results(self) -> dict[str, Result]:
@@ -81,7 +101,7 @@ class Case:
                 found[name] = solve(
                     self.inst,
                     method,
-                    gap=1e-3 if method == "distributed" else GAP,
+                    gap=GAP,
                     time_limit=SECONDS,
                     seed=self.seed,
                     forecast=forecast or None,
@@ -105,6 +125,11 @@ class Case:
             for name, r in self.results.items()
             if r.schedule is not None and r.evaluation is not None and r.evaluation.feasible
         }
+
+    @cached_property
+    def plans(self) -> dict[str, Schedule]:
+        """Every schedule there is, feasible or not."""
+        return {name: r.schedule for name, r in self.results.items() if r.schedule is not None}
 
     @cached_property
     def bounds(self) -> dict[str, float]:

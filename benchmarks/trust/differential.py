@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from stepwatt.formulation.files import write_text
 
-from .case import Complaint, told
-from .checks import CHECKS, complaints
-from .draws import File, drawn_file
+from .case import Case, Complaint, told
+from .checks import complaints
+from .draws import File, drawn
 from .shrinking import shrunk
 
 #: Seconds for the search of a small instance with the same complaint.
 PATIENCE = 60.0
+#: What a check is called that ends in an error.
+BREAKS = "breaks-down"
 
 
 class Trial:
@@ -25,23 +26,27 @@ class Trial:
         self.seed, self.folder = seed, folder
 
     def __call__(self, number: int) -> dict[str, Any]:
-        file = drawn_file(self.seed, number)
-        found = tried(file, number)
-        checked = Counter({check.name: 1 for check in CHECKS})
+        file, features = drawn(self.seed, number)
+        found, case = tried(file, number)
         for name in dict.fromkeys(complaint.check for complaint in found):
             self._leave(number, file, name)
-        return {"checks": checked, "findings": [vars(complaint) for complaint in found]}
+        row: dict[str, Any] = {"features": dict.fromkeys(features, 1)}
+        if case is not None:
+            row |= {"members": dict.fromkeys(case.methods, 1), "compared": case.compared}
+        return row | {"findings": [vars(complaint) for complaint in found]}
 
     def _leave(self, number: int, file: File, check: str) -> None:
-        small = shrunk(file, lambda less: bool(tried(less, number, check)), PATIENCE)
-        left = {"check": check, "seed": number, "found": [c.found for c in tried(small, number, check)]}
+        small = shrunk(file, lambda less: bool(tried(less, number, check)[0]), PATIENCE)
+        left = {"check": check, "seed": number, "found": [c.found for c in tried(small, number, check)[0]]}
         text = json.dumps({**left, "instance": small}, indent=1) + "\n"
         write_text(self.folder / f"small-{number:06d}-{check}.json", text)
 
 
-def tried(file: File, seed: int, only: str | None = None) -> list[Complaint]:
-    """What does not hold of an instance; a check that breaks down is a complaint, too."""
+def tried(file: File, seed: int, only: str | None = None) -> tuple[list[Complaint], Case | None]:
+    """What does not hold of an instance, and the case; a check that breaks down is a complaint, too."""
+    case = None
     try:
-        return complaints(file, seed, only)
+        case = Case(file, seed)
+        return complaints(case, None if only == BREAKS else only), case
     except Exception as error:
-        return [Complaint(only or "breaks-down", told(error))]
+        return [Complaint(only or BREAKS, told(error))], case

@@ -16,21 +16,33 @@ from strategies import FEATURES, RARE, SLOT_HOURS, random_file
 File = dict[str, Any]
 
 
+#: How many slots and sites: mostly few, so that many are tried.
+SLOTS, SITES = (0.2, 0.35, 0.23, 0.14, 0.05, 0.03), (0.45, 0.4, 0.15)
+
+
 def drawn_file(seed: int, number: int) -> File:
     """The instance file of that number."""
+    return drawn(seed, number)[0]
+
+
+def drawn(seed: int, number: int) -> tuple[File, list[str]]:
+    """The instance file of that number, and what it was meant to have."""
     rng = np.random.default_rng([seed, number])
     few = rng.random() < 0.3  # where all features come together little of any is left
     share = 0.15 if few else 0.45
     features = [name for name in FEATURES if rng.random() < (0.12 if name in RARE else share)]
     file = random_file(
         rng,
-        n_slots=int(rng.integers(1, 7)),
-        n_sites=int(rng.integers(1, 4)),
+        n_slots=1 + int(rng.choice(len(SLOTS), p=SLOTS)),
+        n_sites=1 + int(rng.choice(len(SITES), p=SITES)),
         slot_hours=float(rng.choice(SLOT_HOURS)),
         features=features,
     )
     file["closes"] = bool(rng.random() < 0.85)
-    return _after(file) if rng.random() < 0.15 else file
+    features += [] if file["closes"] else ["does not close"]
+    if rng.random() < 0.15:
+        return _after(file), [*features, "after another"]
+    return file, features
 
 
 def _after(file: File) -> File:

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 #: Action sequences side by side in a climb, and how often they are bettered.
 CROWD, CLIMBS = 24, 6
+#: How many :func:`adversaries` gives.
+ADVERSARIES = 5
 
 
 def task_drawn(rng: np.random.Generator) -> TaskSettings:
@@ -72,7 +74,7 @@ def climbed(rng: np.random.Generator, world: World, inst: Instance) -> tuple[Flo
 
 
 def through_gymnasium(
-    inst: Instance, task: TaskSettings, actions: Floats, *, integral: bool
+    inst: Instance, task: TaskSettings, actions: Floats, *, integral: bool, vector: bool
 ) -> dict[str, Any]:
     """What the Gymnasium environments pay for the same actions (T,A), slot by slot: single, and two aside."""
     from stepwatt.learning.environment.gym_env import SchedulingGymEnv, SchedulingVectorEnv
@@ -85,10 +87,8 @@ def through_gymnasium(
         single.append(info["utility"])
         finite &= bool(np.isfinite(seen).all())
     found: dict[str, Any] = {"single": np.array(single), "ended": ended, "finite": finite}
-    if not integral:
-        vector = SchedulingVectorEnv([inst], task, num_envs=2)
-        vector.reset(seed=0)
-        found["vector"] = np.array(
-            [vector.step(np.stack([action, action]))[4]["utility"] for action in actions]
-        )
+    if vector:
+        twins = SchedulingVectorEnv([inst], task, num_envs=2)
+        twins.reset(seed=0)
+        found["vector"] = np.array([twins.step(np.stack([action] * 2))[4]["utility"] for action in actions])
     return found

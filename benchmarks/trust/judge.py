@@ -118,7 +118,10 @@ class _Court:
             self.blame("integrality", abs(count - round(count)))
 
     def queues(self, money: dict[str, float]) -> dict[tuple[str, str, int], float]:
-        """FIFO queues: transfers take the oldest jobs; who is not run by the deadline is lost."""
+        """FIFO queues: transfers take the oldest jobs; who is not run by the deadline is lost.
+
+        Jobs run before they come are owed, and those that come next are they.
+        """
         moved: dict[tuple[str, str, int], float] = {}
         linked: dict[tuple[str, str, int], float] = {}
         for i, j, k, t, count in self.schedule["transfers"]:
@@ -138,14 +141,18 @@ class _Court:
             for k, rules in self.classes.items():
                 waits = self.file.get("backlog", {}).get(i, {}).get(k, [])
                 queue = [[-age, float(jobs)] for age, jobs in reversed(list(enumerate(waits, 1)))]
+                owed = 0.0
                 for t in self.slots:
-                    queue.append([t, float(self.file["arrivals"][i][k][t])])
+                    come = float(self.file["arrivals"][i][k][t])
+                    queue.append([t, max(0.0, come - owed)])
+                    owed = max(0.0, owed - come)
                     run = moved.get((i, k, t), 0.0)
                     for entry in queue:
                         taken = min(entry[1], run)
                         entry[1] -= taken
                         run -= taken
-                    self.blame("deadline", run)
+                    owed += run
+                    self.blame("deadline", owed)
                     ended = closes and t == self.slots[-1]
                     gone = sum(n for came, n in queue if ended or came + rules["deadline_slots"] <= t)
                     queue = [e for e in queue if not (ended or e[0] + rules["deadline_slots"] <= t)]
