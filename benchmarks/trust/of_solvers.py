@@ -24,8 +24,8 @@ def no_errors(case: Case, tolerance: float) -> list[str]:
         broken = {} if result.evaluation is None else result.evaluation.broken
         if broken and METHODS[name.partition(":")[0]].kind != "bound":
             found.append(f"{name} breaks {broken}")
-        # within so few seconds an ablation's search may come to nothing
-        late = result.status.value == "time_limit" and METHODS[name.partition(":")[0]].kind != "planner"
+        # within so few seconds a search may come to nothing
+        late = result.status.value == "time_limit"
         if result.schedule is None and name not in case.infeasible and not late:
             found.append(f"{name} has no schedule: {result.status} {result.message}")
     if case.infeasible:
