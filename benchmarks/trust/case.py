@@ -15,15 +15,15 @@ from stepwatt.formulation import Evaluation, Instance, InstanceArrays, Schedule,
 from stepwatt.solvers import METHODS, Result, SolverError, Status, solve
 
 #: Gap to which optima are searched, and the seconds a search gets; bounds and planners end by themselves.
-GAP, SECONDS = 1e-3, 0.25
+GAP, SECONDS = 1e-3, 0.15
 #: Solved for every instance.
 ALWAYS = ("oracle", "lp")
 #: Planners with each of their forecasts, of which some instances have one each.
 ROLLING = ("rolling", "rolling:perfect", "rolling:day-ahead")
 FORESIGHT = ("foresight", "foresight:perfect", "foresight:persistence")
 #: How often what is dear (or says little) is on trial; planners that look ahead, any other method.
-SHARES = {"greedy": 0.6, "random": 0.3, "conic": 0.12, "distributed": 0.04, "pyomo": 0.04}
-PLANNERS, OTHERS = 0.4, 0.05
+SHARES = {"greedy": 0.4, "random": 0.3, "conic": 0.08, "distributed": 0.03, "pyomo": 0.04}
+PLANNERS, OTHERS = 0.3, 0.04
 
 
 @dataclass(frozen=True)
