@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -113,28 +113,31 @@ class Many(Generic[T, R]):
         from joblib.parallel import get_active_backend
 
         backend, _ = get_active_backend()
-        if not on_cluster():
-            with (
-                joblib.parallel_config("loky", n_jobs=self._workers, inner_max_num_threads=1),
-                _deaf_to_ctrl_c(),
-            ):
-                pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
-                answers = pool(self._tasks(waiting))
-        elif backend.supports_return_generator:
-            pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, n_jobs=-1)
-            answers = pool(self._tasks(waiting))
-        else:
-            answers = self._in_chunks(waiting)
+        answers: Generator[tuple[int, R]] | None = None
         try:
+            if not on_cluster():
+                # Ctrl-C that came in the block is raised at its end, when there are answers to close
+                with (
+                    joblib.parallel_config("loky", n_jobs=self._workers, inner_max_num_threads=1),
+                    _deaf_to_ctrl_c(),
+                ):
+                    pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
+                    answers = pool(self._tasks(waiting))
+            elif backend.supports_return_generator:
+                pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, n_jobs=-1)
+                answers = pool(self._tasks(waiting))
+            else:
+                answers = self._in_chunks(waiting)
             for number, answer in answers:
                 self._in_work.pop(number)
                 yield number, answer
         finally:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # who stops reading means to cancel what is in work
-                answers.close()
+            if answers is not None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # who stops reading means to cancel what is in work
+                    answers.close()
 
-    def _in_chunks(self, waiting: Iterator[tuple[int, T]]) -> Iterator[tuple[int, R]]:
+    def _in_chunks(self, waiting: Iterator[tuple[int, T]]) -> Generator[tuple[int, R]]:
         """For backends that only give back everything at once: a few items per worker at a time."""
         import joblib
         from joblib.parallel import get_active_backend

@@ -116,7 +116,7 @@ def test_jobs_wait_for_the_next_horizon_where_this_one_does_not_close() -> None:
 
 
 def test_jobs_with_many_digits_wait_no_longer_than_their_deadline() -> None:
-    """Counts are rounded to 1e-9; what that adds does not wait as an older job, which the deadline forbids."""
+    """Counts are rounded to 1e-9; what that adds does not wait as an older job, which deadlines forbid."""
     file = tiny.instance(
         {"a": tiny.site([1.0] * 2)},
         {"a": [1, 0]},
