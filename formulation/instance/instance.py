@@ -71,6 +71,15 @@ class Instance(Record):
     transfer_cost: dict[Name, dict[Name, NonNegative]]
     link_gb_per_hour: dict[Name, dict[Name, NonNegative]] = Field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        minutes = 60 * self.slot_hours
+        return (
+            f"<Instance {self.name!r}: {self.n_slots} slots of {minutes:g} min from {self.start}, "
+            f"sites {', '.join(self.sites)}, classes {', '.join(self.classes)}>"
+        )
+
+    __str__ = __repr__
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         defects = list(_defects(self))

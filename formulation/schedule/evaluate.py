@@ -76,6 +76,10 @@ class Evaluation:
     peak_mw: Floats
     generator_on: Bools
 
+    def __repr__(self) -> str:
+        state = "feasible" if self.feasible else f"breaks {', '.join(self.broken)}"
+        return f"<Evaluation: utility {self.utility:,.2f}, {state}>"
+
     @property
     def feasible(self) -> bool:
         """Whether no constraint family is broken by more than rounding (:data:`TOLERANCE`)."""

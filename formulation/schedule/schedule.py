@@ -48,6 +48,10 @@ class Schedule:
     generator_mw: Floats
     cooling_mw: Floats
 
+    def __repr__(self) -> str:
+        sites, _, classes, slots = self.transfers.shape
+        return f"<Schedule: {self.runs.sum():,.0f} jobs run, {sites} sites, {classes} classes, {slots} slots>"
+
     @classmethod
     def idle(cls, a: InstanceArrays) -> Schedule:
         """Everything off: all jobs are lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,10 @@ class Prices:
     gpu_time: pd.DataFrame
     waiting_jobs: pd.DataFrame
     job_at_site: pd.DataFrame
+
+    def __repr__(self) -> str:
+        tables = ", ".join(f.name for f in fields(self))
+        return f"<Prices: {tables}; {len(self.power)} slots>"
 
 
 def slot_index(inst: Instance) -> pd.DatetimeIndex:

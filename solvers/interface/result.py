@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,34 @@ class Result:
             raise ValueError("an infeasible instance has no schedule")
         if self.status is Status.OPTIMAL and (self.bound is None or self.evaluation is None):
             raise ValueError("a result is optimal only with a bound and an evaluated schedule")
+
+    def __repr__(self) -> str:
+        return f"<Result {', '.join(f'{name} {value}' for name, value in self._told())}>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: how it ended, and what it is made of."""
+        rows = [*self._told()]
+        if self.evaluation is not None:
+            rows += [(name, f"{usd:,.2f}") for name, usd in self.evaluation.breakdown.items() if usd]
+        lines = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+        return f"<table>{lines}</table>"
+
+    def _told(self) -> Iterator[tuple[str, str]]:
+        currency = self.instance.currency
+        yield "method", self.method
+        yield "instance", repr(self.instance.name)
+        yield "status", str(self.status)
+        if self.evaluation is not None:
+            yield "utility", f"{self.evaluation.utility:,.2f} {currency}"
+            if self.evaluation.broken:
+                yield "breaks", ", ".join(self.evaluation.broken)
+        if self.bound is not None:
+            yield "bound", f"{self.bound:,.2f} {currency}"
+        if self.gap is not None:
+            yield "gap", f"{self.gap:.1e}"
+        yield "seconds", f"{self.seconds.total:.2f}"
+        if self.message:
+            yield "message", self.message
 
     @property
     def utility(self) -> float | None:

@@ -27,6 +27,15 @@ class Comparison:
     cases: tuple[Case, ...]
     reference: str
 
+    def __repr__(self) -> str:
+        names = sorted({case.instance.name for case in self.cases})
+        told = names[0] if len(names) == 1 else f"{len(self.cases)} instances"
+        return f"<Comparison of {', '.join(self.policies)} on {told}>"
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        return self.table.to_html(float_format="{:,.4g}".format)
+
     @cached_property
     def scores(self) -> Scores:
         """What the policies are worth."""
