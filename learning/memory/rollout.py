@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..networks.states import check_like
 from .replay import fresh_batch
 from .transitions import Batch, Step
 
@@ -81,6 +82,14 @@ class RolloutMemory:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where ``state_dict`` was taken."""
-        self.steps = [Batch(**columns) for columns in state["steps"]]
-        self.ends = list(state["ends"])
+        """Go on exactly where ``state_dict`` was taken.
+
+        Raises:
+            InputError: steps of different shapes or types.
+        """
+        steps, ends = [Batch(**columns) for columns in state["steps"]], list(state["ends"])
+        for step, ended in zip(steps, ends, strict=True):
+            for one in fields(Batch):
+                check_like(getattr(step, one.name), getattr(steps[0], one.name), f"memory.{one.name}")
+            check_like(ended, steps[0].reward > 0, "memory.ends")
+        self.steps, self.ends = steps, ends
