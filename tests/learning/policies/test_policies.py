@@ -15,7 +15,7 @@ from stepwatt.learning.policies.trained import TrainedPolicy
 from stepwatt.learning.training.families import SPLITS, Family
 from stepwatt.learning.training.run import read_plan, run_plan
 
-SHORT = ["family.every=40", "env_steps=320", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
+SHORT = ["family.every=90", "env_steps=96", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_only_clones_of_the_direct_codec_are_refined(words: list[str]) -> None:
 
 
 def test_a_training_near_demonstrations_resumes_as_if_never_interrupted(tmp_path: Path) -> None:
-    words = ["family.every=90", "family.slot_minutes=60", "warm_start.kind='clone'", "warm_start.updates=10"]
+    words = ["family.every=180", "family.slot_minutes=60", "warm_start.kind='clone'", "warm_start.updates=10"]
     words += ["shaper='none'", "agent.hidden=[8]", "agent.cloning_weight=5.0", "batch_size=16"]
     words += ["envs_per_run=2", "warmup_steps=24"]
     half, whole = (read_plan(None, [*words, f"env_steps={steps}"]) for steps in (48, 96))
@@ -203,9 +203,9 @@ def test_the_command_trains_resumes_and_compares(
     words = ["train", "--shaping", "none", "--out", str(out), "--json", *SHORT]
     assert run(words) == 0
     first = json.loads(capsys.readouterr().out)["policies"][0]
-    assert run([*words, "--resume", "env_steps=480"]) == 0
+    assert run([*words, "--resume", "env_steps=128"]) == 0
     more = json.loads(capsys.readouterr().out)["policies"][0]
-    assert (first["env_steps"], more["env_steps"]) == (320, 480)
+    assert (first["env_steps"], more["env_steps"]) == (96, 128)
     assert (
         run(
             ["compare", str(file), "--policy", f"mine={out}", "--policy", "greedy", "--bound", "lp", "--json"]

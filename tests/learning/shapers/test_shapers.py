@@ -360,7 +360,7 @@ def small_mdp(seed: int) -> tuple[Tensor, Tensor, Tensor]:
 def action_values(moves: Tensor, rewards: Tensor, ends: Tensor) -> Tensor:
     """Q* (states, actions) by value iteration."""
     values = torch.zeros(STATES, ACTIONS, dtype=torch.float64)
-    for _ in range(400):
+    for _ in range(150):
         future = torch.where(ends, 0.0, values.amax(1))
         values = (moves * (rewards + GAMMA * future)).sum(-1)
     return values
@@ -409,7 +409,7 @@ def greedy_choices(shaper: Shaper, mdps: int) -> tuple[Tensor, Tensor]:
 def test_a_potential_keeps_the_optimal_policy_of_every_small_process(name: str) -> None:
     shaper = trained(name)
     assert shaper.preserves_optimum
-    raw, changed = greedy_choices(shaper, 20)
+    raw, changed = greedy_choices(shaper, 8)
     assert torch.equal(raw, changed)
 
 
@@ -418,7 +418,7 @@ def test_an_additive_signal_of_that_size_changes_optimal_policies(name: str) -> 
     """The control of the test above: what is no difference of potentials fails it, and says so."""
     shaper = trained(name)
     assert not shaper.preserves_optimum
-    raw, changed = greedy_choices(shaper, 20)
+    raw, changed = greedy_choices(shaper, 8)
     assert not torch.equal(raw, changed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import resource
@@ -40,14 +41,14 @@ from stepwatt.learning.training.settings import TrainingSettings
 SMALL = [
     "seeds=[0,1]",
     "envs_per_run=4",
-    "env_steps=400",
-    "warmup_steps=40",
+    "env_steps=160",
+    "warmup_steps=24",
     "agent.hidden=[16]",
     "batch_size=16",
     "n_step=3",
-    "log_every=100",
-    "evaluate_every=200",
-    "checkpoint_every=120",
+    "log_every=40",
+    "evaluate_every=80",
+    "checkpoint_every=48",
 ]
 
 
@@ -67,6 +68,13 @@ def regulator(settings: TrainingSettings) -> Regulator:
 
 def weights(outcome: TrainingOutcome) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in outcome.agent.policy().state_dict().items()}
+
+
+@functools.cache
+def trained(algo: str) -> dict[str, Tensor]:
+    """What a small training comes to."""
+    settings = small(algo)
+    return weights(train_agent(regulator(settings), settings))
 
 
 def assert_same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
@@ -104,17 +112,14 @@ class Scaled:
 @pytest.mark.parametrize("algo", AGENTS)
 def test_the_same_seeds_give_the_same_numbers_twice(algo: str) -> None:
     settings = small(algo)
-    first, second = (train_agent(regulator(settings), settings) for _ in range(2))
-    assert_same(weights(first), weights(second))
+    assert_same(weights(train_agent(regulator(settings), settings)), trained(algo))
 
 
 @pytest.mark.parametrize("algo", AGENTS)
 def test_a_run_trains_the_same_alone_and_in_company(algo: str) -> None:
-    together = small(algo)
-    alone = together.changed(seeds=(1,))
-    ours, mine = train_agent(regulator(together), together), train_agent(regulator(alone), alone)
-    for name, value in weights(mine).items():
-        torch.testing.assert_close(weights(ours)[name][1:2], value, rtol=1e-3, atol=1e-4)
+    alone = small(algo).changed(seeds=(1,))
+    for name, value in weights(train_agent(regulator(alone), alone)).items():
+        torch.testing.assert_close(trained(algo)[name][1:2], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("algo", AGENTS)
@@ -122,7 +127,7 @@ def test_a_shaper_that_adds_nothing_changes_nothing(algo: str) -> None:
     settings = small(algo)
     shaper = Scaled(0.0)
     with_it = train_agent(regulator(settings), settings, shaper=shaper)
-    assert_same(weights(with_it), weights(train_agent(regulator(settings), settings)))
+    assert_same(weights(with_it), trained(algo))
     assert shaper.observed == settings.env_steps
     assert shaper.updated > 0
     shaped = train_agent(regulator(settings), settings, shaper=Scaled(1.0))
@@ -169,8 +174,8 @@ def test_resuming_after_an_interrupt_is_bit_for_bit_the_uninterrupted_training(
     whole = train_agent(regulator(settings), settings, shaper=Scaled(0.5), folder=tmp_path / "whole")
     folder = tmp_path / "halves"
     with pytest.raises(KeyboardInterrupt):
-        train_agent(StopsAfter(settings.seeds, 4, 53), settings, shaper=Scaled(0.5), folder=folder)
-    assert load_checkpoint(folder / CHECKPOINT)["env_steps"] == 53 * 4
+        train_agent(StopsAfter(settings.seeds, 4, 23), settings, shaper=Scaled(0.5), folder=folder)
+    assert load_checkpoint(folder / CHECKPOINT)["env_steps"] == 23 * 4
     rest = train_agent(regulator(settings), settings, shaper=Scaled(0.5), folder=folder, resume=True)
     assert_same(weights(rest), weights(whole))
     assert (rest.env_steps, rest.updates) == (whole.env_steps, whole.updates)
@@ -208,7 +213,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint_bit_for_bit(tmp_path
         process.kill()
         process.wait()
     reached = load_checkpoint(folder / CHECKPOINT)["env_steps"]
-    settings = small("sac", f"env_steps={reached + 100}", "checkpoint_every=40")
+    settings = small("sac", f"env_steps={reached + 60}", "checkpoint_every=40")
     rest = train_agent(regulator(settings), settings, folder=folder, resume=True)
     whole = train_agent(regulator(settings), settings, folder=tmp_path / "whole")
     assert_same(weights(rest), weights(whole))
@@ -294,9 +299,9 @@ def test_the_log_keeps_every_run_and_both_kinds_of_cost(algo: str, tmp_path: Pat
     outcome = train_agent(env, settings, evaluate=env.score, folder=tmp_path)
     records = read_log(tmp_path / LOG)
     evaluations = [one for one in records if one["kind"] == "evaluation"]
-    assert [one["env_steps"] for one in evaluations] == [0, 200, 400]
+    assert [one["env_steps"] for one in evaluations] == [0, 80, 160]
     training = [one for one in records if one["kind"] == "training"]
-    assert [one["env_steps"] for one in training] == [100, 200, 300, 400]
+    assert [one["env_steps"] for one in training] == [40, 80, 120, 160]
     for one in training[1:]:
         assert {len(values) for values in one["metrics"].values()} == {2}
         assert one["cpu_seconds"] == pytest.approx(one["cpu_seconds_collect"] + one["cpu_seconds_learn"])
@@ -308,7 +313,7 @@ def test_the_log_keeps_every_run_and_both_kinds_of_cost(algo: str, tmp_path: Pat
 
 def test_updates_come_at_the_stated_rate() -> None:
     settings = small("sac", "updates_per_step=0.3")
-    assert train_agent(regulator(settings), settings).updates == int(0.3 * (400 - 40))
+    assert train_agent(regulator(settings), settings).updates == int(0.3 * (160 - 24))
 
 
 def test_tensorboard_gets_the_same_numbers(tmp_path: Path) -> None:
@@ -377,8 +382,8 @@ def test_words_win_over_the_file(tmp_path: Path) -> None:
 def test_every_shaper_trains_with_every_agent_and_resumes_exactly(
     name: str, algo: str, tmp_path: Path
 ) -> None:
-    settings = small(algo, "env_steps=120", f"shaper={name}")
-    half = settings.changed(env_steps=60)
+    settings = small(algo, "env_steps=96", f"shaper={name}")
+    half = settings.changed(env_steps=48)
 
     def shaper() -> Shaper:
         return SHAPERS[name](1, 1, settings.seeds, settings.shaping)
@@ -410,7 +415,7 @@ def test_a_checkpoint_of_other_shapes_and_types_is_one_line_and_no_crash(algo: s
     train_agent(regulator(settings), settings, folder=tmp_path)
     kept = load_checkpoint(tmp_path / CHECKPOINT)
     kept.pop("schema")
-    longer = settings.changed(env_steps=440)
+    longer = settings.changed(env_steps=200)
     rng = np.random.default_rng(0)
     tensors = [path for path, value in _leaves(kept) if isinstance(value, Tensor) and value.numel() > 1]
     for path in (tensors[n] for n in rng.permutation(len(tensors))[:25]):
@@ -426,7 +431,8 @@ def test_a_checkpoint_of_other_shapes_and_types_is_one_line_and_no_crash(algo: s
 
 
 def test_another_plan_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
-    words = ["env_steps=64", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=120"]
+    words = ["env_steps=64", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=180"]
+    words += ["family.slot_minutes=60", "shaper=none"]
     plan = read_plan(None, words)
     run_plan(plan, tmp_path)
     kept = json.loads((tmp_path / SETTINGS).read_text(encoding="utf-8"))
@@ -437,7 +443,7 @@ def test_another_plan_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     for word, field in [
         ("task.reward=dense", "task.reward"),
         ("task.information=persistence", "task.information"),
-        ("family.every=100", "family.every"),
+        ("family.every=170", "family.every"),
         ("warm_start.kind=clone", "warm_start.kind"),
         ("gamma=0.9", "gamma"),
     ]:
@@ -450,6 +456,7 @@ def test_training_takes_one_thread_and_gives_the_others_back(tmp_path: Path) -> 
     seen: list[int] = []
     torch.set_num_threads(2)
     words = ["env_steps=32", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=180"]
+    words += ["family.slot_minutes=60", "shaper=none"]
     run_plan(read_plan(None, words), progress=lambda done, what: seen.append(torch.get_num_threads()))
     assert set(seen) == {1}
     assert torch.get_num_threads() == 2
