@@ -77,7 +77,7 @@ def _zones(column: pd.Series) -> pd.Index:
 
 def _stamps(column: pd.Series) -> pd.DatetimeIndex:
     expected = "ISO 8601 times in UTC"
-    known = isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M"
+    known = isinstance(column.dtype, pd.DatetimeTZDtype | pd.StringDtype) or column.dtype.kind == "M"
     times = column.isna() if known else [not _is_time(stamp) for stamp in column]
     for row in np.flatnonzero(times):
         raise InputError(field=f"timestamp_utc[{row}]", value=column.tolist()[row], expected=expected)

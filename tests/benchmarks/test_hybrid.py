@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.hybrid import causes, confirmation, latency, validation
-from benchmarks.hybrid.cases import DEMAND_CHARGE, ELSEWHERE, GENERATOR, TRAINED_ON, WORLD, cases
+from benchmarks.hybrid.cases import DEMAND_CHARGE, ELSEWHERE, GENERATOR, TRAINED_ON, WORLD, Case, cases
 from benchmarks.hybrid.tables import by_solve, cell_file, confirmed, latencies, on_validation_days, table
+from stepwatt.data import series
+from stepwatt.data.scenarios import jemas
 from stepwatt.learning.training.families import Family
 
 
@@ -76,7 +79,8 @@ def test_latency_is_told_by_the_medians_of_quotients(tmp_path: Path) -> None:
 
 
 def test_latency_times_rolling_and_every_policy_in_every_round() -> None:
-    found = latency.measure("some days", cases(quick=True)["unseen months"], rounds=2, size=3)
+    few = Case(Family(regions=TRAINED_ON[:1], every=100, slot_minutes=60), ())
+    found = latency.measure("some days", few, rounds=2, size=3)
     assert found.keys() == {"rolling", "renewed 2 h", "renewed 3 h"}
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found.values())
 
@@ -117,20 +121,29 @@ def test_confirmation_takes_no_day_that_was_looked_at_before() -> None:
     assert (left.instances[0].arrays().demand_charge == DEMAND_CHARGE).all()
 
 
-@pytest.mark.skipif(not WORLD.exists(), reason="needs the world's series")
-def test_the_third_round_is_of_every_second_day_region_by_region() -> None:
-    kept = json.loads(confirmation.kept("third").read_text(encoding="utf-8"))["sets"]
-    case = cases(quick=False)["unseen regions"]
-    found = [inst.name for inst in confirmation.other_regions("unseen regions", case).instances]
-    assert found == kept["unseen regions"]["days"]
+@pytest.fixture
+def series_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of once for each of hundreds of days."""
+    checked: dict[int, tuple[pd.DataFrame, pd.DataFrame]] = {}
+
+    def as_series(table: pd.DataFrame) -> pd.DataFrame:
+        if id(table) not in checked:
+            checked[id(table)] = table, series.as_series(table)
+        return checked[id(table)][1]
+
+    monkeypatch.setattr(jemas, "as_series", as_series)
 
 
 @pytest.mark.skipif(not WORLD.exists(), reason="needs the world's series")
-def test_further_regions_have_what_their_set_changes() -> None:
+@pytest.mark.usefixtures("series_are_checked_once")
+def test_further_regions_are_those_of_their_rounds_and_have_what_their_set_changes() -> None:
     charged = cases(quick=False)["demand charge"]
     seen: set[str] = set()
-    for days in (confirmation.other_regions, confirmation.their_other_days):
+    rounds = {"third": confirmation.other_regions, "fourth": confirmation.their_other_days}
+    for number, days in rounds.items():
+        kept = json.loads(confirmation.kept(number).read_text(encoding="utf-8"))["sets"]
         left = days("demand charge", charged)
+        assert [inst.name for inst in left.instances] == kept["unseen regions"]["days"]
         names = {inst.name for inst in left.instances}
         assert len(names) == len(left.instances) == len(left.histories) > 100
         assert all(any(zone in name for zone in ("US-MIDA-PJM", "AU-VIC")) for name in names)
