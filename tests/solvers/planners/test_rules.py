@@ -29,9 +29,9 @@ LEVERS = ["deadline", "battery", "dvfs", "negative", "export_equal"]
 CHEAP = ("greedy", "rolling", "random", "lp", "conic", *ABLATIONS)
 
 
-def acting(inst: Instance, method: str, **how: Any) -> tuple[Result, Schedule]:
+def acting(inst: Instance, method: str, gap: float = 1e-3, **how: Any) -> tuple[Result, Schedule]:
     """A result whose schedule the judge accepts."""
-    result = solve(inst, method, gap=1e-3, **how)
+    result = solve(inst, method, gap=gap, **how)
     assert result.schedule is not None
     assert result.evaluation is not None
     assert result.evaluation.feasible, result.evaluation.worst
@@ -136,10 +136,10 @@ def _equal(columns: tuple[Any, ...], key: tuple[Any, ...]) -> Any:
 
 @pytest.mark.parametrize("name", ABLATIONS)
 @settings(max_examples=FEW)
-@given(inst=instances(max_slots=4, max_sites=3, always=["deadline", "battery", "dvfs"], never=["few"]))
+@given(inst=instances(max_slots=3, max_sites=3, always=["deadline", "battery", "dvfs"], never=["few"]))
 def test_an_ablation_takes_its_lever_away(name: str, inst: Instance) -> None:
     """The lever is gone from the schedule, which the full instance accepts, below the full bound."""
-    result, schedule = acting(inst, name)
+    result, schedule = acting(inst, name, gap=1e-2)
     takes_away(name, inst, schedule)
     bound = solve(inst, "lp").bound
     assert bound is not None
