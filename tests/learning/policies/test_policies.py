@@ -15,7 +15,8 @@ from stepwatt.learning.policies.trained import TrainedPolicy
 from stepwatt.learning.training.families import SPLITS, Family
 from stepwatt.learning.training.run import read_plan, run_plan
 
-SHORT = ["family.every=90", "env_steps=96", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
+SHORT = ["family.every=90", "env_steps=96", "warmup_steps=64", "batch_size=16"]
+SHORT += ["agent.hidden=[8]", "replay_steps=1000"]
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +187,7 @@ def test_only_clones_of_the_direct_codec_are_refined(words: list[str]) -> None:
 def test_a_training_near_demonstrations_resumes_as_if_never_interrupted(tmp_path: Path) -> None:
     words = ["family.every=180", "family.slot_minutes=60", "warm_start.kind='clone'", "warm_start.updates=10"]
     words += ["shaper='none'", "agent.hidden=[8]", "agent.cloning_weight=5.0", "batch_size=16"]
-    words += ["envs_per_run=2", "warmup_steps=24"]
+    words += ["envs_per_run=2", "warmup_steps=24", "replay_steps=1000"]
     half, whole = (read_plan(None, [*words, f"env_steps={steps}"]) for steps in (48, 96))
     [at_once] = run_plan(whole)
     run_plan(half, tmp_path)

@@ -30,7 +30,7 @@ from stepwatt.solvers.planners.foresight.foresight import foresee
 ENGINE = torch_engine(torch.float64)
 TASK = TaskSettings(codec="priced", reward="dense")
 SMALL = [
-    "family.every=60",
+    "family.every=120",
     "family.slot_minutes=60",
     "task.codec='priced'",
     "task.reward='dense'",
@@ -41,6 +41,7 @@ SMALL = [
     "envs_per_run=2",
     "env_steps=48",
     "warmup_steps=24",
+    "replay_steps=1000",
     "seeds=[0]",
 ]
 

@@ -432,7 +432,7 @@ def test_a_checkpoint_of_other_shapes_and_types_is_one_line_and_no_crash(algo: s
 
 def test_another_plan_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     words = ["env_steps=64", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=180"]
-    words += ["family.slot_minutes=60", "shaper=none"]
+    words += ["family.slot_minutes=60", "shaper=none", "replay_steps=1000"]
     plan = read_plan(None, words)
     run_plan(plan, tmp_path)
     kept = json.loads((tmp_path / SETTINGS).read_text(encoding="utf-8"))
@@ -456,7 +456,7 @@ def test_training_takes_one_thread_and_gives_the_others_back(tmp_path: Path) -> 
     seen: list[int] = []
     torch.set_num_threads(2)
     words = ["env_steps=32", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=180"]
-    words += ["family.slot_minutes=60", "shaper=none"]
+    words += ["family.slot_minutes=60", "shaper=none", "replay_steps=1000"]
     run_plan(read_plan(None, words), progress=lambda done, what: seen.append(torch.get_num_threads()))
     assert set(seen) == {1}
     assert torch.get_num_threads() == 2
