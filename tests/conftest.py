@@ -1,4 +1,4 @@
-"""Settings shared by all tests: one reproducible hypothesis profile, and a longer one.
+"""Settings shared by all tests: a short, reproducible hypothesis profile, and one for ``make test-long``.
 
 ``STEPWATT_HYPOTHESIS=long`` searches more examples with fresh random seeds.
 """
@@ -18,7 +18,7 @@ settings.register_profile(
     "ci",
     deadline=None,
     derandomize=True,
-    max_examples=25,
+    max_examples=16,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

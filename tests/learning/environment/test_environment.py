@@ -37,6 +37,7 @@ from stepwatt.learning.environment.world import World, make_pool  # noqa: E402
 
 Floats = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
+FEW = max(6, settings.default.max_examples // 2)
 ENGINES = {"numpy": numpy_engine(), "torch": torch_engine(torch.float64)}
 BLIND = TaskSettings(information="none", reward="dense")
 
@@ -123,7 +124,7 @@ def test_the_engines_agree_on_every_number(inst: Instance, seed: int) -> None:
             np.testing.assert_allclose(np.asarray(y), x, rtol=1e-7, atol=1e-9, err_msg=name)
 
 
-@settings(max_examples=15)
+@settings(max_examples=FEW)
 @given(instances(max_slots=5, max_sites=3, always={"fluid"}, never={"negative"}))
 def test_an_oracle_schedule_played_through_the_plant_earns_the_oracles_utility(inst: Instance) -> None:
     a, best = inst.arrays(), sw.solve(inst)
@@ -141,7 +142,7 @@ def test_an_oracle_schedule_played_through_the_plant_earns_the_oracles_utility(i
         np.testing.assert_allclose(energy, best.evaluation.energy_mwh, rtol=1e-6, atol=1e-9)
 
 
-@settings(max_examples=6)
+@settings(max_examples=FEW)
 @given(instances(max_slots=4, max_sites=2, never={"fluid", "negative"}))
 def test_so_does_one_of_whole_jobs_and_gpus(inst: Instance) -> None:
     best = sw.solve(inst, gap=1e-2)
@@ -151,7 +152,7 @@ def test_so_does_one_of_whole_jobs_and_gpus(inst: Instance) -> None:
         assert sum(float(o.utility[0]) for o in outcomes) == pytest.approx(best.utility, rel=1e-6, abs=1e-9)
 
 
-@settings(max_examples=10)
+@settings(max_examples=FEW)
 @given(instances(max_slots=4, max_sites=2, always={"fluid", "negative"}))
 def test_the_plant_lets_no_gpu_idle_even_where_the_grid_pays_for_it(inst: Instance) -> None:
     """The one thing of the model that the plant does not do; so it earns at most the oracle's utility."""
@@ -177,7 +178,7 @@ def test_planning_gives_feasible_schedules_of_several_instances_at_once() -> Non
 
 
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
-@settings(max_examples=15)
+@settings(max_examples=FEW)
 @given(inst=instances(max_slots=5, max_sites=3, never={"constant"}), seed=SEEDS)
 def test_a_batch_does_to_each_instance_what_happens_to_it_alone(
     engine: Engine, inst: Instance, seed: int
@@ -264,7 +265,7 @@ def test_the_end_of_the_horizon_is_seen_before_the_next_episode_begins() -> None
 # ------------------------------------------------------------------------------------------------- rewards
 
 
-@settings(max_examples=15)
+@settings(max_examples=FEW)
 @given(instances(max_slots=6, max_sites=3), SEEDS, st.sampled_from([0.0, 0.02, 0.3]))
 def test_rewards_are_the_utility_paid_by_their_rules(inst: Instance, seed: int, threshold: float) -> None:
     engine = ENGINES["numpy"]
@@ -312,7 +313,7 @@ def test_an_unknown_choice_is_refused_with_what_is_known(field: str) -> None:
 # ---------------------------------------------------------------------------------------------- potentials
 
 
-@settings(max_examples=15)
+@settings(max_examples=FEW)
 @given(
     instances(max_slots=5, max_sites=3, always={"fluid"}, never={"negative"}),
     st.sampled_from([1.0, 0.95, 0.5]),
@@ -336,7 +337,7 @@ def test_the_solvers_potential_telescopes_along_the_solvers_own_schedule(
         assert worth[0] == pytest.approx(best.utility, abs=tolerance)
 
 
-@settings(max_examples=20)
+@settings(max_examples=FEW)
 @given(
     instances(max_slots=5, max_sites=3, always={"fluid"}, never={"demand", "generator", "generator_minimum"}),
     SEEDS,
@@ -397,7 +398,7 @@ def poisoned(inst: Instance, after: int) -> Instance:
 
 
 @pytest.mark.parametrize("information", ["none", "persistence"])
-@settings(max_examples=15)
+@settings(max_examples=FEW)
 @given(inst=instances(max_slots=6, max_sites=3, never={"negative", "constant"}), seed=SEEDS, data=st.data())
 def test_nothing_that_is_still_to_come_is_seen(
     information: str, inst: Instance, seed: int, data: st.DataObject

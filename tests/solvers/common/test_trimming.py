@@ -56,7 +56,7 @@ def test_negative_prices_and_generators_with_a_minimum_make_power_worth_burning(
     assert power_may_be_burnt(with_engine).tolist() == [False, False, True]
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings.default.max_examples)
 @given(instances(max_slots=4, max_sites=3, never={"export_above"}))
 def test_the_relaxation_is_worth_the_same(inst: Instance) -> None:
     """Where export may pay more than import, lower limits make the relaxation tighter."""

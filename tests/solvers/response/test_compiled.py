@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from rows_reference import rows_optimum
 from slot_draws import drawn_prices, drawn_state
 from slot_reference import slot_optimum
@@ -82,7 +83,7 @@ def assert_horizon_is_solved(problem: Problem) -> None:
         assert float(found.bound[b]) >= optimum - 1e-9 * scale
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 def test_a_slot_has_the_optimum_that_highs_finds(seed: int) -> None:
     """In batches that leave lanes over, too; some sites have no power, which leaves them other options."""
     rng = np.random.default_rng(seed)
@@ -92,7 +93,7 @@ def test_a_slot_has_the_optimum_that_highs_finds(seed: int) -> None:
         assert_slot_is_solved(problem, rng, t)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 def test_a_horizon_has_the_optimum_that_highs_finds(seed: int) -> None:
     rng = np.random.default_rng(seed)
     batch, slots = int(rng.integers(1, LANES + 3)), int(rng.integers(1, 7))

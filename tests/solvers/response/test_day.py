@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from strategies import FIRST_FEATURES, random_instance
 
@@ -26,7 +27,7 @@ ENGINE = numpy_engine()
 LEFT_OUT = {"link", "generator", "generator_minimum", "negative"}
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 def test_the_plan_earns_what_the_relaxation_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     chosen = [name for name in FIRST_FEATURES if name not in LEFT_OUT and rng.random() < 0.4]

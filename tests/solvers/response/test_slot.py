@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from numpy.typing import NDArray
 from slot_draws import drawn_prices, drawn_state
 from slot_reference import slot_optimum
@@ -43,7 +44,7 @@ def drawn_instance(rng: np.random.Generator) -> Instance:
     )
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 def test_the_plant_does_what_was_planned_and_nothing_beats_the_bound(seed: int) -> None:
     rng = np.random.default_rng(seed)
     problem = stack([drawn_instance(rng).arrays()], ENGINE)
@@ -61,7 +62,7 @@ def test_the_plant_does_what_was_planned_and_nothing_beats_the_bound(seed: int) 
         state = after
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 @pytest.mark.parametrize("integral", [False, True])
 def test_responses_played_to_the_end_are_worth_what_the_evaluator_says(seed: int, integral: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -82,7 +83,7 @@ def test_responses_played_to_the_end_are_worth_what_the_evaluator_says(seed: int
     assert judged.utility == pytest.approx(earned, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(75))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 def test_the_response_is_the_optimum_that_highs_finds(seed: int) -> None:
     rng, draws = np.random.default_rng(seed), 8
     sizes = {"n_slots": int(rng.integers(3, 6)), "n_sites": int(rng.integers(1, 4))}
@@ -110,7 +111,7 @@ def drawn_action(codec: PricedCodec, batch: int, rng: np.random.Generator) -> ND
     return rng.uniform(-1, 1, (batch, codec.size))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 def test_prices_of_an_action_encode_to_an_action_of_the_same_prices(seed: int) -> None:
     rng = np.random.default_rng(seed)
     problem = stack([drawn_instance(rng).arrays()], ENGINE)
@@ -121,7 +122,7 @@ def test_prices_of_an_action_encode_to_an_action_of_the_same_prices(seed: int) -
         np.testing.assert_allclose(getattr(again, name), values, atol=1e-9, rtol=1e-9, err_msg=name)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(settings.default.max_examples))
 @pytest.mark.parametrize("batched", [True, False])
 def test_any_action_makes_a_schedule_that_the_evaluator_accepts(seed: int, batched: bool) -> None:
     rng = np.random.default_rng(seed)
