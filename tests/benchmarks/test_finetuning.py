@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +30,30 @@ from benchmarks.hybrid.finetuning.tables import (
     cell_file,
     finetuned,
 )
+from stepwatt.formulation import Instance
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World
 from stepwatt.learning.model_guided.evolution import utility
 from stepwatt.learning.networks.parallel_runs import generators
 from stepwatt.learning.networks.policy import Policy
-from stepwatt.learning.training.families import TEST_MONTHS
+from stepwatt.learning.training.families import TEST_MONTHS, Family
+
+
+class Hourly(Ground):
+    """Few days, in slots of an hour."""
+
+    @cached_property
+    def training(self) -> list[Instance]:
+        return Family(regions=TRAINED_ON, every=120, slot_minutes=60).instances("train")
+
+    @cached_property
+    def validation(self) -> list[Instance]:
+        return Family(regions=TRAINED_ON, every=30, slot_minutes=60).instances("validation")
 
 
 @pytest.fixture(scope="module")
 def ground() -> Ground:
-    return Ground(quick=True)
+    return Hourly(quick=True)
 
 
 def test_days_that_choose_do_not_judge_and_none_is_a_test_day(ground: Ground) -> None:
