@@ -340,7 +340,7 @@ def test_stable_baselines3_learns_on_it_unchanged() -> None:
     test = made(task=task)
     obs, _ = test.reset(seed=0)
     before, untrained = model.predict(obs, deterministic=True)[0], earned_by(model, test)
-    model.learn(500)
+    model.learn(300)
     after, trained = model.predict(obs, deterministic=True)[0], earned_by(model, test)
     assert np.abs(after - before).mean() > 0.05
     assert trained > untrained

@@ -316,7 +316,7 @@ def test_a_learned_potential_approaches_the_expected_return_in_units_of_reward(n
     settings = {"train_every": 1, "refresh_every": 50, "hidden": 32, "learning_rate": 3e-3}
     shaper = SHAPERS[name](OBS, ACT, SEEDS, settings)
     assert isinstance(shaper, LearnedPotential)
-    for step in range(500):
+    for step in range(300):
         batch = transitions(step, samples=64)
         coin = torch.where(batch.success > 0, 3.0, -3.0)
         hidden_coin = coin[:, torch.randperm(64, generator=torch.Generator().manual_seed(step))]
@@ -333,9 +333,9 @@ def test_quantiles_order_the_potentials() -> None:
     means = []
     for statistic in ("q10", "median", "q90"):
         shaper = diffusion_potential(
-            OBS, ACT, SEEDS, {"train_every": 1, "refresh_every": 50, "statistic": statistic}
+            OBS, ACT, SEEDS, {"train_every": 1, "refresh_every": 40, "statistic": statistic}
         )
-        for step in range(150):
+        for step in range(80):
             shaper.update(transitions(step, samples=64))
         means.append(shaper.potential(transitions(99).obs).mean(1))
     assert (means[0] < means[1]).all()
