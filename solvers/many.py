@@ -197,12 +197,27 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
     # begun later, they would have this thread listen again
     resource_tracker.ensure_running()
-    loky_tracker.ensure_running()
+    with _nobody_told():
+        loky_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _nobody_told() -> Iterator[None]:
+    """What is started in the block has no stderr: after Ctrl-C two threads may clean up the same folder, and
+    loky's tracker would print a traceback about the second."""
+    told, nobody = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nobody, 2)
+    try:
+        yield
+    finally:
+        os.dup2(told, 2)
+        os.close(told)
+        os.close(nobody)
 
 
 @cache
