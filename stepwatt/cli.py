@@ -10,7 +10,7 @@ import typer
 
 from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve, train
 from .commands import run as run_command
-from .console import BROKEN_PIPE, INTERRUPTED, complain
+from .console import BROKEN_PIPE, INTERRUPTED, complain, print_json
 
 app = typer.Typer(
     name="stepwatt",
@@ -21,7 +21,7 @@ app = typer.Typer(
         "Example: stepwatt demo"
     ),
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -57,8 +57,8 @@ def _options(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        given = list(sys.argv[1:] if arguments is None else arguments)
         code = app(args=given, prog_name="stepwatt", standalone_mode=False)
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -71,7 +71,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
             told = _told(error)
             if told is None:
                 raise
-            return told
+            code, line = told
+            if line and "--json" in given:
+                print_json({"error": line, "exit_code": code})
+            return code
         code = INTERRUPTED
     if code == INTERRUPTED:
         complain("interrupted; nothing was written")
@@ -87,29 +90,29 @@ def _interrupted(error: BaseException | None) -> bool:
     return False
 
 
-def _told(error: Exception) -> int | None:
-    """The exit code of an error that one line can tell; None for a defect of stepwatt itself."""
+def _told(error: Exception) -> tuple[int, str] | None:
+    """The exit code of an error and the line that tells it, told; None for a defect of stepwatt itself."""
     from stepwatt.formulation.errors import InputError
 
-    if isinstance(error, InputError):
-        complain(str(error))
-        return 2
-    if isinstance(error, OSError) and error.strerror:
-        # a place that no check foresaw: a full disk, a device that fails
-        complain(f"{error.filename or 'output'}: {error.strerror}")
-        return 2
+    code, line = 2, ""
     # typer's own errors about usage live in a private module, or in click, depending on its version
     show = getattr(error, "format_message", None)
-    if show is not None:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            print(show())
-        else:
-            complain(f"{show()} (see --help)")
-        return 2
-    if type(error).__name__ == "SolverError":
-        complain(f"the solver failed: {error}")
-        return 1
-    return None
+    if isinstance(error, InputError):
+        line = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        # a place that no check foresaw: a full disk, a device that fails
+        line = f"{error.filename or 'output'}: {error.strerror}"
+    elif show is not None and type(error).__name__ == "NoArgsIsHelpError":
+        print(show())
+        return code, line
+    elif show is not None:
+        line = f"{show()} (see --help)"
+    elif type(error).__name__ == "SolverError":
+        code, line = 1, f"the solver failed: {error}"
+    else:
+        return None
+    complain(line)
+    return code, line
 
 
 def completed() -> int:
@@ -118,7 +121,7 @@ def completed() -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        code = BROKEN_PIPE if isinstance(error, BrokenPipeError) else _told(error) or 2
+        code, _ = (BROKEN_PIPE, "") if isinstance(error, BrokenPipeError) else _told(error) or (2, "")
     if code == BROKEN_PIPE:
         # what Python would still flush at its end has nowhere to go
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -55,6 +55,35 @@ def test_help_has_an_example(command: list[str], capsys: Output) -> None:
     assert "--json" in text
 
 
+def test_help_is_also_asked_for_in_short(capsys: Output) -> None:
+    for command in ([], ["solve"], ["quality", "fit"]):
+        assert run([*command, "-h"]) == 0
+        short = capsys.readouterr().out
+        assert run([*command, "--help"]) == 0
+        assert capsys.readouterr().out == short
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("words", [["solve", "nowhere.json"], ["solve", "instance.json", "--gapp", "1"]])
+def test_machines_read_errors_as_json(words: list[str], capsys: Output) -> None:
+    assert run([*words, "--json"]) == 2
+    told = capsys.readouterr()
+    answer = json.loads(told.out)
+    assert answer["exit_code"] == 2
+    assert told.err == f"stepwatt: {answer['error']}\n"
+    assert run(words) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_shells_complete_commands(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_STEPWATT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "stepwatt ex")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    with pytest.raises(SystemExit):
+        run([])
+    assert capsys.readouterr().out.split() == ["explain", "export"]
+
+
 def test_help_lists_every_command_and_version_prints(capsys: Output) -> None:
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
