@@ -5,7 +5,7 @@ Units: MW, MWh, USD, seconds, hours, kg CO2, °C, jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -40,6 +40,7 @@ from .components import (
     ThermalCooling,
 )
 from .options import enumerate_options
+from .replacing import put
 
 if TYPE_CHECKING:
     from ..schedule.schedule import Schedule
@@ -179,6 +180,20 @@ class Instance(Record):
         from ..schedule.continuation import continued
 
         return continued(self, schedule, following)
+
+    def replace(self, changes: Mapping[str, Any]) -> Instance:
+        """The instance with other values, by path, checked like every instance.
+
+        ``inst.replace({"sites.oslo.battery.energy_mwh": 2.0, "sites.*.grid.demand_charge": 0.0})``. ``[3]``
+        at the end is an entry of a list, ``*`` every name of a table. What may be absent (a battery, say) is
+        put in as a record or a table, and taken away by None.
+
+        Raises:
+            InputError: a path that leads nowhere, with the names known there; a value that does not fit.
+        """
+        data = self.to_dict()
+        put(data, type(self), changes)
+        return type(self).from_dict(data)
 
     def arrays(self) -> InstanceArrays:
         """The instance as numpy arrays, the form that models and evaluator compute with."""
