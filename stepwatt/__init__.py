@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from stepwatt.comparing.comparison import Comparison as Comparison
     from stepwatt.comparing.running import compare as compare
     from stepwatt.data import SCENARIOS as SCENARIOS
+    from stepwatt.data import Battery as Battery
+    from stepwatt.data import Clock as Clock
+    from stepwatt.data import Cooling as Cooling
+    from stepwatt.data import Generator as Generator
+    from stepwatt.data import Gpus as Gpus
+    from stepwatt.data import Grid as Grid
+    from stepwatt.data import JobClass as JobClass
+    from stepwatt.data import Model as Model
+    from stepwatt.data import Site as Site
+    from stepwatt.data import build as build
     from stepwatt.data import scenario as scenario
+    from stepwatt.data import sizing as sizing
     from stepwatt.formulation import Evaluation as Evaluation
     from stepwatt.formulation import InputError as InputError
     from stepwatt.formulation import Instance as Instance
@@ -59,6 +70,17 @@ if TYPE_CHECKING:
 install()
 
 _HOME = {
+    "sizing": "data",
+    "build": "data",
+    "Site": "data",
+    "Model": "data",
+    "JobClass": "data",
+    "Grid": "data",
+    "Gpus": "data",
+    "Generator": "data",
+    "Cooling": "data",
+    "Clock": "data",
+    "Battery": "data",
     "Comparison": "comparing.comparison",
     "Evaluation": "formulation",
     "Explanation": "solvers",
@@ -98,15 +120,25 @@ _ROOMS = ("data", "formulation", "learning", "solvers")
 __all__ = [
     "METHODS",
     "SCENARIOS",
+    "Battery",
+    "Clock",
     "Comparison",
+    "Cooling",
     "Evaluation",
     "Explanation",
+    "Generator",
+    "Gpus",
+    "Grid",
     "InputError",
     "Instance",
+    "JobClass",
+    "Model",
     "Result",
     "Schedule",
     "Seeds",
+    "Site",
     "__version__",
+    "build",
     "compare",
     "data",
     "evaluate",
@@ -128,6 +160,7 @@ __all__ = [
     "register_shaper",
     "report",
     "scenario",
+    "sizing",
     "solve",
     "solve_many",
     "solvers",
