@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import typer
 
-from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve, train
+from .commands import build as build_command
+from .commands import compare, demo, evaluate, explain, export, init, quality, report, scenario, solve, train
 from .commands import run as run_command
 from .console import BROKEN_PIPE, INTERRUPTED, complain
 
@@ -27,6 +28,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("scenario")(scenario.scenario)
+app.command("init")(init.init)
+app.command("build")(build_command.build)
 app.command("solve")(solve.solve)
 app.command("train")(train.train)
 app.command("run")(run_command.run)
