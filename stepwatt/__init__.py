@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from stepwatt.comparing.comparison import Comparison as Comparison
     from stepwatt.comparing.running import compare as compare
     from stepwatt.data import SCENARIOS as SCENARIOS
+    from stepwatt.data import look as look
+    from stepwatt.data import pv_capacity_factor as pv_capacity_factor
+    from stepwatt.data import read_carbon as read_carbon
+    from stepwatt.data import read_jobs as read_jobs
+    from stepwatt.data import read_prices as read_prices
+    from stepwatt.data import read_weather as read_weather
     from stepwatt.data import scenario as scenario
+    from stepwatt.data import wind_capacity_factor as wind_capacity_factor
     from stepwatt.formulation import Evaluation as Evaluation
     from stepwatt.formulation import InputError as InputError
     from stepwatt.formulation import Instance as Instance
@@ -78,6 +85,12 @@ _HOME = {
     "load": "formulation",
     "load_policy": "learned",
     "load_schedule": "formulation",
+    "look": "data",
+    "pv_capacity_factor": "data",
+    "read_carbon": "data",
+    "read_jobs": "data",
+    "read_prices": "data",
+    "read_weather": "data",
     "report": "reports.page",
     "register_agent": "registering",
     "register_codec": "registering",
@@ -92,6 +105,7 @@ _HOME = {
     "solve": "solvers",
     "solve_many": "solvers",
     "train": "learned",
+    "wind_capacity_factor": "data",
 }
 _ROOMS = ("data", "formulation", "learning", "solvers")
 
@@ -117,6 +131,12 @@ __all__ = [
     "load",
     "load_policy",
     "load_schedule",
+    "look",
+    "pv_capacity_factor",
+    "read_carbon",
+    "read_jobs",
+    "read_prices",
+    "read_weather",
     "register_agent",
     "register_codec",
     "register_figure",
@@ -132,6 +152,7 @@ __all__ = [
     "solve_many",
     "solvers",
     "train",
+    "wind_capacity_factor",
 ]
 
 
