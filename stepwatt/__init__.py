@@ -34,8 +34,15 @@ if TYPE_CHECKING:
     from stepwatt.data import Model as Model
     from stepwatt.data import Site as Site
     from stepwatt.data import build as build
+    from stepwatt.data import look as look
+    from stepwatt.data import pv_capacity_factor as pv_capacity_factor
+    from stepwatt.data import read_carbon as read_carbon
+    from stepwatt.data import read_jobs as read_jobs
+    from stepwatt.data import read_prices as read_prices
+    from stepwatt.data import read_weather as read_weather
     from stepwatt.data import scenario as scenario
     from stepwatt.data import sizing as sizing
+    from stepwatt.data import wind_capacity_factor as wind_capacity_factor
     from stepwatt.formulation import Evaluation as Evaluation
     from stepwatt.formulation import InputError as InputError
     from stepwatt.formulation import Instance as Instance
@@ -100,6 +107,12 @@ _HOME = {
     "load": "formulation",
     "load_policy": "learned",
     "load_schedule": "formulation",
+    "look": "data",
+    "pv_capacity_factor": "data",
+    "read_carbon": "data",
+    "read_jobs": "data",
+    "read_prices": "data",
+    "read_weather": "data",
     "report": "reports.page",
     "register_agent": "registering",
     "register_codec": "registering",
@@ -114,6 +127,7 @@ _HOME = {
     "solve": "solvers",
     "solve_many": "solvers",
     "train": "learned",
+    "wind_capacity_factor": "data",
 }
 _ROOMS = ("data", "formulation", "learning", "solvers")
 
@@ -149,6 +163,12 @@ __all__ = [
     "load",
     "load_policy",
     "load_schedule",
+    "look",
+    "pv_capacity_factor",
+    "read_carbon",
+    "read_jobs",
+    "read_prices",
+    "read_weather",
     "register_agent",
     "register_codec",
     "register_figure",
@@ -165,6 +185,7 @@ __all__ = [
     "solve_many",
     "solvers",
     "train",
+    "wind_capacity_factor",
 ]
 
 
