@@ -194,7 +194,7 @@ class _Project:
             path = f"jobs.{site}"
             if site not in sites:
                 raise InputError(field=path, value=site, expected=one_of(sites, site))
-            found[site] = jobs_of(_table(table, path), path, slots, sites.index(site), self.sources)
+            found[site] = jobs_of(_table(table, path), path, slots, sites.index(site), self.folder)
         return found
 
     def links(self) -> dict[str, dict[str, float]] | None:

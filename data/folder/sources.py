@@ -14,7 +14,9 @@ from stepwatt.formulation.errors import one_of
 from ..building.slots import Slots
 from ..embedded import EUROPE_2018_USD_PER_EUR, load_europe_2018
 from ..importers.registry import imported
+from ..reading import read_carbon, read_prices, read_weather
 from ..series import zone_list
+from ..tables.told import How
 from ..units import Units
 
 #: Field → column of a series, and the unit it is in.
@@ -28,6 +30,9 @@ _COLUMNS = {
 }
 
 _KEYS = ("embedded", "series", "importer", "zone", "add", "times")
+
+#: What a table with a ``file`` may say of it besides ``add`` and ``times``, as the readers take it.
+_HOW = ("layout", "zone", "time", "value", "tz", "unit", "to", "rate", "gaps", *How.__annotations__)
 
 
 class Sources:
@@ -45,9 +50,10 @@ class Sources:
             InputError: a table that does not say where from, a file that cannot be used, a unit of another
                 kind.
         """
+        keys = ("file", "add", "times", *_HOW) if "file" in table else ("file", *_KEYS)
         for key, value in table.items():
-            if key not in _KEYS:
-                raise InputError(field=f"{path}.{key}", value=value, expected=one_of(_KEYS, key))
+            if key not in keys:
+                raise InputError(field=f"{path}.{key}", value=value, expected=one_of(keys, key))
         if name not in _COLUMNS:
             raise InputError(field=path, value=dict(table), expected="one number with its unit")
         values = self._values(table, name, path)
@@ -86,10 +92,12 @@ class Sources:
         return total
 
     def _values(self, table: Mapping[str, Any], name: str, path: str) -> pd.Series:
-        ways = [key for key in ("embedded", "series") if key in table]
+        ways = [key for key in ("embedded", "series", "file") if key in table]
         if len(ways) != 1:
-            expected = 'embedded = "ZONE" (2018), or series = "FILE" with its zone'
+            expected = 'file = "FILE" of any known layout, series = "FILE" or embedded = "ZONE" (2018)'
             raise InputError(field=path, value=dict(table), expected=expected)
+        if "file" in table:
+            return self._from_file(table, name, path)
         if "embedded" in table:
             frame, zone = load_europe_2018(), table["embedded"]
         else:
@@ -108,7 +116,35 @@ class Sources:
         values.attrs["unit"] = unit
         return values
 
+    def _from_file(self, table: Mapping[str, Any], name: str, path: str) -> pd.Series:
+        """Prices, carbon intensity or temperature of a file as people have it."""
+        how = {key: value for key, value in table.items() if key in _HOW}
+        source = self.folder / _name_of(table["file"], path)
+        if name in ("import_price", "export_price"):
+            found = read_prices(source, **how)
+        elif name == "carbon_kg_per_mwh":
+            found = read_carbon(source, **how)
+        elif name == "outside_c":
+            weather = read_weather(source, **how)
+            if "temp_air" not in weather:
+                expected = "a file with the temperature of the air"
+                raise InputError(field=f"{path}.file", value=table["file"], expected=expected)
+            found = weather["temp_air"]
+            found.attrs["unit"] = "°C"
+        else:
+            expected = 'embedded = "ZONE", or series = "FILE": capacity factors'
+            raise InputError(field=f"{path}.file", value=table["file"], expected=expected)
+        if not isinstance(found, pd.Series):
+            raise InputError(field=f"{path}.zone", value=table.get("zone"), expected="one zone")
+        return found
+
     def _frame(self, file: str, importer: str) -> pd.DataFrame:
         if (file, importer) not in self._read:
             self._read[file, importer] = imported(self.folder / file, importer, "series")
         return self._read[file, importer]
+
+
+def _name_of(file: Any, path: str) -> str:
+    if not isinstance(file, str) or not file:
+        raise InputError(field=f"{path}.file", value=file, expected="the name of a file in the folder")
+    return file

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import stepwatt as sw
@@ -163,14 +164,14 @@ def put(folder: Path, old: str, new: str) -> Path:
         ('"30 EUR/MWh"', '"30 NOK/MWh"', "money in EUR, or the rate of NOK under [exchange]"),
         ('embedded = "DE"', 'embedded = "NO1"', "import_price.embedded = 'NO1': expected one of AT"),
         ('embedded = "DE", add', 'embeded = "DE", add', "did you mean embedded?"),
-        ('{ embedded = "DE", add = "2.5 ct/kWh" }', "{}", "a.grid.import_price = {}: expected embedded ="),
+        ('{ embedded = "DE", add = "2.5 ct/kWh" }', "{}", "a.grid.import_price = {}: expected file ="),
         ('add = "2.5 ct/kWh"', "add = 25", "sites.a.grid.import_price.add = 25"),
         ("pue = 1.2", "pue = 0.2", "sites.a.cooling.pue = 0.2: expected greater than or equal to 1"),
         ('like = "sdxl-base"', 'like = "sdxl"', "models.known.like = 'sdxl': expected one of"),
         ("[jobs.a]", "[jobs.c]", "jobs.c = 'c': expected one of a, b"),
         ("per_hour = { k = 100 }", "per_hour = { k = -1 }", "jobs.a.per_hour.k = -1"),
         ("per_hour = { k = 100 }", "per_hour = { q = 1 }", "arrivals.a.q = 'q': expected one of k"),
-        ("per_hour = { k = 100 }", "rate = 3", "jobs.a.rate = 3: expected one of per_hour"),
+        ("per_hour = { k = 100 }", "rate = 3", "jobs.a.rate = 3: expected one of file, per_hour"),
         ("seed = 4", "seed = -4", "jobs.a.seed = -4"),
         ('pv = "100 kW"', "pv = 100", "sites.a.renewables.pv = 100"),
         ("[sites.b.cooling]", "[sites.b.coling]", "sites.b.cooling = '(missing)'"),
@@ -215,6 +216,65 @@ def test_series_of_ones_own_are_read_from_files_in_the_folder(folder: Path) -> N
     assert isinstance(found, list)
     prices = load_europe_2018().loc["FR", "price_usd_per_mwh"].loc["2018-06-11T22:00Z":"2018-06-12T03:00Z"]
     assert found[0] == pytest.approx(2 * 0.9 * prices.mean())
+
+
+QUARTERS = pd.date_range("2025-10-26", periods=100, freq="15min", tz="Europe/Berlin")
+
+
+def entsoe(prices: list[float]) -> str:
+    """Quarter hours of 26 October 2025, which has 25 hours, as the transparency platform exports them."""
+
+    def stamp(t: pd.Timestamp) -> str:
+        return f"{t:%d/%m/%Y %H:%M:%S} ({t.tzname()})"
+
+    rows = [
+        f'"{stamp(a)} - {stamp(b)}","BZN|DE-LU","Sequence 1","{p}","",""'
+        for a, b, p in zip(QUARTERS, QUARTERS + pd.Timedelta(minutes=15), prices, strict=True)
+    ]
+    names = ["MTU (CET/CEST)", "Area", "Sequence", "Day-ahead Price (EUR/MWh)"]
+    names += ["Intraday Period (CET/CEST)", "Intraday Price (EUR/MWh)"]
+    return "\n".join([",".join(f'"{name}"' for name in names), *rows]) + "\n"
+
+
+def test_files_as_people_have_them_become_a_day_of_25_hours(folder: Path) -> None:
+    """Prices as ENTSO-E exports them, and a log of requests with names of its own."""
+    prices = [float(40 + n) for n in range(100)]
+    (folder / "prices.csv").write_text(entsoe(prices), encoding="utf-8")
+    log = ["when,tier", *(f"{t.isoformat()},{n % 3}" for n, t in enumerate(QUARTERS[:20]))]
+    (folder / "requests.csv").write_text("\n".join(log) + "\n", encoding="utf-8")
+    put(folder, '{ embedded = "DE", add = "2.5 ct/kWh" }', '{ file = "prices.csv", add = "25 EUR/MWh" }')
+    put(folder, 'profile = { embedded = "DE" }', "")
+    put(folder, 'pv = "100 kW"', "")
+    put(folder, '[sites.a.renewables]\n\nwind = "0.05 MW"', "")
+    put(folder, 'slot = "6 h"', 'slot = "15 min"')
+    put(
+        folder,
+        "per_hour = { k = 100 }\nseed = 4",
+        'file = "requests.csv"\ntime = "when"\njob_class = "tier"\ntz = "Europe/Berlin"\n'
+        'classes = { 0 = "k", 1 = "k", 2 = "k" }\nquiet_outside = true',
+    )
+    inst = build_folder(folder, "2025-10-26")
+    assert inst.n_slots == 100
+    assert inst.sites["a"].grid.import_price == [price + 25 for price in prices]
+    assert inst.arrivals["a"]["k"] == [1.0] * 20 + [0.0] * 80
+    put(folder, "quiet_outside = true", "")
+    with pytest.raises(sw.InputError, match=r"nothing at 2025-10-26T04:00:00\+01:00"):
+        build_folder(folder, "2025-10-26")
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        ('{ file = "no.csv" }', "no.csv"),
+        ("{ file = 3 }", "import_price.file = 3: expected the name of a file"),
+        ('{ file = "x.csv", layuot = "entsoe" }', "did you mean layout?"),
+        ('{ file = "x.csv", embedded = "DE" }', "import_price.embedded = 'DE': expected one of file"),
+    ],
+)
+def test_files_that_cannot_be_used_are_one_line(new: str, told: str, folder: Path) -> None:
+    with pytest.raises(sw.InputError) as error:
+        build_folder(put(folder, '{ embedded = "DE", add = "2.5 ct/kWh" }', new))
+    assert told in str(error.value)
 
 
 @pytest.mark.parametrize("currency", ["EUR", "USD", "NOK"])
