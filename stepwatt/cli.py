@@ -9,7 +9,20 @@ from collections.abc import Sequence
 import typer
 
 from .commands import build as build_command
-from .commands import compare, demo, evaluate, explain, export, init, quality, report, scenario, solve, train
+from .commands import (
+    compare,
+    demo,
+    describe,
+    evaluate,
+    explain,
+    export,
+    init,
+    quality,
+    report,
+    scenario,
+    solve,
+    train,
+)
 from .commands import run as run_command
 from .console import BROKEN_PIPE, INTERRUPTED, complain
 
@@ -38,6 +51,8 @@ app.command("explain")(explain.explain)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("export")(export.export)
+app.command("describe")(describe.describe)
+app.command("schema")(describe.schema)
 app.add_typer(quality.app, name="quality")
 
 
