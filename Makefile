@@ -6,7 +6,7 @@ EXTRAS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
-PARTS := test,lint,learning,sb3,dask,ray$(if $(EXTRAS),$(comma)$(EXTRAS))
+PARTS := test,lint,learning,sb3,dask,ray,weather$(if $(EXTRAS),$(comma)$(EXTRAS))
 
 .PHONY: demo test test-long lint format clean
 

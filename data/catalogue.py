@@ -145,6 +145,8 @@ class Catalogue:
     """Tariffs, plant sizes and load of the scenario; sizes in shares of a site's ``cap`` (MW)."""
     origin_shares: tuple[Quantity, ...]
     origin_shifts: tuple[Quantity, ...]
+    server_idle_watts: Quantity
+    """A GPU's share of what its server draws when nothing runs, besides the GPU itself."""
 
 
 def above_idle(joules: Quantity, seconds: Quantity, gpu: Gpu) -> Quantity:
@@ -200,6 +202,7 @@ def load_catalogue() -> Catalogue:
         constants=numbers(jemas["constants"]),
         origin_shares=tuple(map(number, jemas["origin_shares"])),
         origin_shifts=tuple(map(number, jemas["origin_shifts"])),
+        server_idle_watts=number(raw["server"]["idle_watts"]),
     )
 
 
@@ -234,6 +237,7 @@ def _rows(book: Catalogue) -> Iterator[tuple[str, str, str, Quantity]]:
             for quantity, number in vars(entry).items():
                 if isinstance(number, Quantity):
                     yield group, name, quantity, number
+    yield "server", "any", "idle_watts a GPU", book.server_idle_watts
     for quantity, number in book.constants.items():
         yield "constant", "jemas", quantity, number
     for quantity in ("origin_shares", "origin_shifts"):

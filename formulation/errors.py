@@ -88,8 +88,11 @@ def one_of(names: Iterable[str], value: Any) -> str:
     """``one of a, b, c`` for a message, and which of them was meant where the value is close to one."""
     known = list(names)
     unknown = isinstance(value, str) and value not in known
-    near = difflib.get_close_matches(value[:_SHOWN].lower(), known, 1) if unknown else []
-    return f"one of {', '.join(known)}" + "".join(f"; did you mean {name}?" for name in near)
+    by_letters = {name.lower(): name for name in known}
+    said = value[:_SHOWN].lower() if unknown else ""
+    begun = [name for name in by_letters if said and name.startswith(said)][:1]
+    near = begun or difflib.get_close_matches(said, by_letters, 1)
+    return f"one of {', '.join(known)}" + "".join(f"; did you mean {by_letters[name]}?" for name in near)
 
 
 def field_path(parts: Sequence[str | int]) -> str:

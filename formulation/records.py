@@ -60,6 +60,18 @@ Text = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 
+def about(meaning: str, unit: str = "", equation: str = "") -> Any:
+    """Annotates a field with what readers are told of it: docs/fields.md, JSON Schema, ``describe``.
+
+    Args:
+        meaning: one line.
+        unit: of its numbers; ``USD`` stands for the currency of the instance.
+        equation: where it stands in the model, in the symbols of model.md.
+    """
+    extra: dict[str, Any] = {"unit": unit} if unit else {}
+    return Field(description=meaning, json_schema_extra=extra | ({"equation": equation} if equation else {}))
+
+
 # no name in a file can be one of these
 _LIST, _NUMBER = "\0list", "\0number"
 

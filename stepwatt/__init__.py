@@ -24,7 +24,25 @@ if TYPE_CHECKING:
     from stepwatt.comparing.comparison import Comparison as Comparison
     from stepwatt.comparing.running import compare as compare
     from stepwatt.data import SCENARIOS as SCENARIOS
+    from stepwatt.data import Battery as Battery
+    from stepwatt.data import Clock as Clock
+    from stepwatt.data import Cooling as Cooling
+    from stepwatt.data import Generator as Generator
+    from stepwatt.data import Gpus as Gpus
+    from stepwatt.data import Grid as Grid
+    from stepwatt.data import JobClass as JobClass
+    from stepwatt.data import Model as Model
+    from stepwatt.data import Site as Site
+    from stepwatt.data import build as build
+    from stepwatt.data import look as look
+    from stepwatt.data import pv_capacity_factor as pv_capacity_factor
+    from stepwatt.data import read_carbon as read_carbon
+    from stepwatt.data import read_jobs as read_jobs
+    from stepwatt.data import read_prices as read_prices
+    from stepwatt.data import read_weather as read_weather
     from stepwatt.data import scenario as scenario
+    from stepwatt.data import sizing as sizing
+    from stepwatt.data import wind_capacity_factor as wind_capacity_factor
     from stepwatt.formulation import Evaluation as Evaluation
     from stepwatt.formulation import InputError as InputError
     from stepwatt.formulation import Instance as Instance
@@ -59,6 +77,17 @@ if TYPE_CHECKING:
 install()
 
 _HOME = {
+    "sizing": "data",
+    "build": "data",
+    "Site": "data",
+    "Model": "data",
+    "JobClass": "data",
+    "Grid": "data",
+    "Gpus": "data",
+    "Generator": "data",
+    "Cooling": "data",
+    "Clock": "data",
+    "Battery": "data",
     "Comparison": "comparing.comparison",
     "Evaluation": "formulation",
     "Explanation": "solvers",
@@ -78,6 +107,12 @@ _HOME = {
     "load": "formulation",
     "load_policy": "learned",
     "load_schedule": "formulation",
+    "look": "data",
+    "pv_capacity_factor": "data",
+    "read_carbon": "data",
+    "read_jobs": "data",
+    "read_prices": "data",
+    "read_weather": "data",
     "report": "reports.page",
     "register_agent": "registering",
     "register_codec": "registering",
@@ -92,21 +127,32 @@ _HOME = {
     "solve": "solvers",
     "solve_many": "solvers",
     "train": "learned",
+    "wind_capacity_factor": "data",
 }
 _ROOMS = ("data", "formulation", "learning", "solvers")
 
 __all__ = [
     "METHODS",
     "SCENARIOS",
+    "Battery",
+    "Clock",
     "Comparison",
+    "Cooling",
     "Evaluation",
     "Explanation",
+    "Generator",
+    "Gpus",
+    "Grid",
     "InputError",
     "Instance",
+    "JobClass",
+    "Model",
     "Result",
     "Schedule",
     "Seeds",
+    "Site",
     "__version__",
+    "build",
     "compare",
     "data",
     "evaluate",
@@ -117,6 +163,12 @@ __all__ = [
     "load",
     "load_policy",
     "load_schedule",
+    "look",
+    "pv_capacity_factor",
+    "read_carbon",
+    "read_jobs",
+    "read_prices",
+    "read_weather",
     "register_agent",
     "register_codec",
     "register_figure",
@@ -128,10 +180,12 @@ __all__ = [
     "register_shaper",
     "report",
     "scenario",
+    "sizing",
     "solve",
     "solve_many",
     "solvers",
     "train",
+    "wind_capacity_factor",
 ]
 
 

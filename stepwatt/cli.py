@@ -8,7 +8,21 @@ from collections.abc import Sequence
 
 import typer
 
-from .commands import compare, demo, evaluate, explain, export, quality, report, scenario, solve, train
+from .commands import build as build_command
+from .commands import (
+    compare,
+    demo,
+    describe,
+    evaluate,
+    explain,
+    export,
+    init,
+    quality,
+    report,
+    scenario,
+    solve,
+    train,
+)
 from .commands import run as run_command
 from .console import BROKEN_PIPE, INTERRUPTED, complain, print_json
 
@@ -27,6 +41,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("scenario")(scenario.scenario)
+app.command("init")(init.init)
+app.command("build")(build_command.build)
 app.command("solve")(solve.solve)
 app.command("train")(train.train)
 app.command("run")(run_command.run)
@@ -35,6 +51,8 @@ app.command("explain")(explain.explain)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("export")(export.export)
+app.command("describe")(describe.describe)
+app.command("schema")(describe.schema)
 app.add_typer(quality.app, name="quality")
 
 

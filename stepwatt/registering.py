@@ -17,7 +17,7 @@ from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.registry import announce
 
 if TYPE_CHECKING:
-    from stepwatt.data import Gives
+    from stepwatt.data import Gives, Recognised
     from stepwatt.learning.agents import LearnsFrom
     from stepwatt.solvers.methods import Kind
 
@@ -225,25 +225,52 @@ def register_scenario(name: str, build: Thing | None = None) -> Any:
 
 
 @overload
-def register_importer(name: str, read: Thing, *, gives: Gives = ...) -> Thing: ...
+def register_importer(
+    name: str,
+    read: Thing,
+    *,
+    gives: Gives = ...,
+    recognises: Callable[..., Recognised | None] | None = ...,
+    title: str = ...,
+) -> Thing: ...
 @overload
-def register_importer(name: str, *, gives: Gives = ...) -> Decorator: ...
-def register_importer(name: str, read: Thing | None = None, *, gives: Gives = "series") -> Any:
-    """An importer of files: ``read(path)``.
+def register_importer(
+    name: str,
+    *,
+    gives: Gives = ...,
+    recognises: Callable[..., Recognised | None] | None = ...,
+    title: str = ...,
+) -> Decorator: ...
+def register_importer(
+    name: str,
+    read: Thing | None = None,
+    *,
+    gives: Gives = "series",
+    recognises: Callable[..., Recognised | None] | None = None,
+    title: str = "",
+) -> Any:
+    """An importer of files: ``read(path)``, or ``read(table, told)`` where it gives ``rows`` or ``jobs``.
 
     Args:
-        name: its name, for ``stepwatt scenario --series FILE --importer NAME`` and ``stepwatt quality fit``.
-        read: gives a series (a DataFrame as ``stepwatt.data.as_series`` makes it) or points (steps, quality),
-            and raises InputError for a file that it cannot use.
-        gives: which of both.
+        name: its name, for ``read_prices(path, NAME)`` and its like, ``stepwatt scenario --importer NAME``
+            and ``stepwatt quality fit``.
+        read: gives a series (a DataFrame as ``stepwatt.data.as_series`` makes it) or points (steps, quality);
+            of a :class:`stepwatt.data.Table` and what the caller said, rows (as ``stepwatt.data.rows_of``
+            makes them) or jobs. Raises InputError for a file that it cannot use.
+        gives: which of these.
+        recognises: ``recognises(table)`` gives :class:`stepwatt.data.Recognised`, how sure the table is of
+            this layout and why, or None; without it, the layout is used by name only.
+        title: what it reads, in a line.
     """
 
     def member(read: Thing) -> Any:
         from stepwatt.data import Importer
 
-        return Importer(read, gives)
+        return Importer(read, gives, recognises, title)
 
-    _choose("gives", gives, "series", "points")
+    _choose("gives", gives, "series", "points", "rows", "jobs")
+    if recognises is not None and not callable(recognises):
+        raise InputError(field="recognises", value=recognises, expected="something that can be called")
     return _enter("importer", name, read, member)
 
 

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from stepwatt.formulation import InputError
 from stepwatt.formulation.files import make_room, told_as_unwritable, write_text
 from stepwatt.formulation.instance.arrays import InstanceArrays
-from stepwatt.formulation.records import LARGEST, MISSING, Finite, Record, as_input_error, read_json
+from stepwatt.formulation.records import LARGEST, MISSING, Finite, Record, about, as_input_error, read_json
 
 Floats = NDArray[np.float64]
 State = dict[str, Any]
@@ -43,16 +43,23 @@ class Kept:
     decisions: list[dict[str, Any]] = field(default_factory=list)
 
 
-class _File(Record):
-    schema_: Literal["stepwatt.run/2"] = Field(alias="schema")
-    identity: str
-    utility: Finite
-    state: dict[str, Any] | None
-    told: list[dict[str, Any]]
-    renewals: list[Annotated[list[Any], Field(min_length=2, max_length=2)]]
+class RunFile(Record):
+    """The state of a run, slot by slot."""
+
+    schema_: Annotated[Literal["stepwatt.run/2"], about("format and version")] = Field(alias="schema")
+    identity: Annotated[str, about("of the policy and the instance")]
+    utility: Annotated[Finite, about("of the slots so far", "USD")]
+    state: Annotated[dict[str, Any] | None, about("of the plant before the next slot; none before the first")]
+    told: Annotated[list[dict[str, Any]], about("the lines told, a slot each")]
+    renewals: Annotated[
+        list[Annotated[list[Any], Field(min_length=2, max_length=2)]],
+        about("[slot, state] whenever foresight planned again"),
+    ]
     # files of before decisions were kept have neither these nor a checksum
-    decisions: list[dict[str, Any]] = Field(default_factory=list)
-    checksum: str | None = None
+    decisions: Annotated[list[dict[str, Any]], about("the last ones, which nobody may have read yet")] = (
+        Field(default_factory=list)
+    )
+    checksum: Annotated[str | None, about("of the content")] = None
 
 
 class StateFile:
@@ -120,7 +127,7 @@ def _kept(data: Any, identity: str) -> Kept:
         found = data.get("schema", MISSING) if isinstance(data, dict) else data
         raise InputError(field="schema", value=found, expected=SCHEMA)
     try:
-        file = _File.model_validate(data)
+        file = RunFile.model_validate(data)
     except ValidationError as error:
         raise as_input_error(error, data) from None
     if file.identity != identity:

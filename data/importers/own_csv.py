@@ -1,4 +1,4 @@
-"""A caller's own series from a CSV file."""
+"""A caller's own series from a CSV file, whole or a quantity of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import pandas as pd
 from stepwatt.formulation import InputError
 
 from ..series import as_series
+from ..tables.rows import Columns, Rows, rows_of
+from ..tables.table import Table
+from ..tables.told import Told
+from .layout import Recognised, by_columns, wanted
 
 
 def read_series(path: str | Path) -> pd.DataFrame:
@@ -29,3 +33,27 @@ def read_series(path: str | Path) -> pd.DataFrame:
         return as_series(flat)
     except InputError as error:
         raise error.in_file(str(path)) from error
+
+
+_QUANTITIES = {
+    "price": ("price_usd_per_mwh", "USD/MWh"),
+    "carbon_intensity": ("carbon_lca_g_per_kwh", "g/kWh"),
+    "pv_cf": ("pv_cf", "1"),
+    "wind_cf": ("wind_cf", "1"),
+    "temp_air": ("temp_c", "°C"),
+}
+
+
+def recognises(table: Table) -> Recognised | None:
+    """By the stamp, the region and the price of a series."""
+    return by_columns(table, "timestamp_utc", "region", "price_usd_per_mwh")
+
+
+def read(table: Table, told: Told) -> Rows:
+    """One quantity of a series by zone; stamps without an offset are UTC, as their name says."""
+    found = {q: column for q, (column, _) in _QUANTITIES.items() if table.has(column)}
+    values, units = wanted(table, found, {q: _QUANTITIES[q][1] for q in found}, told)
+    columns = Columns(
+        time=("timestamp_utc",), values=values, units=units, zone=("region",), tz="UTC", firm=False
+    )
+    return rows_of(table, columns, told)

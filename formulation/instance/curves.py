@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
-from ..records import Finite, NonNegative, Positive, Record, defect
+from ..records import Finite, NonNegative, Positive, Record, about, defect
 
 Floats = NDArray[np.float64]
 
@@ -28,10 +28,10 @@ class _Curve(Record):
 class Exponential(_Curve):
     """ceiling − span·exp(−rate·s): concave, the form most samplers follow (reference: facts 3.3)."""
 
-    kind: Literal["exponential"]
-    ceiling: Finite
-    span: NonNegative
-    rate: Positive
+    kind: Annotated[Literal["exponential"], about("the formula", "", "q(s) = ceiling − span·exp(−rate·s)")]
+    ceiling: Annotated[Finite, about("quality of very many steps", "1")]
+    span: Annotated[NonNegative, about("how far below the ceiling the formula is at 0 steps", "1")]
+    rate: Annotated[Positive, about("how fast it rises", "1/step")]
 
     def raw(self, steps: Floats) -> Floats:
         """The formula of the class, at step counts of any shape."""
@@ -41,10 +41,10 @@ class Exponential(_Curve):
 class Power(_Curve):
     """ceiling − span·s^(−rate): concave."""
 
-    kind: Literal["power"]
-    ceiling: Finite
-    span: NonNegative
-    rate: Positive
+    kind: Annotated[Literal["power"], about("the formula", "", "q(s) = ceiling − span·s^(−rate)")]
+    ceiling: Annotated[Finite, about("quality of very many steps", "1")]
+    span: Annotated[NonNegative, about("how far below the ceiling it is at one step", "1")]
+    rate: Annotated[Positive, about("the exponent", "1")]
 
     def raw(self, steps: Floats) -> Floats:
         """The formula of the class, at step counts of any shape."""
@@ -54,9 +54,9 @@ class Power(_Curve):
 class Logarithmic(_Curve):
     """offset + gain·ln(s): concave."""
 
-    kind: Literal["logarithmic"]
-    offset: Finite
-    gain: NonNegative
+    kind: Annotated[Literal["logarithmic"], about("the formula", "", "q(s) = offset + gain·ln(s)")]
+    offset: Annotated[Finite, about("quality at one step", "1")]
+    gain: Annotated[NonNegative, about("what e times the steps add", "1")]
 
     def raw(self, steps: Floats) -> Floats:
         """The formula of the class, at step counts of any shape."""
@@ -66,11 +66,13 @@ class Logarithmic(_Curve):
 class Sigmoid(_Curve):
     """floor + span/(1 + exp(−rate·(s − midpoint))): convex below the midpoint, concave above."""
 
-    kind: Literal["sigmoid"]
-    floor: Finite
-    span: NonNegative
-    rate: Positive
-    midpoint: Finite
+    kind: Annotated[
+        Literal["sigmoid"], about("the formula", "", "q(s) = floor + span/(1 + exp(−rate·(s − midpoint)))")
+    ]
+    floor: Annotated[Finite, about("quality far below the midpoint", "1")]
+    span: Annotated[NonNegative, about("quality far above the midpoint, less the floor", "1")]
+    rate: Annotated[Positive, about("how steep it is", "1/step")]
+    midpoint: Annotated[Finite, about("where it is steepest", "steps")]
 
     def raw(self, steps: Floats) -> Floats:
         """The formula of the class, at step counts of any shape."""
@@ -79,8 +81,12 @@ class Sigmoid(_Curve):
 
 
 class _Table(_Curve):
-    steps: Annotated[list[Positive], Field(min_length=1)]
-    values: Annotated[list[Finite], Field(min_length=1)]
+    steps: Annotated[
+        list[Positive],
+        Field(min_length=1),
+        about("of the points, increasing", "steps", "q(s) linear between"),
+    ]
+    values: Annotated[list[Finite], Field(min_length=1), about("quality at each of them", "1")]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -98,13 +104,13 @@ class _Table(_Curve):
 class Piecewise(_Table):
     """Linear between the given points, constant outside."""
 
-    kind: Literal["piecewise"]
+    kind: Annotated[Literal["piecewise"], about("linear between points, level outside")]
 
 
 class Tabulated(_Table):
     """Measured points; linear between them, constant outside."""
 
-    kind: Literal["tabulated"]
+    kind: Annotated[Literal["tabulated"], about("measured points, linear between, level outside")]
 
 
 Curve = Annotated[

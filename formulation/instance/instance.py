@@ -5,7 +5,7 @@ Units: MW, MWh, USD, seconds, hours, kg CO2, °C, jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -23,6 +23,7 @@ from ..records import (
     Positive,
     Record,
     Text,
+    about,
     as_input_error,
     defect,
     read_json,
@@ -39,6 +40,7 @@ from .components import (
     ThermalCooling,
 )
 from .options import enumerate_options
+from .replacing import put
 
 if TYPE_CHECKING:
     from ..schedule.schedule import Schedule
@@ -53,23 +55,58 @@ class Instance(Record):
     for that one (:meth:`after`) instead of being lost with the last slot.
     """
 
-    schema_: Literal["stepwatt.instance/1"] = Field(alias="schema")
-    name: Text = ""
-    start: Text
-    n_slots: Annotated[int, Field(ge=1, le=10_000_000)]
-    slot_hours: Positive
-    timezone: Text | None = None
-    currency: Annotated[Text, Field(min_length=1, max_length=20)] = "USD"
-    integral_jobs: bool = True
-    closes: bool = True
-    carbon_price: NonNegative = 0.0
-    models: Annotated[dict[Name, GenerationModel], Field(min_length=1)]
-    classes: Annotated[dict[Name, JobClass], Field(min_length=1)]
-    sites: Annotated[dict[Name, Site], Field(min_length=1)]
-    arrivals: dict[Name, dict[Name, NonNegativeSeries]]
-    backlog: dict[Name, dict[Name, NonNegativeSeries]] = Field(default_factory=dict)
-    transfer_cost: dict[Name, dict[Name, NonNegative]]
-    link_gb_per_hour: dict[Name, dict[Name, NonNegative]] = Field(default_factory=dict)
+    schema_: Annotated[Literal["stepwatt.instance/1"], about("format and version")] = Field(alias="schema")
+    name: Annotated[Text, about("told in tables and reports")] = ""
+    start: Annotated[
+        Text, about("start of slot 0: ISO 8601, UTC or the clock of ``timezone`` without an offset")
+    ]
+    n_slots: Annotated[
+        int, Field(ge=1, le=10_000_000), about("length of the horizon", "slots", "t = 0 … T−1")
+    ]
+    slot_hours: Annotated[Positive, about("length of a slot", "h", "Δ")]
+    timezone: Annotated[
+        Text | None, about("IANA name of the clock of labels and days; none: the offset of ``start``")
+    ] = None
+    currency: Annotated[Text, Field(min_length=1, max_length=20), about("label of all money in the file")] = (
+        "USD"
+    )
+    integral_jobs: Annotated[
+        bool,
+        about(
+            "jobs and GPUs are whole; false: the fluid model, with real numbers of both", "", "x, w, lost, n"
+        ),
+    ] = True
+    closes: Annotated[
+        bool, about("jobs left after the last slot are lost; false: they wait for the next horizon")
+    ] = True
+    carbon_price: Annotated[
+        NonNegative, about("of carbon from grid and generators", "USD/t", "− carbon_price/1000·kg")
+    ] = 0.0
+    models: Annotated[dict[Name, GenerationModel], Field(min_length=1), about("generative models, by name")]
+    classes: Annotated[dict[Name, JobClass], Field(min_length=1), about("job classes, by name")]
+    sites: Annotated[dict[Name, Site], Field(min_length=1), about("data centres, by name")]
+    arrivals: Annotated[
+        dict[Name, dict[Name, NonNegativeSeries]],
+        about("jobs that arrive, by origin (a site), class and slot", "jobs", "queue: + arrivals[i,k,t]"),
+    ]
+    backlog: Annotated[
+        dict[Name, dict[Name, NonNegativeSeries]],
+        about(
+            "jobs that arrived 1, 2, … slots before slot 0 and still wait, by origin and class",
+            "jobs",
+            "queue: b[−1]",
+        ),
+    ] = Field(default_factory=dict)
+    transfer_cost: Annotated[
+        dict[Name, dict[Name, NonNegative]],
+        about("of data moved, by origin and site; 0 on the diagonal", "USD/GB", "− cost·payload·x"),
+    ]
+    link_gb_per_hour: Annotated[
+        dict[Name, dict[Name, NonNegative]],
+        about(
+            "capacity of links, by origin and site; unlimited where absent", "GB/h", "Σ payload·x ≤ link·Δ"
+        ),
+    ] = Field(default_factory=dict)
 
     def __repr__(self) -> str:
         minutes = 60 * self.slot_hours
@@ -152,6 +189,20 @@ class Instance(Record):
         from ..schedule.continuation import continued
 
         return continued(self, schedule, following)
+
+    def replace(self, changes: Mapping[str, Any]) -> Instance:
+        """The instance with other values, by path, checked like every instance.
+
+        ``inst.replace({"sites.oslo.battery.energy_mwh": 2.0, "sites.*.grid.demand_charge": 0.0})``. ``[3]``
+        at the end is an entry of a list, ``*`` every name of a table. What may be absent (a battery, say) is
+        put in as a record or a table, and taken away by None.
+
+        Raises:
+            InputError: a path that leads nowhere, with the names known there; a value that does not fit.
+        """
+        data = self.to_dict()
+        put(data, type(self), changes)
+        return type(self).from_dict(data)
 
     def arrays(self) -> InstanceArrays:
         """The instance as numpy arrays, the form that models and evaluator compute with."""

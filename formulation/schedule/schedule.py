@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from ..errors import InputError, listed
+from ..errors import InputError, listed, one_of
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
-from ..records import Finite, Name, Record, as_input_error, read_json, write_json
+from ..records import Finite, Name, Record, about, as_input_error, defect, read_json, write_json
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ class Schedule:
             InputError: unknown names or options, slots outside the horizon, wrong lengths or types.
         """
         try:
-            file = _ScheduleFile.model_validate(data)
+            file = ScheduleFile.model_validate(data)
         except ValidationError as error:
             raise as_input_error(error, data) from None
         return _from_file(inst, file)
@@ -120,14 +120,70 @@ def _count(value: float) -> float | int:
     return int(number) if number == int(number) else number
 
 
-class _ScheduleFile(Record):
-    schema_: Literal["stepwatt.schedule/1"] = Field(alias="schema")
-    transfers: list[Annotated[list[Any], Field(min_length=5, max_length=5)]]
-    runs: list[Annotated[list[Any], Field(min_length=7, max_length=7)]]
-    sites: dict[Name, dict[Name, list[Finite]]]
+Flow = list[Finite] | None
 
 
-def _from_file(inst: Instance, file: _ScheduleFile) -> Schedule:
+class SiteFlows(Record):
+    """How a site is powered: lists over slots, absent where all zero."""
+
+    gpus_on: Annotated[Flow, about("GPUs that are on", "GPUs", "n[j,t]")] = None
+    import_mw: Annotated[Flow, about("power from the grid", "MW", "import")] = None
+    export_mw: Annotated[Flow, about("power fed in", "MW", "export")] = None
+    renewable_mw: Annotated[Flow, about("sun and wind that are used", "MW", "renewable_used")] = None
+    charge_mw: Annotated[Flow, about("power into the battery", "MW", "c")] = None
+    discharge_mw: Annotated[Flow, about("power out of the battery", "MW", "d")] = None
+    generator_mw: Annotated[Flow, about("power of the generator", "MW", "p")] = None
+    cooling_mw: Annotated[Flow, about("power of the cooling plant of a thermal room", "MW", "p_cool")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, flows: Any) -> Any:
+        for name in flows if isinstance(flows, dict) else ():
+            if name not in cls.model_fields:
+                raise defect((str(name),), name, one_of(cls.model_fields, name))
+        return flows
+
+
+def _columns(*names: str) -> dict[str, Any]:
+    """The schema of a row: texts, and numbers for steps, slot and jobs."""
+    kinds = {"steps": "integer", "slot": "integer", "jobs": "number"}
+    return {"prefixItems": [{"title": name, "type": kinds.get(name, "string")} for name in names]}
+
+
+class ScheduleFile(Record):
+    """The content of the file, before it is held against an instance."""
+
+    schema_: Annotated[Literal["stepwatt.schedule/1"], about("format and version")] = Field(alias="schema")
+    transfers: Annotated[
+        list[
+            Annotated[
+                list[Any],
+                Field(
+                    min_length=5,
+                    max_length=5,
+                    json_schema_extra=_columns("origin", "site", "class", "slot", "jobs"),
+                ),
+            ]
+        ],
+        about("[origin, site, class, slot, jobs]: where jobs run, at home included", "jobs", "x[i,j,k,t]"),
+    ]
+    runs: Annotated[
+        list[
+            Annotated[
+                list[Any],
+                Field(
+                    min_length=7,
+                    max_length=7,
+                    json_schema_extra=_columns("site", "class", "model", "steps", "clock", "slot", "jobs"),
+                ),
+            ]
+        ],
+        about("[site, class, model, steps, clock, slot, jobs]: how they run", "jobs", "w[j,o,t]"),
+    ]
+    sites: Annotated[dict[Name, SiteFlows], about("how each site is powered, by name")]
+
+
+def _from_file(inst: Instance, file: ScheduleFile) -> Schedule:
     a = inst.arrays()
     schedule = Schedule.idle(a)
     for row, entry in enumerate(file.transfers):
@@ -156,11 +212,9 @@ def _from_file(inst: Instance, file: _ScheduleFile) -> Schedule:
         schedule.runs[option, t] = _jobs(entry[6], f"{at}[6]")
     for name, flows in file.sites.items():
         j = _index(a.sites, name, f"sites.{name}", "site")
-        for flow, values in flows.items():
-            if flow not in SITE_FLOWS:
-                raise InputError(
-                    field=f"sites.{name}.{flow}", value=flow, expected=f"one of {', '.join(SITE_FLOWS)}"
-                )
+        for flow, values in flows:
+            if values is None:
+                continue
             if len(values) != a.n_slots:
                 raise InputError(
                     field=f"sites.{name}.{flow}",

@@ -19,7 +19,10 @@ _DEFAULT = ("oracle", "lp", "rolling", "greedy", "all-off")
 
 
 def compare(
-    instances: Annotated[list[Path], typer.Argument(metavar="INSTANCE", help="Instance files.")],
+    instances: Annotated[
+        list[Path],
+        typer.Argument(metavar="INSTANCE", help="Instance files; a project folder is built first."),
+    ],
     policy: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,6 +65,13 @@ def compare(
             "Default: beside the first --out, until that is written.",
         ),
     ] = None,
+    date: Annotated[
+        list[str] | None,
+        typer.Option(help="Day of a project folder, ISO 8601; repeatable. Default: that of its site.toml."),
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(help="Calendar days of a project folder. Default: those of its site.toml.")
+    ] = None,
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -72,8 +82,11 @@ def compare(
 ) -> None:
     """Judge several policies on the same instances, against one bound.
 
+    A project folder is built and compared; its report.html is written where no --out is given.
+
     Example: stepwatt compare instance.json --policy oracle --policy greedy --out report.html
     """
+    from stepwatt.data.folder import is_folder
     from stepwatt.formulation import InputError, load
     from stepwatt.formulation.files import make_room, write_files
 
@@ -83,11 +96,15 @@ def compare(
     from ..console import print_json, print_table, tell, working
     from ..reports.tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
 
-    targets = out or []
+    folders = [path for path in instances if is_folder(path)]
+    if (date or days is not None) and not folders:
+        field = "--date" if date else "--days"
+        raise InputError(field=field, value=date or days, expected="a project folder with it")
+    targets = out or [folder / "report.html" for folder in folders[:1]]
     for path in targets:
         _content(path)
         make_room(path)
-    loaded = [load(path) for path in instances]
+    loaded = [inst for path in instances for inst in _instances(path, date, days, load)]
     policies = _policies(policy or list(_DEFAULT), loaded)
     past = [load(path) for path in history] if history else None
     if past and len(past) != len(loaded):
@@ -128,6 +145,18 @@ def compare(
         print_table(names, rows, right=range(1, len(names) - 1))
     for path in targets:
         tell(f"wrote {path}")
+
+
+def _instances(
+    path: Path, date: list[str] | None, days: int | None, load: Callable[[Path], Instance]
+) -> list[Instance]:
+    """The instance of a file, or those of a project folder, one a day that is asked for."""
+    from stepwatt.data.folder import build_folder, is_folder
+
+    if not is_folder(path):
+        return [load(path)]
+    wanted: list[str | None] = [*date] if date else [None]
+    return [build_folder(path, day, days) for day in wanted]
 
 
 def _policies(given: list[str], loaded: list[Instance]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, ValidationError
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
-from stepwatt.formulation.records import Finite, Record, as_input_error, json_text, read_json
+from stepwatt.formulation.records import Finite, Record, about, as_input_error, json_text, read_json
 
 from .record import Case, Entry
 from .scores import Scores
@@ -20,33 +20,43 @@ if TYPE_CHECKING:
 SCHEMA = "stepwatt.comparison/1"
 
 
-class _Entry(Record):
-    policy: str
-    method: str
-    status: str
-    seconds: Finite
-    bound: Finite | None
-    schedule: dict[str, Any] | None
+class EntryFile(Record):
+    """A policy on an instance: what it decided, not what that was worth."""
+
+    policy: Annotated[str, about("its name in the tables")]
+    method: Annotated[str, about("the method that it is; empty for one's own")]
+    status: Annotated[str, about("optimal, feasible, time_limit, infeasible or failed")]
+    seconds: Annotated[Finite, about("it took", "s")]
+    bound: Annotated[Finite | None, about("on the utility of any schedule, where it proves one", "USD")]
+    schedule: Annotated[
+        dict[str, Any] | None, about("as in a schedule file; none where there is none (stepwatt.schedule/1)")
+    ]
     # files of before policies could be run several times have neither this nor a reference
-    seed: Annotated[int, Field(ge=0)] = 0
-    failure: str = ""
+    seed: Annotated[int, Field(ge=0), about("number of the run, where a policy was made several times")] = 0
+    failure: Annotated[str, about("why there is no schedule, where the policy failed")] = ""
 
 
-class _Case(Record):
-    instance: dict[str, Any]
-    bound: Finite | None
-    bound_by: str
-    all_off: Finite | None
-    prices: dict[str, list[list[Finite]]] | None
-    entries: Annotated[list[_Entry], Field(min_length=1)]
+class CaseFile(Record):
+    """An instance with all policies on it."""
+
+    instance: Annotated[dict[str, Any], about("the whole of it (stepwatt.instance/1)")]
+    bound: Annotated[Finite | None, about("that the policies are held against", "USD")]
+    bound_by: Annotated[str, about("the method that proved it")]
+    all_off: Annotated[Finite | None, about("utility with all levers off", "USD")]
+    prices: Annotated[
+        dict[str, list[list[Finite]]] | None, about("dual prices of the bound: tables by name, a row a slot")
+    ]
+    entries: Annotated[list[EntryFile], Field(min_length=1), about("the policies")]
 
 
-class _File(Record):
+class ComparisonFile(Record):
+    """Policies side by side."""
+
     model_config = ConfigDict(populate_by_name=True)
 
-    schema_: Literal["stepwatt.comparison/1"] = Field(alias="schema")
-    reference: str | None = None
-    cases: Annotated[list[_Case], Field(min_length=1)]
+    schema_: Annotated[Literal["stepwatt.comparison/1"], about("format and version")] = Field(alias="schema")
+    reference: Annotated[str | None, about("policy that the others are held against; none: the first")] = None
+    cases: Annotated[list[CaseFile], Field(min_length=1), about("one an instance")]
 
 
 def text(comparison: Scores) -> str:
@@ -64,7 +74,7 @@ def load(path: str | Path) -> Scores:
     data = read_json(path)
     try:
         try:
-            file = _File.model_validate(data)
+            file = ComparisonFile.model_validate(data)
         except ValidationError as error:
             raise as_input_error(error, data) from None
         cases = tuple(_case_from_file(case, number) for number, case in enumerate(file.cases))
@@ -105,7 +115,7 @@ def _case_to_dict(case: Case) -> dict[str, Any]:
     }
 
 
-def _case_from_file(case: _Case, number: int) -> Case:
+def _case_from_file(case: CaseFile, number: int) -> Case:
     at = f"cases[{number}]"
     inst = _located(f"{at}.instance", lambda: Instance.from_dict(case.instance))
     entries = []

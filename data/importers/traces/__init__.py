@@ -1,0 +1,1 @@
+"""Logs of requests, one file a layout."""
