@@ -255,7 +255,7 @@ def test_files_are_read_by_strangers_importers(site: Path, village: Path) -> Non
 
 
 def test_train_uses_a_strangers_agent_shaper_codec_and_reward(site: Path, village: Path) -> None:
-    size = ["family.every=60", "family.slot_minutes=60", "env_steps=64", "warmup_steps=16", "envs_per_run=4"]
+    size = ["family.every=180", "family.slot_minutes=60", "env_steps=64", "warmup_steps=16", "envs_per_run=4"]
     parts = ["algo=still", "agent.hidden=[4]", "shaper=bonus", "task.codec=mirrored", "task.reward=halved"]
     stepwatt(site, "train", *size, *parts, "shaping.amount=0.5", "--out", "run", folder=village.parent)
     kept = json.loads((village.parent / "run" / "settings.json").read_text(encoding="utf-8"))["settings"]
@@ -285,7 +285,8 @@ from stepwatt.comparing.registry import POLICIES
 families = (sw.METHODS, sw.SCENARIOS, POLICIES, IMPORTERS, FIGURES, AGENTS, CODECS, REWARDS, SHAPERS)
 print(*(name for family in families for name in family))
 policy = sw.train(algo="still", shaping="bonus", codec="mirrored", reward="halved", settings=[
-    "family.every=60", "family.slot_minutes=60", "env_steps=32", "warmup_steps=16", "envs_per_run=4"])
+    "family.every=180", "family.slot_minutes=60", "env_steps=32", "warmup_steps=16", "envs_per_run=4",
+    "replay_steps=1000"])
 assert policy.task.codec == "mirrored"
 """
     done = python(site, "-c", code, folder=tmp_path)

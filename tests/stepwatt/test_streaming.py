@@ -24,7 +24,8 @@ from stepwatt.learning.policies.trained import TrainedPolicy, policy_of
 from stepwatt.solvers.planners.foresight import compiling
 from stepwatt.streaming import Run, run_stream
 
-SHORT = ["family.every=60", "env_steps=128", "warmup_steps=64", "batch_size=16", "agent.hidden=[8]"]
+SHORT = ["family.every=90", "env_steps=96", "warmup_steps=64", "batch_size=16"]
+SHORT += ["agent.hidden=[8]", "replay_steps=1000"]
 
 
 @pytest.fixture(scope="module")
