@@ -142,9 +142,9 @@ def test_jobs_that_take_no_time_may_come_from_the_backlog() -> None:
 
 
 def solve(m: pyo.ConcreteModel) -> None:
-    """A good schedule from HiGHS; prices are scaled to its absolute tolerances."""
+    """A fair schedule from HiGHS; prices are scaled to its absolute tolerances."""
     solver = pyo.SolverFactory("appsi_highs")
-    solver.config.mip_gap = 1e-2
+    solver.config.mip_gap = 5e-2
     solver.highs_options = {"user_objective_scale": 10, "threads": 1}
     solver.solve(m)
 
