@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from stepwatt.solvers import explain as explain
     from stepwatt.solvers import solve as solve
     from stepwatt.solvers import solve_many as solve_many
+    from stepwatt.worth.levers import levers as levers
+    from stepwatt.worth.what_if import what_if as what_if
 
     __version__: str
 
@@ -103,6 +105,8 @@ _HOME = {
     "distribute": "solvers",
     "evaluate": "formulation",
     "explain": "solvers",
+    "levers": "worth.levers",
+    "what_if": "worth.what_if",
     "foresight": "learned",
     "load": "formulation",
     "load_policy": "learned",
@@ -160,6 +164,7 @@ __all__ = [
     "foresight",
     "formulation",
     "learning",
+    "levers",
     "load",
     "load_policy",
     "load_schedule",
@@ -185,6 +190,7 @@ __all__ = [
     "solve_many",
     "solvers",
     "train",
+    "what_if",
     "wind_capacity_factor",
 ]
 

@@ -17,11 +17,13 @@ from .commands import (
     explain,
     export,
     init,
+    levers,
     quality,
     report,
     scenario,
     solve,
     train,
+    what_if,
 )
 from .commands import run as run_command
 from .console import BROKEN_PIPE, INTERRUPTED, complain, print_json
@@ -50,6 +52,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("levers")(levers.levers)
+app.command("what-if")(what_if.what_if)
 app.command("export")(export.export)
 app.command("describe")(describe.describe)
 app.command("schema")(describe.schema)
