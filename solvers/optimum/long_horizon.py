@@ -21,7 +21,7 @@ from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import first_slots, fresh_state, joined, next_state, window
 
 from ..common.relaxation import Relaxation, price_arrays, solve_priced_by_rows
-from ..highs.session import HighsSession, SolverError
+from ..highs.session import HighsSession, SolverError, Termination
 from ..interface.deadline import Deadline
 from ..interface.dual_prices import labelled_prices
 from ..interface.result import Result, Seconds, Status, relative_gap
@@ -170,15 +170,7 @@ def _committed(
         stored_value = of_window["stored_energy"].mean(axis=1)
         prices.append({name: values[..., : stop - first] for name, values in of_window.items()})
         relaxed = Relaxation(problem, session, outcome, outcome.bound, 0.0)
-        limit = max(_WINDOW_SECONDS, 2 * (time.perf_counter() - begun))
-        search = Search(
-            seen,
-            problem,
-            replace(settings, progress=silent, gap=_WINDOW_SHARE * settings.gap),
-            Deadline(limit, settings.clock),
-            outcome.bound,
-        )
-        search.run(relaxed)
+        search = _searched(seen, relaxed, max(_WINDOW_SECONDS, 2 * (time.perf_counter() - begun)), settings)
         if search.schedule is None:
             raise SolverError(f"no schedule was found for slots {first} to {first + length - 1}")
         committed = first_slots(search.schedule, stop - first)
@@ -187,6 +179,19 @@ def _committed(
         parts.append(committed)
     joined_prices = {name: np.concatenate([part[name] for part in prices], axis=-1) for name in prices[0]}
     return joined(parts), boundaries, joined_prices
+
+
+def _searched(a: InstanceArrays, relaxed: Relaxation, seconds: float, settings: Settings) -> Search:
+    """Whole jobs of a window: in so many seconds, or in as many as a schedule takes."""
+    window_settings = replace(settings, progress=silent, gap=_WINDOW_SHARE * settings.gap)
+    assert relaxed.bound is not None
+    while True:
+        deadline = Deadline(seconds, settings.clock)
+        search = Search(a, relaxed.problem, window_settings, deadline, relaxed.bound)
+        end = search.run(relaxed)
+        if search.schedule is not None or end is Termination.INFEASIBLE or not deadline.passed:
+            return search
+        seconds *= 4
 
 
 def _open_ended(a: InstanceArrays, stored_value: Floats) -> InstanceArrays:
