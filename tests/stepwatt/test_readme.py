@@ -21,7 +21,7 @@ from stepwatt.moved import MOVED
 
 PAGES = ["README.md", "docs/index.md", "docs/cli.md", "docs/files.md", "docs/reports.md"]
 #: Pages whose console blocks show output, too, so that only their programs run.
-MORE = [f"docs/{name}.md" for name in ("model", "explain", "data", "environment", "scale")]
+MORE = [f"docs/{name}.md" for name in ("model", "explain", "data", "environment", "scale", "worth")]
 #: Folders that commands make.
 MADE = ("runs", "demo", "build")
 COMMANDS = [
@@ -33,6 +33,8 @@ COMMANDS = [
     "evaluate",
     "compare",
     "report",
+    "levers",
+    "what-if",
     "export",
     "quality fit",
 ]
