@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from stepwatt.formulation import InputError
 
@@ -119,7 +120,7 @@ def _quantities(rows: Rows, said: Told, name: str, refused: list[str]) -> dict[s
                 continue
             zones[zone or "(one)"] = {
                 "from": series.index[0].isoformat(),
-                "to": (series.index[-1]).isoformat(),
+                "to": (series.index[-1] + pd.Timedelta(series.attrs["resolution"])).isoformat(),
                 "steps": len(series),
                 "resolution": series.attrs["resolution"],
                 "resolutions": series.attrs["resolutions"],

@@ -25,6 +25,7 @@ from .commands import (
     train,
     what_if,
 )
+from .commands import data as data_commands
 from .commands import run as run_command
 from .console import BROKEN_PIPE, INTERRUPTED, complain, print_json
 
@@ -58,6 +59,7 @@ app.command("export")(export.export)
 app.command("describe")(describe.describe)
 app.command("schema")(describe.schema)
 app.add_typer(quality.app, name="quality")
+app.add_typer(data_commands.app, name="data")
 
 
 def _version(wanted: bool) -> None:

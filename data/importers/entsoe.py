@@ -59,9 +59,9 @@ def read(table: Table, told: Told) -> Rows:
     choosing = [column for column in ("Sequence", "Currency") if table.has(column)]
     zone = ("Area",) if table.has("Area") else ()
     table.load((time, *zone, *choosing), values.values(), told.where)
+    starts, ends = _intervals(table, time)
     for column in choosing:
         one_value(table, column, told)
-    starts, ends = _intervals(table, time)
     columns = Columns(
         time=(time,), values=values, units=units, zone=zone, tz=tz, shown=tz, ambiguous="infer", firm=True
     )

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ..tables.rows import Columns, Rows, rows_of
+from ..tables.stamps import moments
 from ..tables.table import Table
 from ..tables.told import Told
 from .layout import Recognised, one_value, wanted
@@ -46,22 +47,22 @@ def read(table: Table, told: Told) -> Rows:
         raise table.wrong("layout", "gridstatus", expected)
     (start, end, market, location), price = found
     values, units = wanted(table, {"price": price}, {"price": "USD/MWh"}, told)
-    if table.has(market):
-        table.load((market,), where=told.where)
-        one_value(table, market, told)
-    shown = None
-    if table.is_frame:
-        table.load((start,))
-        dtype: Any = table.column(start).dtype
-        shown = str(dtype.tz) if isinstance(dtype, pd.DatetimeTZDtype) else None
+    zone = (location,) if table.has(location) else ()
+    bounds = (start, end) if table.has(end) else (start,)
+    choosing = (market,) if table.has(market) else ()
+    table.load((*bounds, *zone, *choosing), values.values(), told.where)
+    parsed = [moments(table, (column,), time_format=told.time_format) for column in bounds]
+    for column in choosing:
+        one_value(table, column, told)
+    dtype: Any = table.column(start).dtype
+    shown = str(dtype.tz) if isinstance(dtype, pd.DatetimeTZDtype) else None
     columns = Columns(
         time=(start,),
-        end=end if table.has(end) else None,
         values=values,
         units=units,
-        zone=(location,) if table.has(location) else (),
+        zone=zone,
         tz="UTC" if start.endswith("utc") else None,
         shown=shown,
         firm=False,
     )
-    return rows_of(table, columns, told)
+    return rows_of(table, columns, told, starts=parsed[0], ends=parsed[1] if len(parsed) > 1 else None)
