@@ -65,7 +65,13 @@ def read_jobs(
     said = told(time=time, how=dict(how), tz=tz)
     from_when = None if start is None else utc(start)
     said = replace(said, job_class=job_class, count=count, steps=steps, start=from_when, quantity="jobs")
-    table = open_table(source, encoding=said.encoding, delimiter=said.delimiter, header=said.header)
+    table = open_table(
+        source,
+        encoding=said.encoding,
+        delimiter=said.delimiter,
+        header=said.header,
+        decimal=said.decimal,
+    )
     name, importer = layout_of(table, layout, said, "jobs")
     found: Requests = importer.read(table, said)
     _check_doubled(found)

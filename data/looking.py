@@ -67,7 +67,13 @@ def look(source: Source, layout: str | None = None, **how: Any) -> Look:
     start = how.pop("start", None)
     said = told(zone=how.pop("zone", None), time=how.pop("time", None), value=how.pop("value", None), how=how)
     said = replace(said, quantity="all", gaps="hold", start=None if start is None else utc(start))
-    table = open_table(source, encoding=said.encoding, delimiter=said.delimiter, header=said.header)
+    table = open_table(
+        source,
+        encoding=said.encoding,
+        delimiter=said.delimiter,
+        header=said.header,
+        decimal=said.decimal,
+    )
     found = recognised(table, "rows", "jobs")
     if layout is not None:
         IMPORTERS.check(layout)

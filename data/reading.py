@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Unpack
 
@@ -13,6 +13,7 @@ import pandas as pd
 from stepwatt.formulation import InputError
 from stepwatt.formulation.errors import one_of
 
+from .importers.layout import WEATHER, is_of
 from .importers.registry import layout_of
 from .tables.clocks import time_zone
 from .tables.grid import Gridded, Lining, named, shown_time
@@ -117,7 +118,7 @@ def read_weather(
     *,
     zone: str | None = None,
     time: str | Sequence[str] | None = None,
-    value: str | Sequence[str] | None = None,
+    value: str | Sequence[str] | Mapping[str, str] | None = None,
     tz: str | None = None,
     gaps: Gaps | None = None,
     **how: Unpack[How],
@@ -128,14 +129,22 @@ def read_weather(
     that all of them are known. ``attrs["units"]`` has the units, ``attrs`` also what the file says of the
     place.
 
-    Args as of :func:`read_prices`; ``value`` chooses columns of the result.
+    Args as of :func:`read_prices`; ``value`` chooses columns of the result, or tells which column of a plain
+    table holds which of them: ``{"temp_air": "Outside (°C)"}``.
 
     Raises:
         InputError: as of :func:`read_prices`.
     """
     said = told(zone=zone, time=time, how=dict(how), tz=tz, gaps=gaps)
+    if isinstance(value, Mapping):
+        for quantity in value:
+            if not is_of(str(quantity), "weather"):
+                raise InputError(field="value", value=quantity, expected=one_of(WEATHER, quantity))
+        said, value = replace(said, columns=dict(value)), list(value)
     table, rows, name = read_rows(source, layout, said, quantity="weather")
-    wanted = told(value=value).value or tuple(q for q in rows.values if q in rows.units and is_weather(q))
+    wanted = told(value=value).value or tuple(
+        q for q in rows.values if q in rows.units and is_of(q, "weather")
+    )
     for quantity in wanted:
         if quantity not in rows.values:
             raise table.wrong("value", quantity, one_of(rows.values, quantity))
@@ -161,11 +170,6 @@ def read_weather(
     return frame
 
 
-def is_weather(quantity: str) -> bool:
-    """Whether a quantity is one of the weather."""
-    return quantity in ("temp_air", "ghi", "dni", "dhi") or quantity.startswith("wind_speed")
-
-
 def read_rows(
     source: Source, layout: str | None, said: Told, quantity: str = "price"
 ) -> tuple[Table, Rows, str]:
@@ -174,7 +178,13 @@ def read_rows(
     Raises:
         InputError: a layout that is not known, or a table that has not the one said.
     """
-    table = open_table(source, encoding=said.encoding, delimiter=said.delimiter, header=said.header)
+    table = open_table(
+        source,
+        encoding=said.encoding,
+        delimiter=said.delimiter,
+        header=said.header,
+        decimal=said.decimal,
+    )
     name, importer = layout_of(table, layout, said, "rows")
     return table, importer.read(table, replace(said, quantity=quantity)), name
 

@@ -10,6 +10,8 @@ from ..tables.table import Table
 from ..tables.told import Told
 from ..tables.units import unit_in
 
+#: Quantities of weather, as pvlib names them; of wind, with the height of the speed.
+WEATHER = ("temp_air", "ghi", "dni", "dhi", "wind_speed_10m", "wind_speed_100m")
 _UTC = re.compile(r"(?<![a-z])utc(?![a-z])", re.IGNORECASE)
 
 
@@ -46,7 +48,7 @@ def wanted(
 def is_of(quantity: str, family: str) -> bool:
     """Whether a quantity is what is asked for: itself, one of the weather, one kind of carbon accounting."""
     if family == "weather":
-        return quantity in ("temp_air", "ghi", "dni", "dhi") or quantity.startswith("wind_speed")
+        return quantity in WEATHER or re.fullmatch(r"wind_speed_\d+m", quantity) is not None
     return quantity == family or quantity.startswith(f"{family}_")
 
 

@@ -33,6 +33,7 @@ class Table:
         columns: names as the header has them, without blanks around.
         lines: the first lines of the file, none of a frame.
         encoding, delimiter, header: of the file; ``header`` is the number of the line with the names.
+        decimal: the sign before decimals, where the caller said it.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Table:
         self.name, self.columns = name, tuple(columns)
         self.lines: list[str] = []
         self.encoding, self.delimiter, self.header = "", ",", 0
+        self.decimal: str | None = None
         self.notes: list[str] = []
         self._frame, self._text = frame, text
         self._kept: dict[str, pd.Series] = {}
@@ -53,7 +55,9 @@ class Table:
 
     def at_line(self, header: int) -> Table:
         """The same file, read from another line on, which has the names of columns."""
-        return _from_text(self.name, self._whole, self.encoding, header, None)
+        below = _from_text(self.name, self._whole, self.encoding, header, None)
+        below.decimal = self.decimal
+        return below
 
     def has(self, *columns: str) -> bool:
         """Whether it has all of these columns, each once."""
@@ -141,7 +145,9 @@ class Table:
         at = {self.columns.index(column): column for column in (*texts, *floats)}
         kinds: dict[int, Any] = {self.columns.index(column): str for column in texts}
         kinds |= {self.columns.index(column): float for column in floats}
-        for attempt in (kinds, dict.fromkeys(kinds, str)):
+        # a point may part thousands where fields are parted by other signs than commas
+        plainly = self.delimiter in ",|" and self.decimal != ","
+        for attempt in (kinds, dict.fromkeys(kinds, str)) if plainly else (dict.fromkeys(kinds, str),):
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("error")
@@ -210,6 +216,7 @@ def open_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: int | None = None,
+    decimal: str | None = None,
 ) -> Table:
     """A file, or a frame or series of pandas, as a table.
 
@@ -225,6 +232,7 @@ def open_table(
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     table = _from_text(str(path), text, found, header, delimiter)
+    table.decimal = decimal
     if not text.endswith("\n"):
         table.notes.append(
             "the last line has no line end; if the file was cut, its last value may be cut, too"
