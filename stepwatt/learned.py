@@ -49,7 +49,7 @@ def train(
         config: TOML file with tables family, task, warm_start, training; arguments that are given win.
         settings: further ``key=value`` words, as on the command line; these win over all.
         out: folder for settings, log, checkpoint and ``policy.npz``.
-        resume: go on from the checkpoint in ``out``.
+        resume: go on from the checkpoint in ``out``; begin where there is none yet.
         overwrite: begin anew where ``out`` holds a training, which is otherwise refused.
         progress: called with the share done and what is being worked on.
 

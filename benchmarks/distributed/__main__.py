@@ -21,6 +21,7 @@ import numpy as np
 
 import stepwatt as sw
 from stepwatt.formulation import Instance, load
+from stepwatt.formulation.files import write_text
 from stepwatt.solvers import Settings, accounts, distribute
 
 from ..solvers.reporting.section import table
@@ -168,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is missing; 1 when a schedule breaks, a bound is false or accounts do not add up."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.distributed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the small examples only")
-    parser.add_argument("--only", default="", help="cases whose name contains this text")
+    parser.add_argument("--only", nargs="+", default=[""], help="cases whose name contains such a text")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of results")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/distributed.md")
     asked = parser.parse_args(arguments)
@@ -177,10 +178,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records: dict[str, dict[str, Any]] = {}
     for name, (make, gap) in cases().items():
         path = asked.out / (name.replace(", ", "_").replace(" ", "_") + ".json")
-        wanted = asked.only in name and (not asked.quick or name.startswith("example"))
+        wanted = any(text in name for text in asked.only) and (not asked.quick or name.startswith("example"))
         if wanted and not path.exists():
             record = {"case": name, **measure(make, gap), "code": code, "date": f"{date.today()}"}
-            path.write_text(json.dumps(record, indent=1) + "\n")
+            write_text(path, json.dumps(record, indent=1) + "\n")
         if path.exists():
             records[name] = json.loads(path.read_text())
             r = records[name]

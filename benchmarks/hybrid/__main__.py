@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from stepwatt.formulation.files import write_text
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 
 from .cases import Case, Days, cases
@@ -63,9 +64,7 @@ def run(quick: bool, only: str) -> None:
             target = cell_file(name, method, folder)
             found = measure(days, method, case, quick)
             found |= {"days": [inst.name for inst in days.instances], "about": about()}
-            part = target.with_suffix(".part")
-            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-            part.replace(target)
+            write_text(target, json.dumps(found, indent=1) + "\n")
             print(days.name, method, "done", flush=True)
 
 

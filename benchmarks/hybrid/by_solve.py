@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stepwatt.formulation import evaluate
+from stepwatt.formulation.files import write_text
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 
 from .cases import Case, Days, cases
@@ -49,7 +50,7 @@ def measure(name: str, case: Case, days: Days, folder: Path = RESULTS) -> dict[s
 def main(kept: Path = KEPT) -> None:
     """Measure, and keep the figures for the report."""
     rows = {name: measure(name, case, case.days(name)) for name, case in cases(quick=False).items()}
-    kept.write_text(json.dumps({"sets": rows, "about": about()}, indent=1) + "\n", encoding="utf-8")
+    write_text(kept, json.dumps({"sets": rows, "about": about()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 import stepwatt as sw
+from stepwatt.formulation.files import write_text
 from stepwatt.formulation.plant.bridge import arrays_of
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.learning.environment.task import TaskSettings
@@ -123,7 +124,7 @@ def main() -> None:
         rows[name] = {"day-ahead": float(planned_again(instances, bound, parts, every, lasting).mean())}
         print(name, rows[name], flush=True)
     found = {"days": len(instances), "mean gap %": rows, "about": about()}
-    KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_text(KEPT, json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stepwatt.formulation.files import write_text
 from stepwatt.learning.training.families import Family
 from stepwatt.scores.intervals import difference_interval
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
@@ -138,7 +139,7 @@ def main() -> None:
             rows[name] = measure(plan.unseen(name, case), plan.but.get(name, plan.hours))
             print(name, "done", flush=True)
             told = json.dumps({"sets": rows, "about": about()}, indent=1) + "\n"
-            kept(chosen).write_text(told, encoding="utf-8")
+            write_text(kept(chosen), told)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from stepwatt.formulation.files import write_text
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 
 from .cases import Case, cases
@@ -43,7 +44,7 @@ def main(kept: Path = KEPT) -> None:
     for name, case in cases(quick=False).items():
         rows[name] = measure(name, case)
         print(name, rows[name], flush=True)
-        kept.write_text(json.dumps({"sets": rows, "about": about()}, indent=1) + "\n", encoding="utf-8")
+        write_text(kept, json.dumps({"sets": rows, "about": about()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 import stepwatt as sw
 from stepwatt.formulation import evaluate
+from stepwatt.formulation.files import write_text
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool
@@ -193,7 +194,7 @@ def main(words: Sequence[str] | None = None) -> None:
         if chosen.quick:
             print(json.dumps(found, indent=1))
             return
-        KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_text(KEPT, json.dumps(found, indent=1) + "\n")
     write_docs(DOCS, KEPT)
 
 

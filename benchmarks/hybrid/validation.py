@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 import stepwatt as sw
+from stepwatt.formulation.files import write_text
 from stepwatt.learning.training.families import Family
 from stepwatt.scores.intervals import difference_interval
 
@@ -57,7 +58,7 @@ def main() -> None:
     for name, every in EVERY.items():
         rows[name] = measure(sets[name], every)
         print(name, rows[name], flush=True)
-    KEPT.write_text(json.dumps({"sets": rows, "about": about()}, indent=1) + "\n", encoding="utf-8")
+    write_text(KEPT, json.dumps({"sets": rows, "about": about()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

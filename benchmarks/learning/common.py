@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stepwatt.formulation.files import replacing, write_text
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.training.judge import Judge
@@ -172,10 +173,8 @@ def _guided(settings: TrainingSettings) -> bool:
 
 def keep_policy(cell: Cell, policy: Policy) -> None:
     """Keep the networks of all runs in the cache, for studies that use them again."""
-    CACHE.mkdir(exist_ok=True)
-    part = policy_path(cell).with_suffix(f".part{os.getpid()}")
-    torch.save(policy.state_dict(), part)
-    part.replace(policy_path(cell))
+    with replacing(policy_path(cell)) as (partial,):
+        torch.save(policy.state_dict(), partial)
 
 
 def policy_path(cell: Cell) -> Path:
@@ -237,11 +236,8 @@ def _read(path: Path) -> Record:
 
 
 def write_json(path: Path, record: Any) -> None:
-    """Write under a temporary name, then rename; numbers with six digits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".part{os.getpid()}")
-    part.write_text(json.dumps(rounded(record), separators=(",", ":")) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Write a whole file or none; numbers with six digits."""
+    write_text(path, json.dumps(rounded(record), separators=(",", ":")) + "\n")
 
 
 def rounded(value: Any) -> Any:

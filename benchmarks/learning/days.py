@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import stepwatt as sw
 from stepwatt.formulation import Instance, Schedule
+from stepwatt.formulation.files import write_files
 from stepwatt.learning.environment.solver_potential import Potential, potential_of
 from stepwatt.learning.training.families import Family
 from stepwatt.solvers.optimum.central_schedule import central_schedule
@@ -84,8 +85,5 @@ def days(spread: Spread, split: str) -> Days:
             ],
             "potential": potential_of(solved),
         }
-        CACHE.mkdir(exist_ok=True)
-        part = kept.with_suffix(".part")
-        part.write_bytes(pickle.dumps(found))
-        part.replace(kept)
+        write_files({kept: pickle.dumps(found)})
     return Days(instances, **found)

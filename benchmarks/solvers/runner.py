@@ -92,10 +92,18 @@ def run_cells(
             continue
         record = _run(cell)
         records[cell.key] = record
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        _append(path, json.dumps(record))
         say(f"[{number}/{len(cells)}] {cell.title}: {record['status']}, {record['wall']:.1f} s")
     return records
+
+
+def _append(path: Path, line: str) -> None:
+    """A line of its own, also after one that a kill has cut."""
+    with path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        ended = file.read() in (b"", b"\n")
+        file.write(f"{'' if ended else chr(10)}{line}\n".encode())
 
 
 def _run(cell: Cell) -> Record:

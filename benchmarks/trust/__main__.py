@@ -1,4 +1,4 @@
-"""The command: ``python -m benchmarks.trust differential|fuzz [--budget N] [--seed S] [--out FOLDER]``.
+"""The command: ``python -m benchmarks.trust differential|fuzz|kills [--budget N] [--seed S] [--out FOLDER]``.
 
 The same command goes on; a larger budget goes further. Exit code 1 where something is unexplained.
 """
@@ -17,6 +17,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a campaign and print its summary; how many findings there are decides the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["kills"]:
+        from .kills.command import main as kills
+
+        return kills(words[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust", description=__doc__)
     parser.add_argument("what", choices=["differential", "fuzz"])
     parser.add_argument("--budget", type=int, default=100, help="instances, or inputs")
@@ -27,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--layouts", type=Path, help="folder of tables to mutate beside those of the bench")
     parser.add_argument("--write", type=Path, help="page with marks for the summary, as results.md")
     parser.add_argument("--only", type=int, help="the item of this number alone")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(words)
 
     from .campaign import campaign, summary, write_section
 

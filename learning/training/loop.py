@@ -113,7 +113,8 @@ def train_agent(
     ``agent`` (default: a new one) may come warm-started. ``evaluate`` gets the deterministic policy of all
     runs and returns values (S,); it must not draw from the training's generators. In ``folder`` the resolved
     settings, the log and the checkpoint are kept; ``resume`` goes on from that checkpoint, exactly as if
-    never interrupted, ``overwrite`` begins anew where there is one. An interrupt (Ctrl-C) stores a
+    never interrupted, and begins where there is none yet (a kill came first); ``overwrite`` begins anew where
+    there is one. An interrupt (Ctrl-C) stores a
     checkpoint, then raises KeyboardInterrupt. ``plan``: what else the training is of, as tables fit for JSON;
     it is kept beside the settings, and a training of another plan does not go on from the checkpoint.
 
@@ -135,7 +136,7 @@ def train_agent(
     training = _Training(env, settings, learner, shaper, tables)
     log = None
     if folder is not None:
-        check_folder(folder, resume=resume, overwrite=overwrite)
+        resume = check_folder(folder, resume=resume, overwrite=overwrite)
         if overwrite:
             for old in _results(folder):
                 old.unlink()
@@ -174,8 +175,8 @@ def train_agent(
     )
 
 
-def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False) -> None:
-    """Make sure, before long work, that a training may be kept in a folder.
+def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False) -> bool:
+    """Make sure, before long work, that a training may be kept in a folder; whether it goes on there.
 
     Raises:
         InputError: a place that cannot be written, a training that is there already and is to be neither
@@ -184,9 +185,14 @@ def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False)
     if resume and overwrite:
         raise InputError(field="overwrite", value=overwrite, expected="resume or overwrite, not both")
     make_folder(folder)
-    if not (resume or overwrite) and _results(folder):
+    results = _results(folder)
+    if not (resume or overwrite) and results:
         told = "resume, which goes on with it, or overwrite, which begins anew"
         raise InputError(file=str(folder), field="folder", value="holds a training", expected=told)
+    if resume and results and folder / CHECKPOINT not in results:
+        told = "its checkpoint, to go on from, or overwrite, which begins anew"
+        raise InputError(file=str(folder), field="folder", value="holds policies alone", expected=told)
+    return resume and bool(results)
 
 
 def _results(folder: Path) -> list[Path]:

@@ -251,7 +251,7 @@ def _run(
     progress: Progress | None,
 ) -> list[TrainedPolicy]:
     if folder is not None:
-        check_folder(folder, resume=resume, overwrite=overwrite)
+        resume = check_folder(folder, resume=resume, overwrite=overwrite)
     told = progress or (lambda done, what: None)
     settings, seeds = plan.training, plan.training.seeds
     instances = plan.family.instances("train")

@@ -40,7 +40,7 @@ def train(
         "runs/latest"
     ),
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder, if there is one.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew where the folder holds a training.")

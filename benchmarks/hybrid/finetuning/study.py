@@ -25,6 +25,7 @@ from torch import Tensor
 
 import stepwatt as sw
 from stepwatt.formulation import Instance
+from stepwatt.formulation.files import write_text
 from stepwatt.learning.environment.batched import SchedulingEnv
 from stepwatt.learning.environment.solver_potential import Potential, potential_of
 from stepwatt.learning.environment.task import TaskSettings
@@ -388,9 +389,7 @@ def run(quick: bool, only: str, folder: Path) -> None:
         if only not in f"{start}, {name}" or target.exists():
             continue
         found = make() | {"days": [ground.validation[n].name for n in ground.judging], "about": about()}
-        part = target.with_suffix(".part")
-        part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        part.replace(target)
+        write_text(target, json.dumps(found, indent=1) + "\n")
         print(start, name, "done", flush=True)
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from hashlib import sha256
 from importlib.util import cache_from_source
 from pathlib import Path
-from uuid import uuid4
+
+from stepwatt.formulation import InputError
+from stepwatt.formulation.files import write_files
 
 _DIGEST = sha256().digest_size
 
@@ -39,14 +41,8 @@ def kept(name: str) -> bytes | None:
 def keep(name: str, code: bytes) -> None:
     """Keep code, whole or not at all, in the first place that takes it."""
     for place in places():
-        written = place / f"{name}.{uuid4().hex}.part"
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            try:
-                written.write_bytes(sha256(code).digest() + code)
-                os.replace(written, place / name)
-            finally:
-                written.unlink(missing_ok=True)
-        except OSError:
+            write_files({place / name: sha256(code).digest() + code})
+        except InputError:
             continue
         return

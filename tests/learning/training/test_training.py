@@ -255,6 +255,18 @@ def test_an_existing_file_is_no_folder_of_a_training(tmp_path: Path) -> None:
             train_agent(regulator(settings), settings, folder=folder)
 
 
+def test_resuming_begins_where_a_kill_came_before_the_first_checkpoint(tmp_path: Path) -> None:
+    settings = small("sac", "env_steps=40")
+    (tmp_path / LOG).write_text('{"kind": "evaluation", "env_st', encoding="utf-8")
+    begun = train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
+    assert_same(weights(begun), weights(train_agent(regulator(settings), settings)))
+    assert {line["env_steps"] for line in read_log(tmp_path / LOG)} == {40}
+    (tmp_path / "policy.npz").touch()
+    (tmp_path / CHECKPOINT).unlink()
+    with pytest.raises(InputError, match=r"holds policies alone.*its checkpoint"):
+        train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
+
+
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     settings = small("sac")
     train_agent(regulator(settings), settings, folder=tmp_path)
@@ -267,8 +279,6 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
     settings = small("sac")
-    with pytest.raises(InputError, match="expected a checkpoint"):
-        train_agent(regulator(settings), settings, folder=tmp_path, resume=True)
     for content in (b"no checkpoint", b""):
         (tmp_path / CHECKPOINT).write_bytes(content)
         with pytest.raises(InputError, match=CHECKPOINT) as told:
