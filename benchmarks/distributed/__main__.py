@@ -22,6 +22,7 @@ import numpy as np
 import stepwatt as sw
 from stepwatt.formulation import Instance, load
 from stepwatt.formulation.files import write_text
+from stepwatt.formulation.manifest import made
 from stepwatt.solvers import Settings, accounts, distribute
 
 from ..solvers.reporting.section import table
@@ -180,7 +181,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = asked.out / (name.replace(", ", "_").replace(" ", "_") + ".json")
         wanted = any(text in name for text in asked.only) and (not asked.quick or name.startswith("example"))
         if wanted and not path.exists():
-            record = {"case": name, **measure(make, gap), "code": code, "date": f"{date.today()}"}
+            record = {
+                "case": name,
+                **measure(make, gap),
+                "code": code,
+                "date": f"{date.today()}",
+                "made": made(),
+            }
             write_text(path, json.dumps(record, indent=1) + "\n")
         if path.exists():
             records[name] = json.loads(path.read_text())

@@ -6,9 +6,11 @@ import datetime as dt
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from stepwatt.formulation.manifest import made
 from stepwatt.learning.environment.task import TaskSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,9 +51,9 @@ COMMIT = subprocess.run(
 ).stdout.strip()
 
 
-def about() -> dict[str, str]:
+def about() -> dict[str, Any]:
     """Where and when."""
-    return {
+    return made() | {
         "date": dt.date.today().isoformat(),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
         "torch": torch.__version__,

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from stepwatt.formulation.files import replacing, write_text
+from stepwatt.formulation.manifest import made
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.training.judge import Judge
@@ -262,7 +263,7 @@ def provenance() -> Record:
         return done.stdout.strip()
 
     changed = git("status", "--porcelain", "--untracked-files=no", "--", "learning", "formulation", "data")
-    return {
+    return made() | {
         "machine": f"{_processor()}, {os.cpu_count()} cores, one thread",
         "date": dt.date.today().isoformat(),
         "revision": git("rev-parse", "--short", "HEAD") + ("+changes" if changed else ""),

@@ -197,7 +197,7 @@ def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False)
 
 def _results(folder: Path) -> list[Path]:
     """What a training has left that takes another training to make."""
-    return [path for pattern in (CHECKPOINT, "policy*.npz") for path in folder.glob(pattern)]
+    return [path for pattern in (CHECKPOINT, "policy*.npz*") for path in folder.glob(pattern)]
 
 
 def _build_learner(

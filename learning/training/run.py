@@ -15,6 +15,7 @@ from torch import Tensor
 from stepwatt.formulation import InputError, Instance, Schedule
 from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.files import write_files
+from stepwatt.formulation.manifest import with_manifest
 from stepwatt.formulation.records import SettingsRecord
 from stepwatt.formulation.toml_tables import override, read_toml
 from stepwatt.solvers import Result, solve
@@ -271,6 +272,11 @@ def _run(
         warm=not resume,
         progress=told,
     )
+    tables = {
+        "family": plan.family.plain(),
+        "task": plan.task.plain(),
+        "warm_start": plan.warm_start.plain(),
+    }
     outcome = train_agent(
         ready.env,
         settings,
@@ -283,11 +289,7 @@ def _run(
         resume=resume,
         overwrite=overwrite,
         tensorboard=tensorboard,
-        plan={
-            "family": plan.family.plain(),
-            "task": plan.task.plain(),
-            "warm_start": plan.warm_start.plain(),
-        },
+        plan=tables,
     )
     made = []
     for run, seed in enumerate(seeds):
@@ -304,7 +306,8 @@ def _run(
         made.append(policy_of(outcome.agent.policy(run), plan.task, instances[0], about))
     if folder is not None:
         names = [POLICY_FILE] if len(seeds) == 1 else [f"policy-{seed}.npz" for seed in seeds]
-        write_files({folder / name: one.to_bytes() for name, one in zip(names, made, strict=True)})
+        files = {folder / name: one.to_bytes() for name, one in zip(names, made, strict=True)}
+        write_files(with_manifest(files, settings={**tables, "training": settings.plain()}, seeds=seeds))
     told(1.0, "")
     return made
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -16,6 +14,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from stepwatt.formulation import InputError
 from stepwatt.formulation.files import write_text
+from stepwatt.formulation.manifest import revision
 from stepwatt.formulation.records import SettingsRecord, Share, defect, member
 
 from ..agents import AGENTS
@@ -102,25 +101,6 @@ def save_settings(tables: Mapping[str, Any], path: Path) -> None:
             **{name: version(name) for name in ("stepwatt", "torch", "numpy")},
         },
         "platform": sys.platform,
-        "git": _revision(),
+        "git": revision(),
     }
     write_text(path, json.dumps(record, indent=2) + "\n")
-
-
-def _revision() -> str | None:
-    """The commit this file belongs to, with "+changes" if the checkout has any; None outside a checkout."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    here = Path(__file__).resolve()
-
-    def ask(*words: str) -> str | None:
-        done = subprocess.run(
-            [git, "-C", str(here.parent), *words], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if ask("ls-files", "--error-unmatch", here.name) is None:
-        return None
-    revision = ask("rev-parse", "HEAD")
-    return f"{revision}+changes" if ask("status", "--porcelain", "--untracked-files=no") else revision

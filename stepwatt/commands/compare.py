@@ -88,7 +88,8 @@ def compare(
     """
     from stepwatt.data.folder import is_folder
     from stepwatt.formulation import InputError, load
-    from stepwatt.formulation.files import make_room, write_files
+    from stepwatt.formulation.files import write_files
+    from stepwatt.formulation.manifest import make_rooms, with_manifest
 
     from ..cluster import cluster
     from ..comparing.kept import KeptRuns
@@ -103,7 +104,7 @@ def compare(
     targets = out or [folder / "report.html" for folder in folders[:1]]
     for path in targets:
         _content(path)
-        make_room(path)
+    make_rooms(targets)
     loaded = [inst for path in instances for inst in _instances(path, date, days, load)]
     policies = _policies(policy or list(_DEFAULT), loaded)
     past = [load(path) for path in history] if history else None
@@ -131,7 +132,12 @@ def compare(
             )
 
     comparison = working("compare", work)
-    write_files({path: _content(path)(comparison) for path in targets})
+    if targets:
+        settings = {"policies": list(policies), "bound": bound, "reference": comparison.reference}
+        settings |= {"gap": gap, "time_limit": time_limit, "look_ahead_hours": look_ahead}
+        files: dict[Path, str | bytes] = {path: _content(path)(comparison) for path in targets}
+        inputs = [*instances, *(history or [])]
+        write_files(with_manifest(files, settings=settings, seeds=[seed], inputs=inputs))
     if store and not keep:
         KeptRuns(store).clear()
     if as_json:

@@ -55,7 +55,8 @@ def solve(
     Example: stepwatt solve instance.json --method oracle --gap 1e-3 --out result.json
     """
     from stepwatt.formulation import InputError, load
-    from stepwatt.formulation.files import make_room, write_files
+    from stepwatt.formulation.files import write_files
+    from stepwatt.formulation.manifest import make_rooms, with_manifest
     from stepwatt.formulation.records import json_text
 
     from ..console import INTERRUPTED, complain, print_facts, print_json, tell, working
@@ -63,9 +64,7 @@ def solve(
 
     inst = load(instance)
     past = load(history) if history else None
-    for file in (out, prices):
-        if file:
-            make_room(file)
+    make_rooms(file for file in (out, prices) if file)
     from stepwatt import solvers
 
     # the solvers themselves hear Ctrl-C, in the main thread
@@ -91,7 +90,11 @@ def solve(
         files[out] = json_text(result.to_dict())
     if prices and result.prices is not None:
         files[prices] = csv(price_table(result.prices))
-    write_files(files)
+    if files:
+        options = {"method": method, "gap": gap, "time_limit": time_limit, "forecast": forecast}
+        settings = {**options, "look_ahead_hours": look_ahead}
+        inputs = [instance, *([history] if history else [])]
+        write_files(with_manifest(files, settings=settings, seeds=[seed], inputs=inputs))
     if as_json:
         print_json(_summary(result) | {"file": str(out) if out else None})
     else:
