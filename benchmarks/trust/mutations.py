@@ -27,6 +27,8 @@ CELLS = ("", "nan", "n/e", "inf", "-", "1e400", "1_000", "abc", "-1", "1,5", "24
 ROWS = ("cell", "cell", "cell", "number", "lose row", "double row", "swap rows", "lose column", "rename",
         "cut", "comma", "quote", "blank", "wide")  # fmt: skip
 OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], [0], {"a": 1}, [None], {"kind": "pue"})
+MEANT = (0, 0.0, 1, 1.0, 2, 0.5, 0.1, 1e-6, 100, 3)
+MILD_FACTORS = (0, 0, 0.001, 0.1, 0.5, 0.9, 0.999999999, 1.000000001, 1.1, 2, 3, 10, 100, 1e4, -1)
 FACTORS = (-1, 0, 1e-12, 1e-6, 0.5, 0.999999999, 1.000000001, 2, 10, 1e3, 1e6, 1e12)
 
 
@@ -95,6 +97,40 @@ def mutated(rng: Rng, data: Any) -> tuple[Any, str]:
         return data, f"inserted at {path}"
     holder[key] = value(rng)
     return data, f"{path} = {holder[key]!r:.40}"
+
+
+def mild(rng: Rng, data: Any) -> tuple[Any, str]:
+    """The value with one number (or all of a list) changed to one that somebody could mean."""
+    data = copy.deepcopy(data)
+    found = [place for place in places(data) if _counts(place[0][place[1]])]
+    if not found:
+        return mutated(rng, data)
+    fields = [place for place in found if isinstance(place[0], dict)]
+    chosen = fields if fields and rng.random() < 0.7 else found
+    holder, key, path = chosen[rng.integers(len(chosen))]
+    number, factor = MEANT[rng.integers(len(MEANT))], MILD_FACTORS[rng.integers(len(MILD_FACTORS))]
+    old = holder[key]
+    if rng.random() < 0.3:
+        holder[key] = [number] * len(old) if isinstance(old, list) else number
+        return data, f"{path} = {number}"
+    scaled = [one * factor for one in old] if isinstance(old, list) else old * factor
+    whole = _whole(old) and rng.random() < 0.8
+    holder[key] = _rounded(scaled) if whole else scaled
+    return data, f"{path} times {factor}"
+
+
+def _counts(node: Any) -> bool:
+    return type(node) in (int, float) or (
+        isinstance(node, list) and bool(node) and all(type(one) in (int, float) for one in node)
+    )
+
+
+def _whole(node: Any) -> bool:
+    return all(type(one) is int for one in (node if isinstance(node, list) else [node]))
+
+
+def _rounded(node: Any) -> Any:
+    return [round(one) for one in node] if isinstance(node, list) else round(node)
 
 
 def as_text(rng: Rng, data: Any) -> tuple[bytes, str]:
