@@ -40,9 +40,21 @@ def drawn(seed: int, number: int) -> tuple[File, list[str]]:
     )
     file["closes"] = bool(rng.random() < 0.85)
     features += [] if file["closes"] else ["does not close"]
+    features += ["constant weather"] if _calm(file, np.random.default_rng([seed, number, 1])) else []
     if rng.random() < 0.15:
         return _after(file), [*features, "after another"]
     return file, features
+
+
+def _calm(file: File, rng: np.random.Generator) -> bool:
+    """Whether some site now has one number for a series of its cooling."""
+    calm = False
+    for site in file["sites"].values():
+        for name in ("pue", "cop", "outside_c"):
+            if name in site["cooling"] and rng.random() < 0.15:
+                site["cooling"][name] = site["cooling"][name][0]
+                calm = True
+    return calm
 
 
 def _after(file: File) -> File:

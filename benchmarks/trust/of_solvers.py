@@ -93,6 +93,8 @@ def optima(case: Case, tolerance: float) -> list[str]:
             case.above(pair, value, proven["oracle"])
         if "oracle" in reached:
             case.above(pair, reached["oracle"], bound)
+    if not reached:  # within so few seconds
+        return []
     best, least = max(reached, key=reached.__getitem__), min(proven, key=proven.__getitem__)
     if case.above("optima: the best above the least bound", reached[best], proven[least]) <= tolerance:
         return []
