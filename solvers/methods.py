@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from stepwatt.formulation import Instance
+from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.registry import Registry
 
 from .common.relaxation import lp
@@ -160,7 +160,7 @@ def solve(
     history: Instance | None = None,
     progress: Progress = silent,
 ) -> Result:
-    """Solve an instance by the named method (interface.md, "Methods every solver call accepts").
+    """Solve an instance by the named method (docs/solvers.md).
 
     Args:
         inst: the instance.
@@ -188,4 +188,7 @@ def solve(
         history=history,
         progress=progress,
     )
-    return chosen.run(inst, settings)
+    result = chosen.run(inst, settings)
+    if not isinstance(result, Result):
+        raise InputError(field=f"method {method}", value=type(result), expected="a Result from it")
+    return result

@@ -106,7 +106,7 @@ def register_policy(name: str, make: Thing | None = None) -> Any:
 
     Args:
         name: its name, for ``compare(inst, {"x": NAME})`` and ``--policy``; methods have other names.
-        make: called without arguments when the policy is used.
+        make: called without arguments when the policy is used; it *gives* the policy, it is not the policy.
     """
     from stepwatt.solvers import METHODS
 
@@ -202,8 +202,8 @@ def register_reward(name: str, pay: Thing | None = None) -> Any:
 
     Args:
         name: its name, for ``train(reward=NAME)``.
-        pay: gets a :class:`stepwatt.learning.rewards.Slot`, gives what each of B environments is paid, in
-            units of a slot's typical revenue (``slot.earned`` is the utility in that unit).
+        pay: gets a :class:`stepwatt.learning.environment.rewards.Slot`, gives what each of B environments
+            is paid, in units of a slot's typical revenue (``slot.earned`` is the utility in that unit).
     """
     return _enter("reward", name, pay, _itself)
 
@@ -218,8 +218,8 @@ def register_scenario(name: str, build: Thing | None = None) -> Any:
     Args:
         name: its name, for ``scenario(NAME)`` and the command of that name.
         build: takes keyword parameters. Of those that the command line has, ``start``, ``zones``,
-            ``n_slots``, ``slot_minutes`` and ``seed``, it gets the ones that it takes; training also says
-            ``integral_jobs``.
+            ``n_slots``, ``slot_minutes``, ``seed`` and ``series``, it gets the ones that it takes; training
+            gives ``start``, ``zones``, ``n_slots``, ``slot_minutes`` and ``integral_jobs``, all of them.
     """
     return _enter("scenario", name, build, _itself)
 

@@ -12,8 +12,8 @@ from stepwatt.formulation.registry import Registry
 from .jemas import jemas
 
 SCENARIOS: Registry[Callable[..., Instance]] = Registry("scenario", {"jemas": jemas})
-"""Each takes keyword parameters; the command line gives start, zones, n_slots, slot_minutes and seed to those
-that take them."""
+"""Each takes keyword parameters; the command line gives start, zones, n_slots, slot_minutes, seed and series
+to those that take them, training start, zones, n_slots, slot_minutes and integral_jobs to all."""
 
 
 def scenario(name: str = "jemas", /, **parameters: Any) -> Instance:

@@ -1,4 +1,4 @@
-"""Learning signals; results always report utility (learning.md, "Reward signal")."""
+"""Learning signals; results always report utility (docs/environment.md, "Rewards")."""
 
 from __future__ import annotations
 

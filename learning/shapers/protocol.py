@@ -1,4 +1,4 @@
-"""The one protocol of reward shapers (learning.md, "Algorithms")."""
+"""The one protocol of reward shapers (docs/learning.md, "Shapers")."""
 
 from __future__ import annotations
 

@@ -28,8 +28,9 @@ Size = Literal["wide", "half", "third"]
 class Figure:
     """A figure's heading, what it ``needs``, and how it is drawn.
 
-    ``comparison``: ``draw`` gets every :class:`~stepwatt.comparison.Comparison`; ``several``: only one of
-    several instances or runs of a policy; ``schedule``: a :class:`.panel.Shown` of each schedule in detail.
+    ``comparison``: ``draw`` gets the :class:`~stepwatt.scores.scores.Scores` of a comparison; ``several``:
+    only those of several instances or runs of a policy; ``schedule``: a :class:`.panel.Shown` of each schedule
+    in detail.
     """
 
     title: str

@@ -64,7 +64,7 @@ def test_every_agent_reaches_the_known_optimum(algo: str, toy: type[Bandit] | ty
     words += ["warmup_steps=256", "batch_size=64", "agent.hidden=[64,64]", "agent.actor_rate=1e-3"]
     if algo != "ppo":
         words += ["warmup_actions=uniform", "agent.critic_rate=2e-3", "agent.target_rate=0.03"]
-    settings = settings_said(f"algo={algo}", *words, *OWN[algo])
+    settings = settings_said(f"algo={algo}", *words, *OWN.get(algo, []))
     env = toy(settings.seeds, settings.envs_per_run)
     scores: list[Tensor] = []
 

@@ -15,6 +15,7 @@ from strategies import random_instance
 
 from stepwatt.formulation import InputError, Schedule, evaluate, load_schedule
 from stepwatt.solvers import METHODS, Result, Seconds, Settings, Status, relative_gap, solve
+from stepwatt.solvers.methods import Method
 
 BREAKDOWN = {
     "revenue",
@@ -93,7 +94,7 @@ def test_the_methods_of_the_interface_exist() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_result_file(method: str, tmp_path: Path) -> None:
-    """Fields, names and units of interface.md, for every method; utility is the sum of parts."""
+    """Fields, names and units of docs/files.md, for every method; utility is the sum of parts."""
     inst = random_instance(
         np.random.default_rng(3),
         n_slots=3,
@@ -210,3 +211,12 @@ def test_the_same_call_gives_the_same_schedule(method: str) -> None:
     first, second = (solve(inst, method, seed=5, gap=1e-3).to_dict() for _ in range(2))
     assert first["schedule"] == second["schedule"]
     assert first["bound"] == second["bound"]
+
+
+def test_a_method_that_gives_no_result_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def idle(inst: Any, settings: Settings) -> Any:
+        return Schedule.idle(inst.arrays())
+
+    monkeypatch.setitem(METHODS._built_in, "idle", Method(idle, "planner", "does nothing"))
+    with pytest.raises(InputError, match=r"method idle.*Schedule.*a Result"):
+        solve(random_instance(np.random.default_rng(0), n_slots=1, n_sites=1, features=[]), "idle")

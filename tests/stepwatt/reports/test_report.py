@@ -15,6 +15,7 @@ from places import EXAMPLES
 
 import stepwatt as sw
 from stepwatt.reports import figures
+from stepwatt.reports.figures.registry import FIGURES
 from stepwatt.reports.page import html
 from stepwatt.reports.tables import money, percent, share
 
@@ -78,10 +79,7 @@ def test_one_file_that_needs_no_network(page: str) -> None:
 def test_every_place_has_a_figure_and_every_figure_a_place(page: str) -> None:
     assert sorted(Page(page).places) == sorted(figures_of(page))
     subjects = {key.partition("-")[2] for key in figures_of(page)}
-    assert subjects == {
-        "gaps", "money", "dispatch", "prices", "charge",
-        "temperature", "transfers", "steps", "clocks", "jobs",
-    }  # fmt: skip
+    assert subjects == {name for name, figure in FIGURES.items() if figure.needs != "several"}
 
 
 def test_every_figure_is_one_that_plotly_knows(page: str) -> None:
