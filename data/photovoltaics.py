@@ -72,11 +72,12 @@ def pv_capacity_factor(
     step = index[1] - index[0]
     middle = index + step / 2
     light = pd.DataFrame({c: weather[c].to_numpy(dtype=float) for c in ("ghi", "temp_air")}, index=middle)
+    of_year = pd.Series(middle.tz_convert("UTC").day_of_year, index=middle)
     sun = pvlib.solarposition.get_solarposition(middle, lat, lon)
     if {"dni", "dhi"} <= set(weather.columns):
         beam, diffuse = (pd.Series(weather[c].to_numpy(dtype=float), index=middle) for c in ("dni", "dhi"))
     else:
-        parts = pvlib.irradiance.erbs(light["ghi"], sun["zenith"], middle)
+        parts = pvlib.irradiance.erbs(light["ghi"], sun["zenith"], of_year)
         beam, diffuse = parts["dni"], parts["dhi"]
     on_plane = pvlib.irradiance.get_total_irradiance(
         **plane,
@@ -85,7 +86,7 @@ def pv_capacity_factor(
         dni=beam,
         ghi=light["ghi"],
         dhi=diffuse,
-        dni_extra=pvlib.irradiance.get_extra_radiation(middle),
+        dni_extra=pvlib.irradiance.get_extra_radiation(of_year),
         model="haydavies",
     )["poa_global"].fillna(0.0)
     wind = weather["wind_speed_10m"].to_numpy(dtype=float) if "wind_speed_10m" in weather else 1.0

@@ -301,7 +301,8 @@ def zone_series(
         times = local.tz_localize(None).tz_localize("UTC")
         ends = None if ends is None else times + (ends - rows.times[own]).round("D")
     laid = lining.lay(_epoch(times), None if ends is None else _epoch(ends), rows.values[quantity][own])
-    starts = pd.DatetimeIndex(laid.starts * 10**9, tz="UTC")
+    begin = pd.Timestamp(int(laid.starts[0]), unit="s", tz="UTC")
+    starts = pd.date_range(begin, periods=len(laid.starts), freq=pd.Timedelta(seconds=laid.seconds))
     if by_day:
         starts = starts.tz_localize(None).tz_localize(
             zone, nonexistent="shift_forward", ambiguous=np.full(len(starts), True)

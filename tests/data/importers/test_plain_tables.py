@@ -58,7 +58,7 @@ def test_numbers_are_read_with_the_decimals_that_they_show(
         (["40", "41.5", "1_000"], "p, line 4 = '1_000': expected a number"),
         (["40", "41.5", "12 EUR"], "p, line 4 = '12 EUR': expected a number"),
         (["40", "41,5", "41.5"], "p, line 4 = '41.5': expected a number"),
-        (["40", "41", "inf"], "p, line 4 = inf: expected a finite number"),
+        (["40", "41", "inf"], "p, line 4 = 'inf': expected a number"),
         (["40", "41", "1e999"], "expected a finite number"),
         (["1,250", "2,500", "3,000"], "numbers that read in one way only; say decimal="),
         (["1.250", "2.500", "3.000"], "numbers that read in one way only; say decimal="),
