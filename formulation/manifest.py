@@ -1,4 +1,4 @@
-"""How a result came about, in a file beside it: command, settings, seeds, versions, code, machine, digests."""
+"""How a result came about, in a file beside it: command, settings, seeds, versions, machine, digests."""
 
 from __future__ import annotations
 

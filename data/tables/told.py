@@ -85,6 +85,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: What the doors of reading set themselves.
+_OURS = ("every_zone", "quantity", "columns", "start")
+
+
 def told(
     *,
     zone: str | Sequence[str] | None = None,
@@ -99,7 +103,7 @@ def told(
         InputError: a word that is not known, or a value that it cannot have.
     """
     said = {key: given for key, given in (dict(how or {}) | more).items() if given is not None}
-    known = [field.name for field in fields(Told)]
+    known = [field.name for field in fields(Told) if field.name not in _OURS]
     for key, given in said.items():
         if key not in known:
             raise InputError(field="how to read", value=key, expected=one_of(known, key))

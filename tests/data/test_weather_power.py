@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,20 +79,3 @@ def test_weather_that_lacks_something_is_refused() -> None:
         pv_capacity_factor(frame, tilt=120)
     with pytest.raises(InputError, match=r"starts with a time zone"):
         pv_capacity_factor(frame.tz_localize(None), latitude=52.5, longitude=13.4)
-
-
-def test_without_pvlib_one_line_names_the_extra() -> None:
-    code = """
-import sys
-sys.modules["pvlib"] = None
-import pandas as pd, stepwatt as sw
-try:
-    sw.pv_capacity_factor(pd.DataFrame())
-except sw.InputError as told:
-    print(told)
-print(sw.wind_capacity_factor(pd.Series([12.0]), measured_at=100).tolist())
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    told, wind = done.stdout.splitlines()
-    assert told.endswith("expected the extra: pip install 'stepwatt[weather]'")
-    assert wind == "[1.0]"

@@ -36,6 +36,7 @@ COMMANDS = [
     "levers",
     "what-if",
     "export",
+    "data look",
     "quality fit",
 ]
 

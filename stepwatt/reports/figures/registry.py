@@ -29,8 +29,8 @@ class Figure:
     """A figure's heading, what it ``needs``, and how it is drawn.
 
     ``comparison``: ``draw`` gets the :class:`~stepwatt.scores.scores.Scores` of a comparison; ``several``:
-    only those of several instances or runs of a policy; ``schedule``: a :class:`.panel.Shown` of each schedule
-    in detail.
+    only those of several instances or runs of a policy; ``schedule``: a :class:`.panel.Shown` of each
+    schedule in detail.
     """
 
     title: str
