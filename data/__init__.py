@@ -25,7 +25,7 @@ from .local_time import TIME_ZONES, local_day
 from .looking import Look, look
 from .photovoltaics import pv_capacity_factor
 from .reading import read_carbon, read_prices, read_weather
-from .scenarios.registry import SCENARIOS, scenario, takes
+from .scenarios.registry import SCENARIOS, needs, scenario, summary, takes
 from .series import as_series, covered, window, zone_list
 from .tables.notes import ReadingNote
 from .tables.rows import Columns, Rows, rows_of
@@ -69,6 +69,7 @@ __all__ = [
     "load_europe_2018",
     "local_day",
     "look",
+    "needs",
     "open_table",
     "pv_capacity_factor",
     "read_carbon",
@@ -79,6 +80,7 @@ __all__ = [
     "rows_of",
     "scenario",
     "sizing",
+    "summary",
     "takes",
     "wind_capacity_factor",
     "window",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -35,10 +36,17 @@ TIME_ZONES = {
 
 
 def time_zone(zone: str) -> str:
-    """IANA name of the zone's time zone."""
-    if zone not in TIME_ZONES:
-        raise InputError(field="zone", value=zone, expected="a zone listed in stepwatt.data.TIME_ZONES")
-    return TIME_ZONES[zone]
+    """IANA name of the zone's time zone; such a name stands for itself."""
+    if zone in TIME_ZONES:
+        return TIME_ZONES[zone]
+    try:
+        if "/" not in zone and zone != "UTC":
+            raise ValueError("no such name")
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        expected = "a zone listed in stepwatt.data.TIME_ZONES, or an IANA time zone such as Europe/Oslo"
+        raise InputError(field="zone", value=zone, expected=expected) from error
+    return zone
 
 
 def utc(start: str | dt.date) -> pd.Timestamp:

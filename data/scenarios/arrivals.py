@@ -18,9 +18,15 @@ def daily_wave(
 
 
 def counts(
-    mean: NDArray[np.float64], gamma_shape: float, seed: int, start: pd.Timestamp, origin: int, job_class: int
+    mean: NDArray[np.float64],
+    gamma_shape: float,
+    seed: int,
+    start: pd.Timestamp,
+    origin: int,
+    job_class: int,
+    noise_slots: int = 1,
 ) -> NDArray[np.int64]:
-    """Jobs per slot: Poisson(mean x g), g ~ gamma(gamma_shape) / gamma_shape, drawn anew in each slot.
+    """Jobs per slot: Poisson(mean x g), g ~ gamma(gamma_shape) / gamma_shape, anew every ``noise_slots``.
 
     ``mean`` is in jobs per slot. Each (seed, start, origin, class) has its own streams, so a longer horizon
     continues the same draws, and further origins leave those of the others alone.
@@ -32,5 +38,6 @@ def counts(
             [seed, minute % 2**32, minute // 2**32 % 2**32, origin, job_class, purpose]
         )
 
-    noise = stream(_GAMMA).gamma(gamma_shape, 1.0 / gamma_shape, size=mean.size)
+    parts = -(-mean.size // noise_slots)
+    noise = stream(_GAMMA).gamma(gamma_shape, 1.0 / gamma_shape, size=parts).repeat(noise_slots)[: mean.size]
     return stream(_POISSON).poisson(mean * noise).astype(np.int64)

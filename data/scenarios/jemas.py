@@ -22,7 +22,8 @@ from ..embedded import load_europe_2018
 from ..importers.own_csv import read_series
 from ..local_time import local_day, local_hour, utc
 from ..series import as_series, check_grid, window
-from .arrivals import counts, daily_wave
+from .arrivals import counts
+from .patterns import Arrivals, Pattern, pattern
 
 
 def jemas(
@@ -35,9 +36,11 @@ def jemas(
     volatility: float = 1.0,
     integral_jobs: bool = True,
     series: pd.DataFrame | str | Path | None = None,
+    arrivals: Arrivals = "daily",
+    timezone: str | None = None,
     **constants: float,
 ) -> Instance:
-    """One instance of the scenario "jemas".
+    """Providers with a data centre and a model each, after arXiv 2605.02965: the default scenario.
 
     Args:
         start: start of slot 0, ISO 8601; UTC unless it carries an offset. A date for ``n_slots="local-day"``.
@@ -50,6 +53,9 @@ def jemas(
         volatility: factor (at least 0) on the deviations of a zone's price from its mean over the horizon.
         integral_jobs: False for the fluid model (real numbers of jobs and GPUs).
         series: a series, a flat table or a CSV as in ``stepwatt.data.series``; default Europe 2018.
+        arrivals: how jobs come: ``daily`` (a wave), ``gentd26`` or ``bursty`` (``data.scenarios.patterns``).
+        timezone: IANA name of the clock of local days, of the climate of zones without temperature, and of
+            labels; by default each zone's own, and UTC for labels.
         constants: any constant of the catalogue by name, in its unit, to change it: ``revenue_scale`` (margin
             over the price table), ``load`` (mean arrivals as a share of fleet capacity), ``gpus`` (per site),
             ``price_adder`` (USD/MWh), ``carbon_price`` (USD/t), ``transfer_cost`` (USD/GB), ...
@@ -64,11 +70,13 @@ def jemas(
         raise InputError(field="volatility", value=volatility, expected="a finite number of at least 0")
     if type(seed) is not int or seed < 0:
         raise InputError(field="seed", value=seed, expected="a whole number of at least 0")
-    first, length = _horizon(start, n_slots, slot_minutes, names[0])
+    first, length = _horizon(start, n_slots, slot_minutes, timezone or names[0])
+    comes = pattern(arrivals, c)
     table = _series(series)
     rows = {zone: window(table, zone, first, length, slot_minutes) for zone in names}
     models = list(book.jemas_models.values())
     model_of = {zone: models[i % len(models)] for i, zone in enumerate(names)}
+    clock = {zone: timezone or zone for zone in names}
     return Instance.from_dict(
         {
             "schema": "stepwatt.instance/1",
@@ -78,10 +86,13 @@ def jemas(
             "slot_hours": slot_minutes / 60,
             "integral_jobs": integral_jobs,
             "carbon_price": c["carbon_price"],
+            **({} if timezone is None else {"timezone": timezone}),
             "models": {model.name: model.to_dict() for model in model_of.values()},
             "classes": _classes(book, c, slot_minutes),
-            "sites": {zone: _site(book, c, zone, rows[zone], model_of[zone], volatility) for zone in names},
-            "arrivals": _arrivals(book, c, model_of, first, length, slot_minutes, seed),
+            "sites": {
+                zone: _site(book, c, clock[zone], rows[zone], model_of[zone], volatility) for zone in names
+            },
+            "arrivals": _arrivals(book, c, comes, model_of, first, length, slot_minutes, seed),
             "transfer_cost": {i: {j: c["transfer_cost"] if i != j else 0.0 for j in names} for i in names},
         }
     )
@@ -215,6 +226,7 @@ def _cooling(c: Mapping[str, float], cap: float, outside: NDArray[np.float64]) -
 def _arrivals(
     book: Catalogue,
     c: Mapping[str, float],
+    comes: Pattern,
     model_of: Mapping[str, Model],
     first: pd.Timestamp,
     length: int,
@@ -233,9 +245,10 @@ def _arrivals(
     arrivals: dict[str, dict[str, list[int]]] = {}
     for i, origin in enumerate(model_of):
         peak = c["daily_peak"] + shifts[i % len(shifts)].value
-        mean = means[i] * daily_wave(slots, slot_minutes, peak, c["daily_swing"])
+        mean = means[i] * comes.wave(slots, slot_minutes, peak, c["daily_swing"])
+        noise_slots = max(1, comes.noise_minutes // slot_minutes)
         arrivals[origin] = {
-            name: counts(mean, c["gamma_shape"], seed, first, i, k).tolist()
+            name: counts(mean, comes.gamma_shape, seed, first, i, k, noise_slots).tolist()
             for k, name in enumerate(book.classes)
         }
     return arrivals

@@ -10,10 +10,11 @@ from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.registry import Registry
 
 from .jemas import jemas
+from .volatile import volatile
 
-SCENARIOS: Registry[Callable[..., Instance]] = Registry("scenario", {"jemas": jemas})
-"""Each takes keyword parameters; the command line gives start, zones, n_slots, slot_minutes, seed and series
-to those that take them, training start, zones, n_slots, slot_minutes and integral_jobs to all."""
+SCENARIOS: Registry[Callable[..., Instance]] = Registry("scenario", {"jemas": jemas, "volatile": volatile})
+"""Each takes keyword parameters; the command line gives what stands on it, and start, zones, n_slots,
+slot_minutes and seed to those that have no default for them."""
 
 
 def scenario(name: str = "jemas", /, **parameters: Any) -> Instance:
@@ -28,6 +29,19 @@ def scenario(name: str = "jemas", /, **parameters: Any) -> Instance:
             known = ", ".join(inspect.signature(build).parameters)
             raise InputError(field=parameter, value=value, expected=f"a parameter of {name}: {known}")
     return build(**parameters)
+
+
+def needs(name: str, parameter: str) -> bool:
+    """Whether the scenario ``name`` takes a parameter of that name and has no default for it."""
+    known = inspect.signature(SCENARIOS[name]).parameters
+    if parameter not in known:
+        return takes(name, parameter)
+    return known[parameter].default is inspect.Parameter.empty
+
+
+def summary(name: str) -> str:
+    """What the scenario is, in a line: the first of its docstring."""
+    return (inspect.getdoc(SCENARIOS[name]) or "").partition("\n")[0]
 
 
 def takes(name: str, parameter: str) -> bool:

@@ -16,6 +16,16 @@ def scenario(
     start: Annotated[str, typer.Option(help="Start of the first slot, ISO 8601.")] = "2018-06-12",
     zones: Annotated[str, typer.Option(help="Price zones, one site each, with commas between.")] = "DE,FR,DK",
     slots: Annotated[int, typer.Option(help="Number of slots.")] = 288,
+    local_day: Annotated[
+        bool,
+        typer.Option("--local-day", help="The day --start on local clocks, in place of --slots."),
+    ] = False,
+    timezone: Annotated[
+        str | None, typer.Option(help="IANA name of the local clock. Default: that of the first zone.")
+    ] = None,
+    arrivals: Annotated[
+        str | None, typer.Option(help="How jobs come: daily, gentd26 or bursty (docs/data.md).")
+    ] = None,
     slot_minutes: Annotated[int, typer.Option(help="Length of a slot; divides 60.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of the arrivals.")] = 0,
     fluid: Annotated[bool, typer.Option("--fluid", help="Divisible jobs and GPUs.")] = False,
@@ -28,6 +38,7 @@ def scenario(
     change: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a constant; repeatable.")
     ] = None,
+    show: Annotated[bool, typer.Option("--list", help="List the scenarios, and write nothing.")] = False,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("instance.json"),
     as_json: Json = False,
 ) -> None:
@@ -35,14 +46,18 @@ def scenario(
 
     Example: stepwatt scenario jemas --start 2018-06-12 --zones DE,FR,DK --out instance.json
     """
+    from stepwatt.formulation import InputError
     from stepwatt.formulation.files import make_room
 
     from ..console import print_facts, print_json, tell
     from ..reports.facts import instance_facts
 
+    if show:
+        _list(as_json)
+        return
     constants = dict(_constant(text) for text in change or [])
     make_room(out)
-    from stepwatt.data import imported, takes
+    from stepwatt.data import imported, needs
     from stepwatt.data import scenario as build
 
     said = {
@@ -56,8 +71,15 @@ def scenario(
     parameters: dict[str, Any] = {
         key: value
         for key, value in said.items()
-        if takes(name, key) or _is_given(context, options.get(key, key))
+        if needs(name, key) or _is_given(context, options.get(key, key))
     }
+    if local_day:
+        if "n_slots" in parameters:
+            raise InputError(field="--slots", value=slots, expected="no such number with --local-day")
+        parameters["n_slots"] = "local-day"
+    for key, value in (("timezone", timezone), ("arrivals", arrivals)):
+        if value is not None:
+            parameters[key] = value
     if fluid:
         parameters["integral_jobs"] = False
     if series is not None:
@@ -79,6 +101,18 @@ def scenario(
     else:
         print_facts([("instance", inst.name), *instance_facts(inst)])
         tell(f"wrote {out}")
+
+
+def _list(as_json: bool) -> None:
+    from stepwatt.data import SCENARIOS, summary
+
+    from ..console import print_facts, print_json
+
+    known = [(name, summary(name)) for name in SCENARIOS]
+    if as_json:
+        print_json({"scenarios": dict(known)})
+    else:
+        print_facts(known)
 
 
 def _is_given(context: typer.Context, option: str) -> bool:

@@ -157,7 +157,7 @@ def _type(node: Any, whole: Any) -> str:
         if len(kinds) == 2 and kinds[1] == f"list of {kinds[0]}":
             return f"{kinds[0]}, or a list"
         return " or ".join(dict.fromkeys(kinds))
-    kind = told.get("type", "anything")
+    kind = str(told.get("type", "anything"))
     if kind == "object":
         inner = told.get("additionalProperties")
         return f"{_type(inner, whole)} by name" if isinstance(inner, dict) else "table"

@@ -11,6 +11,7 @@ import pytest
 from places import SHARED
 
 from stepwatt.data import SCENARIOS, load_europe_2018, read_series, scenario, window
+from stepwatt.data.scenarios.patterns import pattern
 from stepwatt.formulation import InputError, Instance, enumerate_options, load
 from stepwatt.formulation.instance.components import ThermalCooling
 
@@ -253,3 +254,53 @@ def test_an_unknown_scenario_is_refused_with_the_names_there_are() -> None:
         scenario("gemas")
     known = ", ".join(SCENARIOS)
     assert str(error.value) == f"scenario = 'gemas': expected one of {known}; did you mean jemas?"
+
+
+def test_a_time_zone_is_the_clock_of_days_climate_and_labels() -> None:
+    """Tokyo's day begins at 15:00 UTC the day before; the climate's wave follows its clock."""
+    there = scenario("jemas", start="2018-06-12", n_slots="local-day", slot_minutes=60, timezone="Asia/Tokyo")
+    assert there.start == "2018-06-11T15:00:00Z"
+    assert there.start_time.isoformat() == "2018-06-12T00:00:00+09:00"
+    here = scenario("jemas", start="2018-06-12", n_slots="local-day", slot_minutes=60, zones=("DE",))
+    assert room(there, "DE").outside_c == room(here, "DE").outside_c
+    with pytest.raises(InputError, match="an IANA time zone"):
+        scenario("jemas", n_slots="local-day", timezone="Tokyo")
+
+
+@pytest.mark.parametrize("name", ["gentd26", "bursty"])
+def test_patterns_of_arrivals_keep_the_load_and_are_far_more_dispersed(name: str) -> None:
+    month: dict[str, Any] = {"start": "2018-06-01", "n_slots": 24 * 60, "slot_minutes": 60, "zones": ("DE",)}
+    usual, found = jobs(scenario("jemas", **month)), jobs(scenario("jemas", **month, arrivals=name))
+    assert found.mean() == pytest.approx(usual.mean(), rel=0.1)
+    assert found.var() / found.mean() > 3 * usual.var() / usual.mean()
+
+
+def test_noise_of_the_image_service_lasts_an_hour() -> None:
+    day = jobs(scenario("jemas", slot_minutes=5, zones=("DE",), arrivals="gentd26"))[0, 0].reshape(24, 12)
+    busy = day[day.mean(axis=1) > 1000]
+    assert (busy.std(axis=1) < 0.1 * busy.mean(axis=1)).all()
+
+
+def test_the_hours_of_the_image_service_have_its_dispersion() -> None:
+    """48.4 requests an hour, variance 140 times that: Poisson counts of hours times gamma noise."""
+    rng = np.random.default_rng(0)
+    comes = pattern("gentd26", {})
+    hours = np.tile(np.array(comes.hours) / np.mean(comes.hours), 4000)
+    counts = rng.poisson(48.42 * hours * rng.gamma(comes.gamma_shape, 1 / comes.gamma_shape, hours.size))
+    assert counts.var() / counts.mean() == pytest.approx(140.2, rel=0.05)
+
+
+def test_unknown_patterns_and_a_missing_series_are_one_line() -> None:
+    with pytest.raises(InputError, match="arrivals = 'burst': expected one of daily, gentd26, bursty"):
+        scenario("jemas", arrivals="burst")
+    with pytest.raises(InputError, match="spot markets with the zones AU-NSW, CA-ON, SG"):
+        scenario("volatile")
+
+
+def test_volatile_is_jemas_on_spot_prices_with_a_big_battery() -> None:
+    given: dict[str, Any] = {"start": "2018-06-12", "zones": ("DE", "FR"), "series": load_europe_2018()}
+    big: dict[str, Any] = {"battery_power": 1.5, "battery_hours": 8, "battery_wear_cost": 5}
+    found = scenario("volatile", **given, seed=2)
+    wanted = scenario("jemas", **given, **big, seed=2, n_slots=48, slot_minutes=30)
+    assert found == wanted.replace({"name": found.name})
+    assert found.name.startswith("volatile ")

@@ -22,8 +22,8 @@ from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.methods import METHODS, Kind, Method
 
 COMMANDS = [
-    ["demo"], ["scenario"], ["solve"], ["explain"], ["evaluate"], ["compare"], ["report"], ["export"],
-    ["quality", "fit"],
+    ["demo"], ["init"], ["build"], ["scenario"], ["solve"], ["explain"], ["evaluate"], ["compare"], ["report"],
+    ["export"], ["quality", "fit"], ["describe"], ["schema"],
 ]  # fmt: skip
 Output = pytest.CaptureFixture[str]
 
@@ -110,6 +110,18 @@ def test_json_is_alone_on_stdout(inside: Path, arguments: list[str], capsys: Out
     assert isinstance(json.loads(told.out), dict)
     assert run(arguments) == 0
     assert "stepwatt:" not in capsys.readouterr().err
+
+
+def test_scenario_lists_itself_and_takes_local_days_and_clocks(inside: Path, capsys: Output) -> None:
+    assert run(["scenario", "--list", "--json"]) == 0
+    assert {"jemas", "volatile"} <= set(json.loads(capsys.readouterr().out)["scenarios"])
+    day = ["scenario", "--start", "2018-03-25", "--local-day", "--slot-minutes", "60", "--out", "march.json"]
+    assert run([*day, "--timezone", "Europe/Oslo", "--arrivals", "bursty"]) == 0
+    march = sw.load("march.json")
+    assert (march.n_slots, march.timezone) == (23, "Europe/Oslo")
+    assert run([*day, "--slots", "3"]) == 2
+    assert run(["scenario", "volatile", "--out", "v.json"]) == 2
+    assert "--series FILE" in capsys.readouterr().err
 
 
 def test_scenario_solve_evaluate_agree(inside: Path, capsys: Output) -> None:

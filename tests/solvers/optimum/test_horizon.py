@@ -73,8 +73,8 @@ def test_days_of_jemas_in_pieces_are_near_the_whole(monkeypatch: pytest.MonkeyPa
 
 
 def test_where_the_gap_is_not_reached_blocks_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day at a time is too coarse for the gap asked for; all three days together are not."""
-    inst = stepwatt.scenario("jemas", n_slots=72, slot_minutes=60)
+    """A day at a time is too coarse for the gap asked for; both days together are not."""
+    inst = stepwatt.scenario("jemas", n_slots=48, slot_minutes=60)
     monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 1000)
     days, whole = (1, 0.0), (1_000_000, 0.0)
     monkeypatch.setattr(horizon, "_LADDER", (days, days))
