@@ -27,8 +27,10 @@ ENDING = ".manifest.json"
 _LONGEST = 255
 
 #: Packages that have a say in numbers, those that are installed.
-PACKAGES = ("stepwatt", "numpy", "scipy", "pandas", "pydantic", "pyomo", "highspy", "cvxpy", "clarabel")
-PACKAGES += ("joblib", "llvmlite", "torch", "gymnasium")
+PACKAGES = (
+    *("stepwatt", "numpy", "scipy", "pandas", "pydantic", "pyomo", "highspy", "cvxpy", "clarabel"),
+    *("joblib", "llvmlite", "torch", "gymnasium"),
+)
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 

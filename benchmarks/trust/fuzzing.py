@@ -41,7 +41,7 @@ class Fuzzer:
                 answer = {
                     "outcome": "died",
                     "found": answer["died"],
-                    "kind": _input(bases, self.seed, number).kind,
+                    "kind": drawn_input(bases, self.seed, number).kind,
                 }
             counts[f"{answer['kind']}: {answer['outcome']}"] += 1
             if "found" in answer:
@@ -50,7 +50,7 @@ class Fuzzer:
         return {"outcomes": counts, "findings": findings, "inputs": len(numbers)}
 
     def _leave(self, bases: Bases, number: int, answer: dict[str, Any]) -> None:
-        given = _input(bases, self.seed, number, answer.get("changes"))
+        given = drawn_input(bases, self.seed, number, answer.get("changes"))
         files = {name: _plain(content) for name, content in given.files.items()}
         left = {**answer, "number": number, "changed": given.changes, "words": given.words, "files": files}
         write_text(self.folder / f"input-{number:07d}.json", json.dumps(left, indent=1) + "\n")
@@ -63,23 +63,23 @@ def _plain(content: bytes) -> str:
         return "base64:" + base64.b64encode(content).decode()
 
 
-def _input(bases: Bases, seed: int, number: int, changes: int | None = None) -> Drawn:
+def drawn_input(bases: Bases, seed: int, number: int, changes: int | None = None) -> Drawn:
     return drawn(bases, np.random.default_rng([seed, number]), changes)
 
 
 def _one(bases: Bases, seed: int, number: int) -> dict[str, Any]:
     """What comes of an input; of one that breaks something, with as few changes as do."""
-    given = _input(bases, seed, number)
-    answer = _outcome(bases, given, number)
+    given = drawn_input(bases, seed, number)
+    answer = outcome_of(bases, given, number)
     if "found" in answer:
         for fewer in range(1, len(given.changes)):
-            less = _outcome(bases, _input(bases, seed, number, fewer), number)
+            less = outcome_of(bases, drawn_input(bases, seed, number, fewer), number)
             if less.get("where") == answer.get("where"):
                 return {**less, "changes": fewer}
     return answer
 
 
-def _outcome(bases: Bases, given: Drawn, number: int) -> dict[str, Any]:
+def outcome_of(bases: Bases, given: Drawn, number: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="trust-") as name:
         folder = Path(name)
         for file, content in given.files.items():

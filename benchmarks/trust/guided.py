@@ -36,7 +36,7 @@ with atheris.instrument_imports(include=["stepwatt"], exclude=_compiled(), enabl
         for _module in walk_packages(getattr(import_module(_package), "__path__", ()), f"{_package}."):
             import_module(_module.name)
     from .bases import Bases, Drawn
-    from .fuzzing import _input, _outcome
+    from .fuzzing import drawn_input, outcome_of
     from .inputs import any_instance
     from .mutations import as_text, damaged, mild, mutated
 
@@ -75,7 +75,7 @@ def blind(bases: Bases, kind: str, seed: int, count: int) -> list[bytes]:
     found: list[bytes] = []
     number = 0
     while len(found) < count:
-        given = _input(bases, seed, number)
+        given = drawn_input(bases, seed, number)
         number += 1
         if given.kind == kind:
             found.append(given.files[FILES[kind]])
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     def one(data: bytes) -> None:
         number = zlib.crc32(data)
-        answer = _outcome(bases, Drawn(kind, {FILES[kind]: data}), number)
+        answer = outcome_of(bases, Drawn(kind, {FILES[kind]: data}), number)
         if "found" in answer:
             (folder / f"found-{number:08x}").write_bytes(data)
             print(f"guided {kind} {number:08x}: {answer['found']}", flush=True)

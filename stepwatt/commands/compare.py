@@ -133,7 +133,8 @@ def compare(
 
     comparison = working("compare", work)
     if targets:
-        settings = {"policies": list(policies), "bound": bound, "reference": comparison.reference}
+        settings: dict[str, Any] = {"policies": list(policies), "bound": bound}
+        settings |= {"reference": comparison.reference}
         settings |= {"gap": gap, "time_limit": time_limit, "look_ahead_hours": look_ahead}
         files: dict[Path, str | bytes] = {path: _content(path)(comparison) for path in targets}
         inputs = [*instances, *(history or [])]

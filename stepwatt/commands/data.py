@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +61,10 @@ def _word(text: str) -> tuple[str, Any]:
     word, equals, value = text.partition("=")
     if not equals or not value:
         raise InputError(field="--say", value=text, expected="WORD=VALUE, for example tz=Europe/Oslo")
-    numbers = {"header": int, "dayfirst": lambda said: {"true": True, "false": False}[said.lower()]}
+    numbers: dict[str, Callable[[str], Any]] = {
+        "header": int,
+        "dayfirst": lambda said: {"true": True, "false": False}[said.lower()],
+    }
     try:
         return word.strip(), numbers.get(word.strip(), str)(value)
     except (ValueError, KeyError):

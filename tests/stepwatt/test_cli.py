@@ -22,8 +22,8 @@ from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.methods import METHODS, Kind, Method
 
 COMMANDS = [
-    ["demo"], ["init"], ["build"], ["scenario"], ["solve"], ["explain"], ["evaluate"], ["compare"], ["report"],
-    ["export"], ["quality", "fit"], ["describe"], ["schema"],
+    ["demo"], ["init"], ["build"], ["scenario"], ["solve"], ["explain"], ["evaluate"], ["compare"],
+    ["report"], ["levers"], ["what-if"], ["export"], ["quality", "fit"], ["describe"], ["schema"],
 ]  # fmt: skip
 Output = pytest.CaptureFixture[str]
 
