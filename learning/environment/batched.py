@@ -19,7 +19,7 @@ from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.foresight.foresight import Foresight
 
 from ..memory.transitions import Step
-from ..networks.states import check_like
+from ..networks.states import check_like, count, restore_generators
 from .task import TaskSettings
 from .torch_engine import torch_engine
 from .world import Pool, World
@@ -113,14 +113,29 @@ class SchedulingEnv:
             raise InputError(field="env.index", value=state["index"].tolist(), expected=expected)
         self._index = state["index"]
         self.world.begin(self.pool.take(self._index, self.engine))
-        self.world.t, self.world.planned = int(state["t"]), int(state["planned"])
-        if state["foresight"]:
-            ahead = arrays_of(Foresight(**state["foresight"]))
-            self.world.drawn = replace(self.world.drawn, foresight=ahead)
+        self.world.t = count(state["t"], "env.t", self.world.drawn.problem.shape.n_slots - 1)
+        self.world.planned = count(state["planned"], "env.planned", self.world.t)
+        if self.world.planned:
+            self._foresee(state["foresight"])
         check_like(state["earned"], self.world.earned, "env.earned")
         self.world.earned = state["earned"]
         for name, model in self.world.state.__dict__.items():
             check_like(state["state"][name], model, f"env.state.{name}")
         self.world.state = PlantState(**state["state"])
-        for rng, saved in zip(self._rngs, state["generators"], strict=True):
-            rng.set_state(saved)
+        restore_generators(self._rngs, state["generators"], "env.generators")
+
+    def _foresee(self, stored: Mapping[str, Any]) -> None:
+        """Take up what was planned again, as long as what was foreseen at first from that slot on."""
+        first = self.world.drawn.foresight
+        if first is None or stored["begun"] != self.world.planned:
+            raise InputError(
+                field="env.foresight.begun", value=stored["begun"], expected=str(self.world.planned)
+            )
+        for name, values in first.since(self.world.planned).__dict__.items():
+            if name == "begun":
+                continue
+            shape = list(values.shape)
+            if name == "multipliers":  # of blocks, of which there may be any number
+                shape[0] = len(stored[name])
+            check_like(stored[name], torch.empty(shape, dtype=torch.float64), f"env.foresight.{name}")
+        self.world.drawn = replace(self.world.drawn, foresight=arrays_of(Foresight(**stored)))

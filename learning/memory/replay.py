@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwatt.formulation import InputError
+
 from ..networks.parallel_runs import generators
-from ..networks.states import check_like
+from ..networks.states import check_like, count, restore_generators
 from .transitions import Batch, Step
 
 RETURN_BLOCK = 64
@@ -192,11 +194,16 @@ class Replay:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where ``state_dict`` was taken."""
-        self.newest, self.filled = state["newest"], state["filled"]
+        self.filled = count(state["filled"], "replay.filled", self.slots)
+        self.newest = count(state["newest"], "replay.newest", self.slots - 1, least=-1)
+        if self.filled < self.slots and self.newest != self.filled - 1:
+            raise InputError(field="replay.newest", value=self.newest, expected=str(self.filled - 1))
         for name, column in self.columns.items():
             check_like(state["columns"][name], column[: self.filled], f"replay.{name}")
             column[: self.filled] = state["columns"][name]
         check_like(state["episode_length"], self.episode_length, "replay.episode_length")
+        if bool((state["episode_length"] < 0).any()):
+            lengths = state["episode_length"].tolist()
+            raise InputError(field="replay.episode_length", value=lengths, expected="numbers of at least 0")
         self.episode_length.copy_(state["episode_length"])
-        for rng, saved in zip(self.rngs, state["rngs"], strict=True):
-            rng.set_state(saved.cpu())
+        restore_generators(self.rngs, state["rngs"], "replay.rngs")

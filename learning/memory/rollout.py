@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..networks.states import check_like
+from ..networks.states import check_like, count
 from .replay import fresh_batch
 from .transitions import Batch, Step
 
@@ -81,15 +81,17 @@ class RolloutMemory:
             "ends": list(self.ends),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where ``state_dict`` was taken.
+    def load_state_dict(self, state: Mapping[str, Any], obs: Tensor, act: Tensor) -> None:
+        """Go on exactly where ``state_dict`` was taken; ``obs`` (S,N,O) and ``act`` (S,N,A) are any ones.
 
         Raises:
-            InputError: steps of different shapes or types.
+            InputError: other than less than a rollout of steps like those.
         """
-        steps, ends = [Batch(**columns) for columns in state["steps"]], list(state["ends"])
-        for step, ended in zip(steps, ends, strict=True):
-            for one in fields(Batch):
-                check_like(getattr(step, one.name), getattr(steps[0], one.name), f"memory.{one.name}")
-            check_like(ended, steps[0].reward > 0, "memory.ends")
-        self.steps, self.ends = steps, ends
+        steps, ends = list(state["steps"]), list(state["ends"])
+        count(len(steps), "memory.steps", self.slots - 1)
+        like = {one.name: obs[..., 0] for one in fields(Batch)} | {"obs": obs, "act": act, "next_obs": obs}
+        for columns, end in zip(steps, ends, strict=True):
+            for name, model in like.items():
+                check_like(columns[name], model, f"memory.steps.{name}")
+            check_like(end, obs[..., 0].bool(), "memory.ends")
+        self.steps, self.ends = [Batch(**columns) for columns in steps], ends

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import generators
-from ..networks.states import restore
+from ..networks.states import count, restore, restore_generators
 
 
 class Part(Protocol):
@@ -44,8 +44,7 @@ class Generators(list[torch.Generator]):
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
         """Draw on from where that state was taken."""
-        for i, rng in enumerate(self):
-            rng.set_state(state_dict[str(i)])
+        restore_generators(self, [state_dict[str(i)] for i in range(len(self))], "shaper.rngs")
 
 
 def pack(parts: Mapping[str, Part], updates: int) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def unpack(parts: Mapping[str, Part], state: Mapping[str, Any]) -> int:
     """Give the parts the states of `pack` and return the number of updates; raises on a missing part."""
     for name, part in parts.items():
         restore(part, copy.deepcopy(state[name]), name)
-    return int(state["updates"])
+    return count(state["updates"], "shaper.updates")
 
 
 class RunningMoments(nn.Module):

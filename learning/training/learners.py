@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stepwatt.formulation import InputError
+
 from ..agents import Agent, OffPolicyAgent, OnPolicyAgent
 from ..memory.replay import Replay
 from ..memory.rollout import RolloutMemory, pick
 from ..memory.transitions import Batch, Step
 from ..model_guided.cloning import Demonstrations
 from ..networks.parallel_runs import generators, uniform
-from ..networks.states import count
+from ..networks.states import count, restore_generators
 from ..options import check_memory
 from ..shapers.protocol import Shaper
 from .logs import Means
@@ -115,8 +117,7 @@ class OffPolicyLearner:
     def learn(self, shaper: Shaper | None, means: Means) -> None:
         """As many updates as the collected transitions call for; shaper and agent use the same batch."""
         settings = self.settings
-        due = int(settings.updates_per_step * (self.collected - settings.warmup_steps)) - self.updates
-        for _ in range(due):
+        for _ in range(self._due()):
             batch = self.replay.sample(settings.batch_size)
             if shaper is not None:
                 means.add_numbers("shaper", shaper.update(batch))
@@ -126,6 +127,11 @@ class OffPolicyLearner:
                 guide = self.demonstrations.sample(settings.batch_size, self.rngs)
             means.add(self.agent.update(batch, guide))
             self.updates += 1
+
+    def _due(self) -> int:
+        """Updates that the transitions collected so far call for, less those made."""
+        settings = self.settings
+        return int(settings.updates_per_step * (self.collected - settings.warmup_steps)) - self.updates
 
     def state_dict(self) -> dict[str, Any]:
         """Agent, replay, generators and counters."""
@@ -141,10 +147,14 @@ class OffPolicyLearner:
         """Go on exactly where ``state_dict`` was taken."""
         self.agent.load_state_dict(state["agent"])
         self.replay.load_state_dict(state["replay"])
-        for rng, saved in zip(self.rngs, state["rngs"], strict=True):
-            rng.set_state(saved.cpu())
+        restore_generators(self.rngs, state["rngs"], "learner.rngs")
         self.collected = count(state["collected"], "learner.collected")
         self.updates = count(state["updates"], "learner.updates")
+        kept = min(self.collected // self.settings.envs_per_run, self.replay.slots)
+        if self.replay.filled != kept or self._due() > 0:  # it would sample from nothing, or for ever
+            told = f"{self.replay.filled} slots filled, {self.updates} updates"
+            expected = f"{kept} slots, {self.updates + self._due()} updates after {self.collected} steps"
+            raise InputError(field="learner.collected", value=told, expected=expected)
 
 
 class OnPolicyLearner:
@@ -154,11 +164,14 @@ class OnPolicyLearner:
         self,
         agent: OnPolicyAgent,
         settings: TrainingSettings,
+        obs_size: int,
+        act_size: int,
         device: torch.device,
         demonstrations: Demonstrations | None,
     ):
         self.agent = agent
         self.settings, self.demonstrations = settings, demonstrations
+        self.sizes, self.device = (obs_size, act_size), device
         self.memory = RolloutMemory(agent.settings.rollout_slots, settings.gamma)
         self.rngs = generators(seeds_for("learner", settings.seeds), device)
         self.shaper_rngs = generators(seeds_for("minibatches", settings.seeds), device)
@@ -208,8 +221,9 @@ class OnPolicyLearner:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where ``state_dict`` was taken."""
         self.agent.load_state_dict(state["agent"])
-        self.memory.load_state_dict(state["memory"])
-        for rngs, name in ((self.rngs, "rngs"), (self.shaper_rngs, "shaper_rngs")):
-            for rng, saved in zip(rngs, state[name], strict=True):
-                rng.set_state(saved.cpu())
+        lanes = (len(self.settings.seeds), self.settings.envs_per_run)
+        obs, act = (torch.empty(*lanes, size, device=self.device) for size in self.sizes)
+        self.memory.load_state_dict(state["memory"], obs, act)
+        restore_generators(self.rngs, state["rngs"], "learner.rngs")
+        restore_generators(self.shaper_rngs, state["shaper_rngs"], "learner.shaper_rngs")
         self.updates = count(state["updates"], "learner.updates")

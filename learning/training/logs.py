@@ -13,6 +13,8 @@ from torch import Tensor
 from stepwatt.formulation.errors import extra
 from stepwatt.formulation.files import told_as_unwritable
 
+from ..networks.states import check_like, count
+
 Metrics = dict[str, float | list[float]]
 
 
@@ -49,9 +51,18 @@ class Means:
         """All that is needed to go on exactly here."""
         return {"sums": dict(self.sums), "counts": dict(self.counts)}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where ``state_dict`` was taken."""
-        self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
+    def load_state_dict(self, state: Mapping[str, Any], runs: int) -> None:
+        """Go on exactly where ``state_dict`` was taken, with as many runs.
+
+        Raises:
+            InputError: no sums, or no counts of them.
+        """
+        sums, counts = dict(state["sums"]), dict(state["counts"])
+        for name in sums | counts:
+            count(counts[name], f"means.counts.{name}", least=1)
+            if type(sums[name]) is not float:
+                check_like(sums[name], torch.empty(runs), f"means.sums.{name}")
+        self.sums, self.counts = sums, counts
 
 
 class TrainingLog:

@@ -24,7 +24,7 @@ from ..memory.replay import fresh_batch
 from ..memory.transitions import BatchedEnv, Step
 from ..model_guided.cloning import Demonstrations
 from ..networks.policy import Policy
-from ..networks.states import check_like, count
+from ..networks.states import amount, check_like, count
 from ..options import check_memory
 from ..shapers.protocol import Shaper
 from .checkpoints import load_checkpoint, save_checkpoint
@@ -204,7 +204,7 @@ def _build_learner(
     agent: Any, settings: TrainingSettings, env: BatchedEnv, demonstrations: Demonstrations | None
 ) -> Learner:
     if AGENTS[settings.algo].learns_from == "rollouts":
-        return OnPolicyLearner(agent, settings, env.device, demonstrations)
+        return OnPolicyLearner(agent, settings, env.obs_size, env.act_size, env.device, demonstrations)
     return OffPolicyLearner(agent, settings, env.obs_size, env.act_size, env.device, demonstrations)
 
 
@@ -364,8 +364,15 @@ class _Training:
         check_like(state["obs"], torch.empty(shape), "obs")
         check_like(state["potential"], torch.empty(self.runs * self.envs), "potential")
         self.obs, self.potential = state["obs"], state["potential"]
-        self.env_steps = count(state["env_steps"], "env_steps")
-        self.means.load_state_dict(state["means"])
-        self.clock.seconds = {name: float(state["cpu_seconds"][name]) for name in self.clock.seconds}
+        planned = count(state["tables"]["training"]["env_steps"], "tables.training.env_steps")
+        self.env_steps = count(state["env_steps"], "env_steps", planned + self.envs - 1)
+        self.means.load_state_dict(state["means"], self.runs)
+        seconds = state["cpu_seconds"]
+        for name in self.clock.seconds:
+            self.clock.seconds[name] = amount(seconds[name], f"cpu_seconds.{name}")
         self.evaluations = list(state["evaluations"])
+        for one in self.evaluations:
+            if set(one) != {*self.counters(), "metrics"}:
+                expected = f"records of {', '.join(self.counters())}, metrics"
+                raise InputError(field="evaluations", value=one, expected=expected)
         return count(state["log_size"], "log_size")
