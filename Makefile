@@ -1,14 +1,25 @@
 # Everything starts here: `make demo` for the report, `make test` for the proof.
 # EXTRAS adds further optional parts of the installation, for example: make test EXTRAS=benchmark
+# LOCKED=1 works in an environment of its own, of exactly the releases in .ci/locked, whose hashes are checked
+# (Linux x86_64, Python 3.11; torch with what CUDA needs, some gigabytes)
 
 PYTHON ?= python3
 EXTRAS ?=
-VENV := .venv
+LOCKED ?=
+VENV := .venv$(if $(LOCKED),-locked)
 BIN := $(VENV)/bin
 comma := ,
 PARTS := test,lint,learning,sb3,dask,ray,weather$(if $(EXTRAS),$(comma)$(EXTRAS))
 
-.PHONY: demo test test-long lint format clean
+PIP := $(BIN)/python -m pip install --quiet
+
+# the releases of a lock file, then the checkout, which asks for nothing more
+define locked
+	$(PIP) --require-hashes -r .ci/locked/$(1).txt
+	$(PIP) --no-deps --no-build-isolation -e .
+endef
+
+.PHONY: demo test test-long lint format clean lock audit
 
 # needs no more than the solvers and planners: no torch
 demo: $(VENV)/planners
@@ -37,13 +48,21 @@ clean:
 # both install again whenever the project's description changes
 $(VENV)/planners: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile -c .ci/small.txt -e '.[planners]'
+	$(if $(LOCKED),$(call locked,demo),$(PIP) --no-compile -c .ci/small.txt -e '.[planners]')
 	touch $@
 
 $(VENV)/everything: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c .ci/small.txt -e '.[$(PARTS)]'
+	$(if $(LOCKED),$(call locked,test),$(PIP) -c .ci/small.txt -e '.[$(PARTS)]')
 	touch $@ $(VENV)/planners
+
+# the newest releases that fit, with their hashes; needs uv
+lock:
+	.ci/lock
+
+# whether a release of the lock has known holes, as PyPI tells; one it does not know fails, too; needs pip-audit
+audit:
+	pip-audit --strict --disable-pip --require-hashes -r .ci/locked/test.txt
 
 # measures every target of the solvers, for hours; ARGS=--quick for minutes
 .PHONY: bench-solvers

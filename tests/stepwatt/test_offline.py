@@ -44,18 +44,7 @@ def test_commands_open_no_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     lines = [json.dumps({"slot": slot}) for slot in range(3)]
     (tmp_path / "slots.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for words in (
-        [
-            "scenario",
-            "jemas",
-            "--zones",
-            "DE,FR",
-            "--slots",
-            "3",
-            "--slot-minutes",
-            "60",
-            "--out",
-            "day.json",
-        ],
+        ["scenario", "jemas", "--zones=DE,FR", "--slots=3", "--slot-minutes=60", "--out=day.json"],
         ["solve", "day.json", "--out", "result.json", "--prices", "prices.csv"],
         ["evaluate", "day.json", "result.json"],
         ["train", "--shaping", "none", "--out", "trained", *TRAINING],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from places import ROOT
 
 import stepwatt as sw
@@ -123,3 +126,28 @@ def test_every_package_folder_with_code_is_declared() -> None:
         for init in (ROOT / folder).rglob("__init__.py"):
             inner = init.parent.relative_to(ROOT / folder).parts
             assert ".".join((package, *inner)) in tools["packages"]
+
+
+LOCKED = ROOT / ".ci" / "locked"
+PARTS = re.findall(r"^PARTS := ([\w,]+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("file", "extras"), [("demo.txt", ["planners"]), ("test.txt", PARTS[0].split(","))])
+def test_lock_files_hold_what_the_project_asks_for(file: str, extras: list[str]) -> None:
+    entries = re.findall(
+        r"^(\S+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$",
+        (LOCKED / file).read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    releases = {canonicalize_name(name): release for name, release, _ in entries}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    while extras:
+        more = project["project"]["optional-dependencies"][extras.pop()]
+        for requirement in map(Requirement, more):
+            extras += [*requirement.extras] if requirement.name == "stepwatt" else []
+            asked += [] if requirement.name == "stepwatt" else [str(requirement)]
+    small = (ROOT / ".ci" / "small.txt").read_text(encoding="utf-8").splitlines()
+    for requirement in map(Requirement, [*asked, *(line for line in small if not line.startswith("#"))]):
+        release = releases[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(release), f"{requirement}: {release} is locked"

@@ -57,9 +57,11 @@ class Victim:
         """Whether two contents of a file say the same."""
         if one == other:
             return True
-        if name.endswith(".pt"):  # pickled strings that are one or equal are not the same bytes
+        if (
+            name.endswith(".pt") and not _zip(one) and not _zip(other)
+        ):  # pickled strings that are one or equal are not the same bytes
             return _states(one) == _states(other)
-        if not name.endswith(".json"):
+        if not name.endswith(".json") or _json(one) or _json(other):
             return False
         passing = {"date"} if self.exact else {"date", "outputs", "seconds"}
         return bool(_without(passing, json.loads(one)) == _without(passing, json.loads(other)))

@@ -11,6 +11,7 @@ import torch
 
 import stepwatt as sw
 from stepwatt.cli import run
+from stepwatt.formulation.manifest import load_manifest
 from stepwatt.learning.policies.trained import TrainedPolicy
 from stepwatt.learning.training.families import SPLITS, Family
 from stepwatt.learning.training.run import read_plan, run_plan
@@ -204,6 +205,7 @@ def test_the_command_trains_resumes_and_compares(
     words = ["train", "--shaping", "none", "--out", str(out), "--json", *SHORT]
     assert run(words) == 0
     first = json.loads(capsys.readouterr().out)["policies"][0]
+    assert load_manifest(out / "policy.npz.manifest.json").outputs.keys() == {"policy.npz"}
     assert run([*words, "--resume", "env_steps=128"]) == 0
     more = json.loads(capsys.readouterr().out)["policies"][0]
     assert (first["env_steps"], more["env_steps"]) == (96, 128)
