@@ -1,4 +1,4 @@
-"""Commands that are killed, or have no room, leave nothing torn and go on; a bench that would not see it is told."""
+"""Commands that are killed, or have no room, leave nothing torn and go on; the bench sees what does not."""
 
 from __future__ import annotations
 

@@ -441,8 +441,8 @@ def test_a_checkpoint_of_other_shapes_and_types_is_one_line_and_no_crash(algo: s
 
 
 def test_what_a_checkpoint_could_have_native_code_do_is_refused_by_name(tmp_path: Path) -> None:
-    """Places outside the replay, moments that are no plain tensors, other settings of the optimiser, states of
-    no generator, steps that never were."""
+    """Places outside the replay, moments that are no plain tensors, other settings of the optimiser, states
+    of no generator, steps that never were."""
     settings = small("sac", "seeds=[0]")
     train_agent(regulator(settings), settings, folder=tmp_path)
     kept = load_checkpoint(tmp_path / CHECKPOINT)
