@@ -80,7 +80,7 @@ def summary(command: str, rows: list[Row]) -> Iterator[str]:
     yield f"on {machine}; {date.today().isoformat()}, code {codes}."
     yield ""
     yield f"With something unexplained: {sum(len(row['findings']) for row in rows):,}."
-    for counted in ("features", "members", "outcomes"):
+    for counted in ("features", "members", "outcomes", "conditions"):
         counts: Counter[str] = Counter()
         for row in rows:
             counts.update(row.get(counted, {}))

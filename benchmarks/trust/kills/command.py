@@ -60,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _summary(asked: str, killed: list[dict[str, Any]], placed: list[dict[str, Any]]) -> Iterator[str]:
-    yield from list(summary("kills", asked, killed, "fell"))[:6]
-    yield ""
+    yield from ("## Kills", "", *summary(asked, killed), "")
     yield f"| victim | kills | {' | '.join(FELL)} | {' | '.join(WRONG)} | else |"
     yield "|---" + "|---:" * (2 + len(FELL) + len(WRONG)) + "|"
     for name in dict.fromkeys(row["victim"] for row in killed):
@@ -74,5 +73,4 @@ def _summary(asked: str, killed: list[dict[str, Any]], placed: list[dict[str, An
         counts += [wrong[check] for check in WRONG] + [sum(wrong.values()) - sum(wrong[c] for c in WRONG)]
         yield f"| {name} | {' | '.join(map(str, counts))} |"
     if placed:
-        yield ""
-        yield from summary("full disks, read-only folders, killed workers", asked, placed, "conditions")
+        yield from ("", "## Full disks, read-only folders, killed workers", "", *summary(asked, placed))
