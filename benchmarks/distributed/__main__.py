@@ -10,6 +10,7 @@ import argparse
 import json
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -26,6 +27,7 @@ from stepwatt.formulation.manifest import made
 from stepwatt.solvers import Settings, accounts, distribute
 
 from ..solvers.reporting.section import table
+from ..telling import told
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -214,4 +216,4 @@ def _contradiction(r: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(told(main))

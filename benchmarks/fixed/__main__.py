@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..telling import told
 from .differences import MISSING, Difference, differences
 from .running import ROOT, chosen, meant, run
 
@@ -116,4 +117,4 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from stepwatt.formulation.files import write_text
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
 
+from ..telling import told
 from .cases import Case, Days, cases
 from .common import DIRECT, LARGE, NETWORK, PRICED, RESULTS, about
 from .playing import played, renewed, solved
@@ -82,4 +84,4 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

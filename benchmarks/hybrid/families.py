@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from stepwatt.formulation import Instance
 from stepwatt.scores.intervals import mean_interval
 from stepwatt.solvers.many import Many
 
+from ..telling import told
 from .cases import WORLD, world
 from .common import RESULTS, about
 
@@ -167,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,8 @@ from typing import Any
 
 import stepwatt as sw
 from stepwatt.cluster import cluster
+
+from ..telling import told
 
 BACKENDS: dict[str, tuple[int, Callable[[], AbstractContextManager[Any]]]] = {
     "one worker": (1, nullcontext),
@@ -78,4 +81,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

@@ -60,4 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from ..telling import told
+
+    sys.exit(told(main))
