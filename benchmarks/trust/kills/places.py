@@ -112,16 +112,14 @@ def _without_room(victim: Victim, expected: Whole, beside: Path, share: float | 
 
 
 def _refusal(victim: Victim, end: End) -> Iterator[tuple[str, str]]:
-    """What is wrong with how a command says that there is no room; a study may say whence, too."""
+    """What is wrong with how a command says that there is no room: a line, and no traceback."""
     *before, last = end.said.splitlines() or [""]
     if end.killed or end.code == 0:
         yield "no refusal", f"exit code {end.code}"
         return
+    clear = bool(last) and "Traceback" not in end.said
     if victim.program == "stepwatt":
-        clear = last.startswith("stepwatt: ") and not any(line.startswith("stepwatt: ") for line in before)
-        clear = clear and "Traceback" not in end.said
-    else:
-        clear = "InputError: " in last
+        clear &= last.startswith("stepwatt: ") and not any(line.startswith("stepwatt: ") for line in before)
     if not clear:
         yield "no clear line", " ".join(end.said.split())[-300:]
 
