@@ -337,7 +337,7 @@ def test_a_plugin_that_takes_a_name_of_ours_is_left_out(tmp_path: Path) -> None:
     assert done.returncode == 2
     warned, refused = done.stderr.splitlines()
     assert "plug-in greedy 0.3 was left out: scenario = 'jemas': expected a name that is not taken" in warned
-    assert refused == "stepwatt: scenario = 'jemass': expected one of jemas; did you mean jemas?"
+    assert refused == "stepwatt: scenario = 'jemass': expected one of jemas, volatile; did you mean jemas?"
 
 
 def test_plugins_are_not_looked_for_while_names_are_known(tmp_path: Path) -> None:

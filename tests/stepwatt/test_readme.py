@@ -19,7 +19,7 @@ from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.moved import MOVED
 
-PAGES = ["README.md", "docs/index.md", "docs/cli.md", "docs/files.md", "docs/reports.md"]
+PAGES = ["README.md", *(f"docs/{name}.md" for name in ("index", "cli", "files", "reports", "own-data"))]
 #: Pages whose console blocks show output, too, so that only their programs run.
 MORE = [f"docs/{name}.md" for name in ("model", "explain", "data", "environment", "scale", "worth")]
 #: Folders that commands make.
