@@ -138,7 +138,8 @@ def section() -> list[str]:
         "",
         *table(),
         "",
-        "Spot regions publish no prices a day ahead: `day-ahead` grants there what nobody knows.",
+        "No worse where the interval reaches 0; elsewhere it is worse by the points that stand there. Spot "
+        "regions publish no prices a day ahead: `day-ahead` grants there what nobody knows.",
         "",
         f"Command: `python -m benchmarks.hybrid.families`. Days drawn with seed {SEED}, forecasts with "
         f"seed 0; {where['machine']}, {where['date']}.",
