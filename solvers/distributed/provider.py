@@ -54,6 +54,7 @@ def private_view(inst: Instance, name: str) -> PrivateView:
         "models": {model: inst.models[model] for model in site.models},
         "sites": {name: site},
         "arrivals": {name: inst.arrivals[name]},
+        "backlog": {origin: jobs for origin, jobs in inst.backlog.items() if origin == name},
         "transfer_cost": {},
         "link_gb_per_hour": {},
     }
@@ -77,7 +78,7 @@ class Registration:
 def register(view: PrivateView) -> Registration:
     """The announcement of a provider."""
     a = view.instance.arrays()
-    jobs = a.arrivals[0].sum(axis=1)
+    jobs = (a.arrivals.sum(axis=2) + a.state.backlog.sum(axis=2))[0]
     return Registration(
         serves=a.served()[0],
         most_orders=np.where(jobs > 0, 2.0 ** np.ceil(np.log2(np.maximum(jobs, 1e-9))), 0.0),
@@ -227,7 +228,8 @@ def _with_doors(asp: Asp, foreign: Floats) -> LinearProblem:
     matrix = hstack([vstack([p.matrix, below]), doors]).tocsc()
     matrix.sort_indices()
 
-    present = np.concatenate([np.zeros((1, len(a.classes), 1)), own.waiting_limit()[:, :, :-1]], axis=2)
+    waits = own.state.backlog.sum(axis=2, keepdims=True)
+    present = np.concatenate([waits, own.waiting_limit()[:, :, :-1]], axis=2)
     present = (present + own.arrivals)[0]
     o = own.options
     fits = np.divide(

@@ -118,7 +118,7 @@ def own_plan(asp: Asp, kept: Floats, hosted: Floats, settings: Settings) -> OwnP
         deadline=np.concatenate([a.deadline, np.zeros_like(a.deadline)]),
         miss_penalty=np.tile(a.miss_penalty, 2),
         payload_gb=np.tile(a.payload_gb, 2),
-        state=replace(a.state, backlog=np.zeros((1, 2 * n_classes, 0))),
+        state=replace(a.state, backlog=np.concatenate([a.state.backlog, 0 * a.state.backlog], axis=1)),
     )
     result = oracle_on(asp.view.instance, both, settings, "distributed")
     if result.schedule is None or result.evaluation is None:

@@ -151,6 +151,21 @@ def test_limited_links_coarse_jobs_and_generators_keep_schedule_and_bound_valid(
     assert found.bound >= central.utility
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_jobs_that_wait_at_the_start_may_be_sent_and_run_by_others(seed: int) -> None:
+    """What a provider announces that it may order, and what its queue may hold, counts its backlog."""
+    features = ["deadline", "few", "backlog"]
+    inst = random_instance(np.random.default_rng(seed), n_slots=3, n_sites=2, features=features)
+    central = solve_relaxation(inst.arrays())
+    assert central.outcome.row_dual is not None
+    asps = providers(inst)
+    prices = np.zeros(asps[0].shape)
+    served = np.nonzero(inst.arrays().served())
+    prices[served] = central.outcome.row_dual[central.problem.rows["assignment"].ids]
+    assert bound_at(asps, prices) == pytest.approx(central.bound, rel=1e-6)
+    assert all(set(asp.view.instance.backlog) <= {asp.view.instance.arrays().sites[0]} for asp in asps)
+
+
 def test_where_jobs_are_coarse_the_bound_knows_that_they_are_whole() -> None:
     """One provider, three long jobs, two fit: 17 USD, where the relaxation promises 21.4."""
     result = distribute(tiny.whole_jobs(), Settings(gap=1e-3)).result
