@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,8 @@ def _use_instance(bases: Bases, folder: Path, given: Drawn, rng: Rng) -> str:
         return f"{result.status} ({method})"
     again = load_again(inst, result.schedule, folder)
     judged = evaluate(inst, again)
-    assert judged.utility == result.utility, f"{method}: {result.utility}, from its file {judged.utility}"
+    told = f"{method}: {result.utility}, from its file {judged.utility}"
+    assert math.isclose(judged.utility, result.utility, rel_tol=1e-12, abs_tol=1e-12), told  # sums round
     _finite(judged)
     if judged.broken and METHODS[method].kind != "bound":
         # the command tells it and ends with 1; of numbers that somebody could mean it must not happen

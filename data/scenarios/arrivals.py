@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stepwatt.formulation import InputError
+
 _GAMMA, _POISSON = 0, 1
+
+#: Jobs a slot that are drawn at most: counts stay whole numbers of a float.
+_MOST = 1e15
 
 
 def daily_wave(
@@ -30,6 +35,9 @@ def counts(
 
     ``mean`` is in jobs per slot. Each (seed, start, origin, class) has its own streams, so a longer horizon
     continues the same draws, and further origins leave those of the others alone.
+
+    Raises:
+        InputError: more jobs a slot than can be counted.
     """
 
     def stream(purpose: int) -> np.random.Generator:
@@ -40,4 +48,8 @@ def counts(
 
     parts = -(-mean.size // noise_slots)
     noise = stream(_GAMMA).gamma(gamma_shape, 1.0 / gamma_shape, size=parts).repeat(noise_slots)[: mean.size]
-    return stream(_POISSON).poisson(mean * noise).astype(np.int64)
+    expected = mean * noise
+    if not (expected <= _MOST).all():
+        told = f"at most {_MOST:g} jobs a slot to draw"
+        raise InputError(field="arrivals", value=float(expected.max()), expected=told)
+    return stream(_POISSON).poisson(expected).astype(np.int64)

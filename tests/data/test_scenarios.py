@@ -304,3 +304,8 @@ def test_volatile_is_jemas_on_spot_prices_with_a_big_battery() -> None:
     wanted = scenario("jemas", **given, **big, seed=2, n_slots=48, slot_minutes=30)
     assert found == wanted.replace({"name": found.name})
     assert found.name.startswith("volatile ")
+
+
+def test_more_jobs_than_can_be_counted_are_refused() -> None:
+    with pytest.raises(InputError, match="at most 1e\\+15 jobs a slot"):
+        scenario("jemas", n_slots=2, gpus=10**17)
