@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..tables.rows import Columns, Rows, rows_of
 from ..tables.stamps import Moments, moments_of
-from ..tables.table import Table
+from ..tables.table import Table, distinct
 from ..tables.told import Told
 from ..tables.units import unit_in
 from .layout import Recognised, one_value, wanted
@@ -73,7 +73,7 @@ def read(table: Table, told: Told) -> Rows:
 
 def _intervals(table: Table, column: str) -> tuple[Moments, Moments]:
     """Starts and ends of ``start - end``, with or without marks of their offset."""
-    codes, spelt = pd.factorize(table.column(column), use_na_sentinel=False)
+    codes, spelt = distinct(table.column(column))
     texts = pd.Series(spelt.astype(object), dtype="str").str.strip()
     parts = texts.str.extract(_INTERVAL)
 

@@ -15,7 +15,7 @@ from stepwatt.formulation.errors import listed, one_of
 from .clocks import instants, time_zone
 from .numbers import numbers
 from .stamps import Moments, moments
-from .table import Table
+from .table import Table, distinct
 from .told import Ambiguous, Stamps, Told
 
 Floats = NDArray[np.float64]
@@ -227,7 +227,7 @@ def named_zones(
     if not columns:
         size = len(table.rows)
         return [""], np.zeros(size, dtype=np.intp), [frozenset()]
-    codes, found = pd.factorize(table.column(columns[0]).astype(object), use_na_sentinel=False)
+    codes, found = distinct(table.column(columns[0]))
     names = ["" if name is None or name != name else str(name).strip() for name in found]
     for number, name in enumerate(names):
         if not name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .table import Table
+from .table import Table, distinct
 
 _ISO = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ].*)?$"
 _PARTED = r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T ,]+(\S.*))?$"
@@ -54,7 +55,7 @@ def moments(
     cells = first.astype(object)
     for column in columns[1:]:
         cells = cells.astype(str).str.strip() + " " + table.column(column).astype(str).str.strip()
-    codes, spelt = pd.factorize(cells, use_na_sentinel=False)
+    codes, spelt = distinct(cells)
     texts = pd.Series(
         ["" if text is None or text != text else str(text).strip() for text in spelt], dtype="str"
     )
@@ -79,16 +80,17 @@ def moments_of(
     written.refuse(texts, texts.eq(""), "a time")
     if time_format is not None:
         return written.formatted(texts, time_format)
-    if texts.str.fullmatch(r"\d{9,14}").all():
-        unit = "epoch_ms" if len(texts.iloc[0]) > 11 else "epoch_s"
-        meant = pd.Timestamp(int(texts.iloc[0]), unit=_EPOCH[unit])
+    # the first one tells the form, and the others must have it
+    first = str(texts.iloc[0])
+    if re.fullmatch(r"\d{9,14}", first):
+        unit = "epoch_ms" if len(first) > 11 else "epoch_s"
+        meant = pd.Timestamp(int(first), unit=_EPOCH[unit])
         everything = pd.Series(True, index=texts.index)
         written.refuse(texts, everything, f'time_format="{unit}", if {meant:%Y-%m-%d %H:%M} UTC is meant')
-    if texts.str.match(_PARTED).any():
+    if re.match(_PARTED, first):
         texts = written.year_first(texts, dayfirst)
-    elif texts.str.match(_MONTH).any():
-        with_time = texts.str.contains(":").any()
-        return written.formatted(texts, "%b %d, %Y %I:%M %p" if with_time else "%b %d, %Y")
+    elif re.match(_MONTH, first):
+        return written.formatted(texts, "%b %d, %Y %I:%M %p" if ":" in first else "%b %d, %Y")
     return written.iso(texts)
 
 
@@ -150,6 +152,11 @@ class _Written:
 
     def iso(self, texts: pd.Series) -> Moments:
         """Times of ISO 8601 and what is close to it: slashes, a blank for the T, hour 24."""
+        alike = _alike(texts)
+        if alike is not None:
+            times = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=alike)
+            if not times.isna().any():
+                return Moments(pd.DatetimeIndex(times), self.codes, alike, False)
         plain = texts.str.replace("/", "-", regex=False)
         self.refuse(texts, ~plain.str.match(_ISO), "a date and time, such as 2025-10-26T00:00+02:00")
         plain = plain.str.replace(r"\s*(?:UTC|GMT)$", "Z", regex=True)
@@ -169,3 +176,23 @@ class _Written:
         if late.any():
             times = times + pd.to_timedelta(late.astype(int), unit="D")
         return Moments(pd.DatetimeIndex(times), self.codes, aware, bool(late.any()))
+
+
+def _alike(texts: pd.Series) -> bool | None:
+    """Whether all say an offset, or all none; None where they are not plain stamps of one length."""
+    letters = np.array(texts, dtype="U")
+    size = letters.dtype.itemsize // 4
+    if not 16 <= size <= 35 or (np.char.str_len(letters) != size).any():
+        return None
+    signs = letters.view("U1").reshape(len(letters), size)
+    shape = {4: "-", 7: "-", 13: ":"}
+    if (
+        any((signs[:, at] != sign).any() for at, sign in shape.items())
+        or not np.isin(signs[:, 10], ["T", " "]).all()
+    ):
+        return None
+    # hour 24 is none to pandas
+    if ((signs[:, 11] == "2") & (signs[:, 12] == "4")).any():
+        return None
+    offsets = np.asarray(np.isin(signs[:, 16:], ["Z", "+", "-"]).any(axis=1))
+    return bool(offsets.all()) if offsets.all() or not offsets.any() else None

@@ -173,9 +173,11 @@ class Table:
     def _check_fields(self) -> None:
         """Every row has as many fields as the header: one more is a decimal comma, or another delimiter."""
         raw = np.frombuffer(self._text, dtype=np.uint8)
-        outside = np.cumsum(raw == ord('"'), dtype=np.uint8) & 1 == 0
-        ends = np.flatnonzero((raw == ord("\n")) & outside)
-        signs = np.flatnonzero((raw == ord(self.delimiter)) & outside)
+        line_ends, delimiters = raw == ord("\n"), raw == ord(self.delimiter)
+        if b'"' in self._text:
+            outside = np.cumsum(raw == ord('"'), dtype=np.uint8) & 1 == 0
+            line_ends, delimiters = line_ends & outside, delimiters & outside
+        ends, signs = np.flatnonzero(line_ends), np.flatnonzero(delimiters)
         bounds = np.append(ends, raw.size) if not ends.size or ends[-1] != raw.size - 1 else ends
         counts = np.diff(np.searchsorted(signs, bounds), prepend=0) + 1
         lengths = np.diff(bounds, prepend=-1) - 1
@@ -200,14 +202,35 @@ class Table:
 def _filled(found: Mapping[str, pd.Series]) -> NDArray[np.bool_]:
     """Rows that hold anything."""
     filled: NDArray[np.bool_] = np.zeros(len(next(iter(found.values()))), dtype=bool)
-    for values in found.values():
+    # numbers first: where all rows have one, no text need be looked at
+    for values in sorted(found.values(), key=lambda values: values.dtype.kind not in "iuf"):
         if filled.all():
             break
         here = values.notna().to_numpy()
         if values.dtype == "str" or values.dtype == object:
-            here = here & values.astype(str).str.strip().ne("").to_numpy()
+            here = here & (values.to_numpy(dtype=object) != "")
         filled |= here
     return filled
+
+
+def distinct(values: pd.Series) -> tuple[NDArray[np.intp], pd.Index]:
+    """Place of each row's value among the distinct ones, in the order in which they come, and these.
+
+    As ``pandas.factorize``, but sooner where values stand in runs, or come again and again in one order, as
+    names of zones and stamps do.
+    """
+    cells = values.to_numpy(dtype=object)
+    changes = np.flatnonzero(np.append(True, cells[1:] != cells[:-1]))
+    if 2 * len(changes) < len(cells):
+        codes, found = pd.factorize(cells[changes], use_na_sentinel=False)
+        return np.repeat(codes, np.diff(np.append(changes, len(cells)))), pd.Index(found)
+    again = np.flatnonzero(cells == cells[0])
+    size = int(again[1]) if len(again) > 1 else len(cells)
+    if 1 < size < len(cells) and len(cells) % size == 0 and (cells[size:] == cells[:-size]).all():
+        codes, found = pd.factorize(cells[:size], use_na_sentinel=False)
+        return np.tile(codes, len(cells) // size), pd.Index(found)
+    codes, found = pd.factorize(cells, use_na_sentinel=False)
+    return codes, pd.Index(found)
 
 
 def open_table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,14 +60,15 @@ def _word(text: str) -> tuple[str, Any]:
     word, equals, value = text.partition("=")
     if not equals or not value:
         raise InputError(field="--say", value=text, expected="WORD=VALUE, for example tz=Europe/Oslo")
-    numbers: dict[str, Callable[[str], Any]] = {
-        "header": int,
-        "dayfirst": lambda said: {"true": True, "false": False}[said.lower()],
-    }
-    try:
-        return word.strip(), numbers.get(word.strip(), str)(value)
-    except (ValueError, KeyError):
-        raise InputError(field=f"--say {word}", value=value, expected="true or false, or a number") from None
+    word = word.strip()
+    if word == "header" and value.isdecimal():
+        return word, int(value)
+    if word == "dayfirst" and value.lower() in ("true", "false"):
+        return word, value.lower() == "true"
+    if word in ("header", "dayfirst"):
+        expected = "the number of a line" if word == "header" else "true or false"
+        raise InputError(field=f"--say {word}", value=value, expected=expected)
+    return word, value
 
 
 def _facts(seen: Any) -> list[tuple[str, str]]:
