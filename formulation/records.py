@@ -104,6 +104,8 @@ class SettingsRecord(Record):
                 if name not in type(self).model_fields:
                     known = one_of(type(self).model_fields, name)
                     expected = known.replace("one of", "one of the fields", 1)
+                    if not type(self).model_fields:
+                        expected = "no settings: there are none"
                     raise InputError(field=name, value=value, expected=expected)
             try:
                 super().__init__(**values)

@@ -74,17 +74,22 @@ class DirectCodec:
         # adding a half and cutting off rounds to the nearest
         level = e.whole(clock * half + (half + 0.5))
         shortest, span, last = e.look_up(problem.of_clock, level)
-        time = (steps + 1.0) * 0.5
-        jobs = e.sum(transfers, -3).swapaxes(-1, -2)
-        spare = e.positive(problem.fleet_seconds * (1.0 - SPARE_TIME) - e.sum(shortest * jobs))
-        asked = e.sum(span * time * jobs)
-        time = time * (spare / e.maximum(asked, spare + 1e-30))[..., None]
+        time = self._within_capacity(e, problem, transfers, shortest, span, (steps + 1.0) * 0.5)
         first = level * self.shape.choices
         place = time * last
         if problem.parts.uneven_steps:
             place = e.minimum(self._place(e, problem, first, time * span), last)
         lower = e.whole(place)
         return first + lower, place - lower
+
+    def _within_capacity(
+        self, e: Engine, problem: Problem, transfers: Array, shortest: Array, span: Array, time: Array
+    ) -> Array:
+        """(B,J,K) the GPU time said, from the shortest (0) to the longest (1), as far as it fits."""
+        jobs = e.sum(transfers, -3).swapaxes(-1, -2)
+        spare = e.positive(problem.fleet_seconds * (1.0 - SPARE_TIME) - e.sum(shortest * jobs))
+        asked = e.sum(span * time * jobs)
+        return time * (spare / e.maximum(asked, spare + 1e-30))[..., None]
 
     def _place(self, e: Engine, problem: Problem, first: Array, beyond: Array) -> Array:
         """(B,J,K) the place, as a real number, among the options from ``first`` on of that GPU time more."""

@@ -10,8 +10,11 @@ from stepwatt.formulation.registry import Registry
 
 from .direct import DirectCodec
 from .priced import PricedCodec
+from .raw import RawCodec
 
 if TYPE_CHECKING:
     from . import Codec
 
-CODECS: Registry[Callable[[Shape], Codec]] = Registry("codec", {"direct": DirectCodec, "priced": PricedCodec})
+CODECS: Registry[Callable[[Shape], Codec]] = Registry(
+    "codec", {"direct": DirectCodec, "priced": PricedCodec, "raw": RawCodec}
+)

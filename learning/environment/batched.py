@@ -101,6 +101,7 @@ class SchedulingEnv:
             "index": self._index,
             "t": self.world.t,
             "earned": self.world.earned,
+            "always": self.world.always,
             "state": dict(self.world.state.__dict__),
             "generators": [rng.get_state() for rng in self._rngs],
         }
@@ -119,6 +120,8 @@ class SchedulingEnv:
             self._foresee(state["foresight"])
         check_like(state["earned"], self.world.earned, "env.earned")
         self.world.earned = state["earned"]
+        check_like(state["always"], self.world.always, "env.always")
+        self.world.always = state["always"]
         for name, model in self.world.state.__dict__.items():
             check_like(state["state"][name], model, f"env.state.{name}")
         self.world.state = PlantState(**state["state"])

@@ -25,7 +25,8 @@ def failed_share(e: Engine, outcome: Outcome) -> Array:
 class Slot:
     """What happened in a slot: ``success`` (B,) whether it met its goal, ``last`` whether the day is over.
 
-    ``so_far`` (B,) is the utility of the episode up to and with this slot (USD).
+    ``so_far`` (B,) is the utility of the episode up to and with this slot (USD), ``always`` (B,) whether
+    every slot of the episode up to and with this one met its goal.
     """
 
     engine: Engine
@@ -34,6 +35,7 @@ class Slot:
     success: Array
     last: bool
     so_far: Array
+    always: Array
 
     @property
     def earned(self) -> Array:
@@ -78,7 +80,23 @@ def _at_the_end(slot: Slot) -> Array:
 #: All that the day earned, at its end.
 episode = PaidLater(_at_the_end, owed=lambda so_far: so_far)
 
-REWARDS: Registry[Reward] = Registry("reward", {"dense": dense, "sparse": sparse, "episode": episode})
+
+def _if_all_went_well(slot: Slot) -> Array:
+    return _at_the_end(slot) * slot.engine.real(slot.always, slot.earned)
+
+
+#: All that the day earned, at its end, if every slot met its service goal. Potentials count what was earned
+#: also after a failure: what is taken back at the end is then as much as was earned, not more.
+joint = PaidLater(_if_all_went_well, owed=lambda so_far: so_far)
+
+REWARDS: Registry[Reward] = Registry(
+    "reward", {"dense": dense, "sparse": sparse, "episode": episode, "joint": joint}
+)
+
+
+def paid_later(kind: str) -> bool:
+    """Whether a reward is paid some time after it was earned."""
+    return isinstance(REWARDS[kind], PaidLater)
 
 
 def owed(kind: str, so_far: Array) -> Array:
@@ -87,12 +105,10 @@ def owed(kind: str, so_far: Array) -> Array:
     return named.owed(so_far) if isinstance(named, PaidLater) else so_far * 0.0
 
 
-def reward(
-    e: Engine, problem: Problem, outcome: Outcome, success: Array, kind: str, last: bool, so_far: Array
-) -> Array:
-    """(B,) the slot's learning signal by the name of the reward; the fields are those of :class:`Slot`.
+def reward(kind: str, slot: Slot) -> Array:
+    """(B,) the slot's learning signal by the name of the reward.
 
     Raises:
         InputError: an unknown kind.
     """
-    return REWARDS[kind](Slot(e, problem, outcome, success, last, so_far))
+    return REWARDS[kind](slot)

@@ -2,7 +2,7 @@
 
 Φ(t, s) is the utility that the certified schedule still collects from slot t on, corrected by the dual prices
 of what the state holds more (or less) than that schedule: stored energy, coolness, waiting jobs. It is an
-upper bound on what is left to earn up to the tightness of the relaxation (linear duality), unless discounted.
+upper bound on what is left to earn up to the tightness of the relaxation (linear duality).
 """
 
 from __future__ import annotations
@@ -42,16 +42,10 @@ class Potential:
         queued = e.sum(self.waiting_value[t] * (state.waiting - self.waiting[t]), (-1, -2))
         return self.still[t] + e.sum(more) + queued
 
-    def discounted(self, gamma: float) -> Potential:
-        """The same (of numpy arrays) as a learner counts that discounts by ``gamma`` per slot.
-
-        Undiscounted, what a whole day earns would stand beside rewards that are worth nothing after some
-        slots: (1 − γ)·Φ would then be paid or charged in every slot, many times what the slot is about.
-        """
-        earned, still = -np.diff(self.still, axis=0), np.zeros_like(self.still)
-        for t in reversed(range(len(earned))):
-            still[t] = earned[t] + gamma * still[t + 1]
-        return replace(self, still=still)
+    def without_duals(self) -> Potential:
+        """The same (of numpy arrays) where no state is worth more than another."""
+        none = {f.name: 0.0 * getattr(self, f.name) for f in fields(self) if f.name.endswith("_value")}
+        return replace(self, **none)
 
     def take(self, index: Array, engine: Engine) -> Potential:
         """The chosen instances."""

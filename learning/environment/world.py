@@ -23,7 +23,7 @@ from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of
 
 from ..codecs import CODECS, Codec, PricedCodec
 from .observation import observation_size, observe, outlook
-from .rewards import failed_share, owed, reward
+from .rewards import Slot, failed_share, owed, paid_later, reward
 from .solver_potential import Potential
 from .task import TaskSettings
 
@@ -104,7 +104,7 @@ class World:
         self.pool = pool
         self.act_size = self.codec.size
         self.obs_size = observation_size(pool.problem, int(pool.outlook.shape[-1]))
-        self.obs_size += self.act_size * task.foresight
+        self.obs_size += self.act_size * task.foresight + 2 * paid_later(task.reward)
         if task.foresight and pool.foresight is None:
             raise ValueError("the task wants foresight, which the pool was made without")
         self.begin(pool)
@@ -115,6 +115,7 @@ class World:
         self._said: tuple[Foresight, int, PlantState, Array] | None = None
         self.state = first_state(drawn.problem)
         self.earned = drawn.problem.money_scale * 0.0
+        self.always = self.earned == 0.0
 
     @property
     def over(self) -> bool:
@@ -125,7 +126,16 @@ class World:
         """(B,O) what the policy sees now."""
         slot = min(self.t, self.drawn.problem.shape.n_slots - 1)
         seen = observe(self.engine, self.drawn.problem, self.t, self.state, self.drawn.outlook[slot])
+        if paid_later(self.task.reward):
+            seen = self.engine.concat([seen, self._unpaid()])
         return self.engine.concat([seen, self.suggested()]) if self.task.foresight else seen
+
+    def _unpaid(self) -> Array:
+        """(B,2) what the episode has earned and not yet been paid, in days of revenue, and whether every slot
+        so far met its goal: without them two states that are worth different sums would look alike."""
+        problem = self.drawn.problem
+        share = owed(self.task.reward, self.earned) / (problem.money_scale * problem.shape.n_slots)
+        return self.engine.concat([share[:, None], self.engine.real(self.always, share)[:, None]])
 
     def suggested(self) -> Array:
         """(B,A) the action that the forecast suggests now."""
@@ -171,12 +181,14 @@ class World:
         return self.codec.decode(self.engine, self.drawn.problem, self.t, self.state, action)
 
     def potential(self) -> Array:
-        """(B,) the solver's potential of the state, in reward units; 0 at the end or without one."""
-        if self.drawn.potential is None or self.over:
+        """(B,) what the state is still worth, in reward units: what has been earned and not yet been paid,
+        and the solver's potential where instances have one. 0 at the end."""
+        if self.over:
             return self.earned * 0.0
-        scale = self.task.reward_scale / self.drawn.problem.money_scale
-        still = self.drawn.potential.value(self.engine, self.t, self.state)
-        return (still + owed(self.task.reward, self.earned)) * scale
+        worth = owed(self.task.reward, self.earned)
+        if self.drawn.potential is not None:
+            worth = worth + self.drawn.potential.value(self.engine, self.t, self.state)
+        return worth * (self.task.reward_scale / self.drawn.problem.money_scale)
 
     def step(self, action: Array) -> tuple[Array, Array, Outcome]:
         """One slot: reward (B,), success (B,) and what happened."""
@@ -189,5 +201,7 @@ class World:
         self.earned = self.earned + outcome.utility
         self.failed = failed_share(self.engine, outcome)
         success = self.failed <= self.task.threshold
-        paid = reward(self.engine, problem, outcome, success, self.task.reward, self.over, self.earned)
+        self.always = self.always & success
+        slot = Slot(self.engine, problem, outcome, success, self.over, self.earned, self.always)
+        paid = reward(self.task.reward, slot)
         return paid * self.task.reward_scale, success, outcome

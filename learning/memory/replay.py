@@ -17,10 +17,11 @@ from .transitions import Batch, Step
 RETURN_BLOCK = 64
 
 
-def fresh_batch(obs: Tensor, act: Tensor, potential: Tensor, step: Step, gamma: float) -> Batch:
+def fresh_batch(obs: Tensor, act: Tensor, potential: Tensor, slot: Tensor, step: Step, gamma: float) -> Batch:
     """The step just taken as a one-step batch of S runs, B = environments per run; its returns are nan.
 
-    ``obs`` (S,N,O) and ``act`` (S,N,A) are what the step was taken at, ``potential`` (E,) the solver's there.
+    ``obs`` (S,N,O) and ``act`` (S,N,A) are what the step was taken at, ``potential`` (E,) the solver's there,
+    ``slot`` (E,) how many steps of the episode came before.
     """
     runs, envs = obs.shape[:2]
 
@@ -38,6 +39,7 @@ def fresh_batch(obs: Tensor, act: Tensor, potential: Tensor, step: Step, gamma: 
         potential=by_run(potential),
         next_potential=by_run(step.potential),
         success=by_run(step.success),
+        slot=by_run(slot),
     )
 
 
@@ -86,6 +88,7 @@ class Replay:
             "potential": room(),
             "next_potential": room(),
             "success": room(),
+            "slot": room(),
         }
         self.episode_length = torch.zeros(shape[1], dtype=torch.long, device=device)
         self._run_offset = (torch.arange(self.runs, device=device) * envs_per_run)[:, None]
@@ -94,10 +97,11 @@ class Replay:
         exponents = exponents[None, :] - exponents[:, None]
         self._discounting = torch.triu(gamma ** exponents.clamp(min=0).to(torch.float32))
 
-    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, slot: Tensor, step: Step) -> None:
         """Store one step of all E = S·N environments, taken at ``obs`` (E,O) with ``act`` (E,A).
 
-        ``potential`` (E,) is the solver's potential at ``obs``.
+        ``potential`` (E,) is the solver's potential at ``obs``, ``slot`` (E,) how many steps of the episode
+        came before.
         """
         self.newest = (self.newest + 1) % self.slots
         self.filled = min(self.filled + 1, self.slots)
@@ -112,6 +116,7 @@ class Replay:
             "potential": potential,
             "next_potential": step.potential,
             "success": step.success,
+            "slot": slot,
         }
         for name, value in values.items():
             self.columns[name][self.newest] = value
@@ -180,6 +185,7 @@ class Replay:
             potential=take("potential", first),
             next_potential=take("next_potential", last),
             success=take("success", first),
+            slot=take("slot", first),
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -50,9 +50,10 @@ class RolloutMemory:
         """Whether a rollout is ready to be taken."""
         return len(self.steps) == self.slots
 
-    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
-        """Keep one step; ``obs`` (S,N,O) and ``act`` (S,N,A) are what it was taken at, ``potential`` (E,)."""
-        self.steps.append(fresh_batch(obs, act, potential, step, self.gamma))
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, slot: Tensor, step: Step) -> None:
+        """Keep one step; ``obs`` (S,N,O) and ``act`` (S,N,A) are what it was taken at, ``potential`` (E,) and
+        ``slot`` (E,) the solver's potential there and how many steps of the episode came before."""
+        self.steps.append(fresh_batch(obs, act, potential, slot, step, self.gamma))
         self.ends.append((step.terminated | step.truncated).view(obs.shape[:2]))
 
     def take(self) -> Rollout:

@@ -70,7 +70,7 @@ class Batch:
     that a target is ``reward + discount · value(next_obs)``. ``returns`` is the discounted raw return that
     the behaviour went on to collect (nan where its episode has not ended yet). ``potential`` and
     ``next_potential`` are the solver's potential at ``obs`` and ``next_obs``; ``success`` (0 or 1) tells
-    whether the first step met its service goal.
+    whether the first step met its service goal, ``slot`` how many steps of the episode came before it.
     """
 
     obs: Tensor
@@ -82,6 +82,7 @@ class Batch:
     potential: Tensor
     next_potential: Tensor
     success: Tensor
+    slot: Tensor
 
     def __post_init__(self) -> None:
         runs, samples = self.reward.shape

@@ -54,11 +54,18 @@ class DiffusionPotentialSettings(PotentialRegressionSettings):
     """States per training step on which the statistic is taken and handed to the distilled potential."""
 
 
-class SolverPotentialSettings(SettingsRecord):
-    """Settings of `solver_potential`."""
+class EarnedPotentialSettings(SettingsRecord):
+    """Settings of `earned`."""
 
     weight: Amount = 1.0
     """Factor on the potential."""
+
+
+class SolverPotentialSettings(EarnedPotentialSettings):
+    """Settings of `solver_potential`."""
+
+    duals: bool = True
+    """Whether states are told apart by dual prices; False (a control) leaves what the day still earns."""
 
 
 class FrozenPotential(nn.Module):
@@ -176,10 +183,22 @@ class LearnedPotential:
         self._updates = unpack(self._parts(), state)
 
 
-class SolverPotential:
-    """Potential-based shaping with the potential that the environment got from the optimisation model."""
+def ahead(batch: Batch, before: Tensor, after: Tensor) -> Tensor:
+    """(S,B) Φ(s′) − Φ(s), undiscounted, with Φ = 0 where the episode ended.
 
-    preserves_optimum = True
+    Potentials of the optimisation model are of whole days, and so is what is owed: discounted by a learner's
+    γ, (1 − γ)·Φ would be charged in every slot, many times what the slot is about. With Φ near the optimal
+    value the learner's own horizon may be short instead (Cheng et al. 2021, arXiv 2106.02757): what is far
+    ahead it takes from Φ. For γ = 1 the optimum is kept, otherwise as far as Φ is right.
+    """
+    return per_transition(after * (batch.discount > 0) - before, batch)
+
+
+class SolverPotential:
+    """Shaping with the potential of the environment: the optimisation model's, and what has been earned and
+    not yet been paid."""
+
+    preserves_optimum = False
 
     def __init__(self, weight: float):
         self._weight = weight
@@ -192,8 +211,8 @@ class SolverPotential:
         return {}
 
     def shape(self, batch: Batch) -> Tensor:
-        """F = discount·Φ(s′) − Φ(s), (S,B), Φ as it lies in the batch."""
-        return per_transition(self._weight * (batch.discount * batch.next_potential - batch.potential), batch)
+        """Φ(s′) − Φ(s), (S,B), Φ as it lies in the batch."""
+        return ahead(batch, self._weight * batch.potential, self._weight * batch.next_potential)
 
     def state_dict(self) -> dict[str, Any]:
         """Empty: nothing is learned."""
@@ -207,9 +226,14 @@ potential_regression = ShaperKind(PotentialRegressionSettings, LearnedPotential)
 """Potential by regression."""
 
 diffusion_potential = ShaperKind(DiffusionPotentialSettings, LearnedPotential)
-"""Potential by diffusion, the default shaper."""
+"""Potential by diffusion."""
 
 solver_potential = ShaperKind(
     SolverPotentialSettings, lambda o, a, seeds, settings, d: SolverPotential(settings.weight)
 )
 """Potential of the optimisation model."""
+
+earned = ShaperKind(
+    EarnedPotentialSettings, lambda o, a, seeds, settings, d: SolverPotential(settings.weight)
+)
+"""What has been earned and not yet been paid alone, as potential: the control of the two."""

@@ -9,9 +9,10 @@ from stepwatt.formulation.registry import Registry
 from .additive import diffusion, regression
 from .controls import constant, none, placebo
 from .factory import ShaperKind
-from .potential import diffusion_potential, potential_regression, solver_potential
+from .potential import diffusion_potential, earned, potential_regression, solver_potential
 from .reward_agents import jemas, reward_agent
 from .success import success_rate
+from .taught import taught_potential
 
 SHAPERS: Registry[ShaperKind[Any, Any]] = Registry(
     "shaper",
@@ -25,7 +26,9 @@ SHAPERS: Registry[ShaperKind[Any, Any]] = Registry(
         "jemas": jemas,
         "diffusion": diffusion,
         "diffusion-potential": diffusion_potential,
+        "earned": earned,
         "solver-potential": solver_potential,
+        "taught-potential": taught_potential,
         "success-rate": success_rate,
     },
 )

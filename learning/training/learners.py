@@ -20,8 +20,12 @@ from ..networks.parallel_runs import generators, uniform
 from ..networks.states import count, restore_generators
 from ..options import check_memory
 from ..shapers.protocol import Shaper
+from .centring import Centring
 from .logs import Means
 from .settings import TrainingSettings
+
+#: Rollouts whose rewards are remembered for their mean.
+ROUNDS = 20
 
 
 def seeds_for(purpose: str, seeds: Sequence[int]) -> list[int]:
@@ -56,8 +60,8 @@ class Learner(Protocol):
         """(S,N,O) → (S,N,A): what to do next while collecting."""
         ...
 
-    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
-        """Keep one step of all environments; ``obs`` (S,N,O), ``act`` (S,N,A), ``potential`` (E,)."""
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, slot: Tensor, step: Step) -> None:
+        """Keep one step of all: ``obs`` (S,N,O), ``act`` (S,N,A), ``potential`` and ``slot`` (E,)."""
         ...
 
     def learn(self, shaper: Shaper | None, means: Means) -> None:
@@ -100,6 +104,7 @@ class OffPolicyLearner:
             device=device,
         )
         self.rngs = generators(seeds_for("learner", settings.seeds), device)
+        self.centring = Centring(len(settings.seeds), device)
         self.collected = 0
         self.updates = 0
 
@@ -109,9 +114,9 @@ class OffPolicyLearner:
             return 2 * uniform((obs.shape[1], self.act_size), self.rngs) - 1
         return self.agent.act(obs)
 
-    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, slot: Tensor, step: Step) -> None:
         """Into the replay."""
-        self.replay.add(obs.flatten(0, 1), act.flatten(0, 1), potential, step)
+        self.replay.add(obs.flatten(0, 1), act.flatten(0, 1), potential, slot, step)
         self.collected += obs.shape[1]
 
     def learn(self, shaper: Shaper | None, means: Means) -> None:
@@ -122,6 +127,8 @@ class OffPolicyLearner:
             if shaper is not None:
                 means.add_numbers("shaper", shaper.update(batch))
             batch = shaped(batch, shaper)
+            if settings.centring:
+                batch = self.centring(batch)
             guide = None
             if self.demonstrations is not None:
                 guide = self.demonstrations.sample(settings.batch_size, self.rngs)
@@ -139,6 +146,7 @@ class OffPolicyLearner:
             "agent": self.agent.state_dict(),
             "replay": self.replay.state_dict(),
             "rngs": [rng.get_state() for rng in self.rngs],
+            "centring": self.centring.state_dict(),
             "collected": self.collected,
             "updates": self.updates,
         }
@@ -148,6 +156,7 @@ class OffPolicyLearner:
         self.agent.load_state_dict(state["agent"])
         self.replay.load_state_dict(state["replay"])
         restore_generators(self.rngs, state["rngs"], "learner.rngs")
+        self.centring.load_state_dict(state["centring"])
         self.collected = count(state["collected"], "learner.collected")
         self.updates = count(state["updates"], "learner.updates")
         kept = min(self.collected // self.settings.envs_per_run, self.replay.slots)
@@ -175,15 +184,16 @@ class OnPolicyLearner:
         self.memory = RolloutMemory(agent.settings.rollout_slots, settings.gamma)
         self.rngs = generators(seeds_for("learner", settings.seeds), device)
         self.shaper_rngs = generators(seeds_for("minibatches", settings.seeds), device)
+        self.centring = Centring(len(settings.seeds), device)
         self.updates = 0
 
     def act(self, obs: Tensor) -> Tensor:
         """The agent's action."""
         return self.agent.act(obs)
 
-    def add(self, obs: Tensor, act: Tensor, potential: Tensor, step: Step) -> None:
+    def add(self, obs: Tensor, act: Tensor, potential: Tensor, slot: Tensor, step: Step) -> None:
         """Into the rollout."""
-        self.memory.add(obs, act, potential, step)
+        self.memory.add(obs, act, potential, slot, step)
 
     def learn(self, shaper: Shaper | None, means: Means) -> None:
         """Once a rollout is full: one pass of the shaper over it, then all passes of the agent."""
@@ -193,7 +203,8 @@ class OnPolicyLearner:
         if shaper is not None:
             for picks in self._minibatches(rollout.batch.reward.shape[1]):
                 means.add_numbers("shaper", shaper.update(pick(rollout.batch, picks)))
-        rollout = rollout.with_batch(shaped(rollout.batch, shaper))
+        batch = shaped(rollout.batch, shaper)
+        rollout = rollout.with_batch(self.centring(batch) if self.settings.centring else batch)
         guide = None
         if self.demonstrations is not None:
             rounds = self.agent.settings.epochs * self.agent.settings.minibatches
@@ -214,6 +225,7 @@ class OnPolicyLearner:
             "agent": self.agent.state_dict(),
             "memory": self.memory.state_dict(),
             "rngs": [rng.get_state() for rng in self.rngs],
+            "centring": self.centring.state_dict(),
             "shaper_rngs": [rng.get_state() for rng in self.shaper_rngs],
             "updates": self.updates,
         }
@@ -225,5 +237,6 @@ class OnPolicyLearner:
         obs, act = (torch.empty(*lanes, size, device=self.device) for size in self.sizes)
         self.memory.load_state_dict(state["memory"], obs, act)
         restore_generators(self.rngs, state["rngs"], "learner.rngs")
+        self.centring.load_state_dict(state["centring"])
         restore_generators(self.shaper_rngs, state["shaper_rngs"], "learner.shaper_rngs")
         self.updates = count(state["updates"], "learner.updates")

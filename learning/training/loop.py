@@ -256,11 +256,12 @@ class _Training:
         self.means = Means()
         self.clock = _Clock()
         self.evaluations: list[dict[str, Any]] = []
-        self.obs = self.potential = torch.empty(0)
+        self.obs = self.potential = self.slot = torch.empty(0)
 
     def begin(self) -> None:
         obs, potential = self.env.reset()
         self._look(obs, potential)
+        self.slot = torch.zeros_like(self.potential)
 
     def _look(self, obs: Tensor, potential: Tensor) -> None:
         self.obs = obs.to(torch.float32).reshape(self.runs, self.envs, -1)
@@ -271,14 +272,15 @@ class _Training:
         with self.clock.of("collect"):
             act = self.learner.act(self.obs)
             step = self.env.step(act.flatten(0, 1))
-            self.learner.add(self.obs, act, self.potential, step)
+            self.learner.add(self.obs, act, self.potential, self.slot, step)
             self.means.add(self._of_step(step))
         with self.clock.of("learn"):
             if self.shaper is not None:
-                fresh = fresh_batch(self.obs, act, self.potential, step, self.settings.gamma)
+                fresh = fresh_batch(self.obs, act, self.potential, self.slot, step, self.settings.gamma)
                 self.shaper.observe(fresh)
             self.learner.learn(self.shaper, self.means)
         self._look(step.obs, step.next_potential)
+        self.slot = torch.where(step.terminated | step.truncated, 0.0, self.slot + 1.0)
         self.env_steps += self.envs
 
     def _of_step(self, step: Step) -> dict[str, Tensor]:
@@ -321,6 +323,7 @@ class _Training:
             "shaper": None if self.shaper is None else self.shaper.state_dict(),
             "obs": self.obs,
             "potential": self.potential,
+            "slot": self.slot,
             "env_steps": self.env_steps,
             "means": self.means.state_dict(),
             "cpu_seconds": dict(self.clock.seconds),
@@ -363,7 +366,8 @@ class _Training:
         shape = (self.runs, self.envs, self.env.obs_size)
         check_like(state["obs"], torch.empty(shape), "obs")
         check_like(state["potential"], torch.empty(self.runs * self.envs), "potential")
-        self.obs, self.potential = state["obs"], state["potential"]
+        check_like(state["slot"], torch.empty(self.runs * self.envs), "slot")
+        self.obs, self.potential, self.slot = state["obs"], state["potential"], state["slot"]
         planned = count(state["tables"]["training"]["env_steps"], "tables.training.env_steps")
         self.env_steps = count(state["env_steps"], "env_steps", planned + self.envs - 1)
         self.means.load_state_dict(state["means"], self.runs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,16 +27,19 @@ from ..environment.batched import SchedulingEnv
 from ..environment.solver_potential import Potential, potential_of
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
-from ..environment.world import make_pool
+from ..environment.world import Pool, make_pool
 from ..model_guided.cloning import Demonstrations, clone
 from ..model_guided.gradient import refine
 from ..model_guided.price_demonstrations import imitate, joined
 from ..model_guided.schedule_demonstrations import demonstrations_of
+from ..model_guided.solved_states import solved_states
 from ..networks.policy import Policy
 from ..options import Count, CountOrNone, Rate, Size, check_memory
 from ..policies.trained import POLICY_FILE, TrainedPolicy, policy_of
 from ..shapers import SHAPERS, Shaper
+from ..shapers.potential import SolverPotentialSettings
 from ..shapers.protocol import InUnits
+from ..shapers.taught import IsTaught, TaughtPotentialSettings
 from .families import Family
 from .judge import Judge
 from .learners import seeds_for
@@ -83,7 +86,10 @@ class TrainingPlan:
     training: TrainingSettings = field(default_factory=lambda: TrainingSettings.read(DEFAULTS))
 
     def __post_init__(self) -> None:
-        start = self.warm_start
+        start, hours = self.warm_start, self.training.horizon_hours
+        if hours is not None:
+            gamma = math.exp(-self.family.slot_minutes / 60 / hours)
+            object.__setattr__(self, "training", self.training.model_copy(update={"gamma": gamma}))
         if start.kind == "clone" and self.task.codec not in ("direct", "priced"):
             expected = "none with a codec other than direct and priced"
             raise InputError(field="warm_start.kind", value=start.kind, expected=expected)
@@ -101,9 +107,8 @@ class TrainingPlan:
 
 #: Settings of a training on scheduling tasks, chosen on validation days.
 DEFAULTS: Mapping[str, Any] = {
-    "gamma": 0.95,
+    "horizon_hours": 1.0,
     "batch_size": 128,
-    "shaper": "diffusion-potential",
     "agent": {"hidden": [128, 128]},
 }
 
@@ -144,6 +149,13 @@ def _read(table: str, kind: type[Some], values: Mapping[str, Any], file: str | N
 
 def _read_training(values: Mapping[str, Any], file: str | None) -> TrainingSettings:
     merged = {**DEFAULTS, **values}
+    if "gamma" in values:
+        if values.get("horizon_hours") is not None:
+            told = "no gamma, which follows from it, or none of it"
+            raise InputError(
+                field="training.horizon_hours", value=values["horizon_hours"], expected=told, file=file
+            )
+        merged["horizon_hours"] = None
     agent = values.get("agent", {})
     if isinstance(agent, Mapping) and (values.get("algo", "sac") == "sac" or "agent" in values):
         merged["agent"] = {**DEFAULTS["agent"], **agent}
@@ -190,12 +202,16 @@ def prepare(
     if task.codec == "priced":
         compiling.warm(lambda what: told(0.0, what))
     told(0.0, "instances")
+    shaping = SHAPERS[settings.shaper].read(settings.shaping)
+    potential = potential if isinstance(shaping, SolverPotentialSettings) else None
+    if potential is not None and isinstance(shaping, SolverPotentialSettings) and not shaping.duals:
+        potential = potential.without_duals()
     pool = make_pool(
         instances,
         task.information,
         torch_engine(),
         histories=histories,
-        potential=None if potential is None else potential.discounted(settings.gamma),
+        potential=None if isinstance(shaping, TaughtPotentialSettings) else potential,
         foresight=task.foresight,
     )
     seen = settings.envs_per_run * len(seeds) * math.prod(pool.outlook.shape) / len(pool)
@@ -221,7 +237,19 @@ def prepare(
     )
     if isinstance(shaper, InUnits):
         shaper.unit = task.reward_scale
+    if isinstance(shaper, IsTaught) and warm:
+        told(0.0, "teaching values")
+        begun = time.process_time()
+        states = solved_states(_with(pool, potential), task, seeds_for("teaching", seeds)[0], shaper.passes)
+        shaper.teach(states.obs, states.value)
+        spent += time.process_time() - begun
     return Ready(env, agent, shaper, demonstrations, spent)
+
+
+def _with(pool: Pool, potential: Potential | None) -> Pool:
+    if potential is None:
+        raise ValueError("values to go are taught by the potentials of solved instances")
+    return replace(pool, potential=potential.on(torch_engine()))
 
 
 def run_plan(
@@ -261,14 +289,15 @@ def _run(
     past = plan.family.histories("train") if plan.task.information == "persistence" else None
     to_imitate = plan.warm_start.kind == "clone" and plan.task.codec == "direct"
     solved: list[Result] = []
-    if to_imitate or settings.shaper == "solver-potential":
+    valued = isinstance(SHAPERS[settings.shaper].read(settings.shaping), SolverPotentialSettings)
+    if to_imitate or valued:
         solved = _solved(instances, told)
     ready = prepare(
         plan,
         instances,
         histories=past,
         schedules=_central(instances, solved) if to_imitate else (),
-        potential=potential_of(solved) if settings.shaper == "solver-potential" else None,
+        potential=potential_of(solved) if valued else None,
         warm=not resume,
         progress=told,
     )

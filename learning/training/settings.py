@@ -15,7 +15,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from stepwatt.formulation import InputError
 from stepwatt.formulation.files import write_text
 from stepwatt.formulation.manifest import revision
-from stepwatt.formulation.records import SettingsRecord, Share, defect, member
+from stepwatt.formulation.records import Positive, SettingsRecord, Share, defect, member
 
 from ..agents import AGENTS
 from ..options import Count, CountOrNone, Seeds, Size
@@ -52,7 +52,12 @@ class TrainingSettings(SettingsRecord):
     n_step: Count = 1
     """Steps whose rewards a target sums before it bootstraps (off-policy agents)."""
     gamma: Share = 0.99
-    """Discount per slot."""
+    """Discount per slot; a plan has it from the horizon."""
+    horizon_hours: Positive | None = None
+    """Hours after which a reward counts for 1/e now: where given, a plan turns it into gamma by the length of
+    its slots, so that slots of any length look as far ahead."""
+    centring: bool = True
+    """Rewards less their running mean, so that values are around 0 from the beginning."""
     log_every: Count = 1_000
     """Transitions between two lines of the log."""
     evaluate_every: Count = 5_000

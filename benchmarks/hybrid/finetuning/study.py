@@ -249,7 +249,7 @@ def reinforced(ground: Ground, start: str, method: Method) -> Trained:
     scale = 100.0 if method.shaper == "solver-potential" else 10.0
     task = task_of(start, method.reward, scale)
     engine = torch_engine(torch.float64)
-    potential = ground.potential.discounted(settings.gamma).on(engine)
+    potential = ground.potential.on(engine)
     env = SchedulingEnv(
         replace(ground.pool, potential=potential),
         task,

@@ -50,6 +50,7 @@ def batch_of(runs: int, size: int, seeds: tuple[int, ...] | None = None) -> Batc
         potential=draw(size),
         next_potential=draw(size),
         success=(draw(size) > 0).float(),
+        slot=torch.zeros(len(rngs), size),
     )
 
 

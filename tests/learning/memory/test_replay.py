@@ -55,9 +55,10 @@ def test_transitions_equal_a_loop_over_the_steps(
     steps = made_up_steps(count, runs, envs, seed, end)
     before = torch.zeros(runs * envs)
     befores = []
-    for obs, step in steps:
+    for time, (obs, step) in enumerate(steps):
         befores.append(before)
-        replay.add(obs, obs[:, :1], before, step)
+        number = torch.full_like(before, time)
+        replay.add(obs, obs[:, :1], before, number, step)
         before = step.next_potential
     oldest = max(0, count - slots)
     held = count - oldest
@@ -86,6 +87,7 @@ def test_transitions_equal_a_loop_over_the_steps(
             assert float(batch.discount[at]) == pytest.approx(kept, abs=1e-6)
             assert float(batch.potential[at]) == float(befores[begin][env])
             assert float(batch.next_potential[at]) == float(step.potential[env])
+            assert float(batch.slot[at]) == begin
             assert float(batch.success[at]) == float(steps[begin][1].success[env])
             assert_return(float(batch.returns[at]), steps, begin, env, gamma)
 
@@ -107,7 +109,7 @@ def test_returns_of_episodes_longer_than_a_block_equal_a_loop() -> None:
     steps = made_up_steps(400, 1, 2, seed=5, end=0.008)
     replay = Replay(300, 2, 2, 1, (0,), gamma=0.97)
     for obs, step in steps:
-        replay.add(obs, obs[:, :1], torch.zeros(2), step)
+        replay.add(obs, obs[:, :1], torch.zeros(2), torch.zeros(2), step)
     ages = torch.arange(300)
     for env in range(2):
         batch = replay.transitions(ages[None], torch.full((1, 300), env))
@@ -118,7 +120,7 @@ def test_returns_of_episodes_longer_than_a_block_equal_a_loop() -> None:
 def test_samples_come_from_all_that_is_held_and_from_the_own_run_only() -> None:
     replay = Replay(8, 3, 2, 1, (0, 1), gamma=0.9)
     for obs, step in made_up_steps(11, 2, 3, seed=0, end=0.2):
-        replay.add(obs, obs[:, :1], torch.zeros(6), step)
+        replay.add(obs, obs[:, :1], torch.zeros(6), torch.zeros(6), step)
     batch = replay.sample(2000)
     for run in range(2):
         seen = {tuple(pair) for pair in batch.obs[run].tolist()}
@@ -128,9 +130,9 @@ def test_samples_come_from_all_that_is_held_and_from_the_own_run_only() -> None:
 def test_a_run_draws_the_same_samples_in_any_company() -> None:
     alone, together = Replay(8, 3, 2, 1, (1,), gamma=0.9), Replay(8, 3, 2, 1, (0, 1), gamma=0.9)
     for obs, step in made_up_steps(8, 1, 3, seed=0, end=0.2):
-        alone.add(obs, obs[:, :1], torch.zeros(3), step)
+        alone.add(obs, obs[:, :1], torch.zeros(3), torch.zeros(3), step)
     for obs, step in made_up_steps(8, 2, 3, seed=0, end=0.2):
-        together.add(obs, obs[:, :1], torch.zeros(6), step)
+        together.add(obs, obs[:, :1], torch.zeros(6), torch.zeros(6), step)
     mine, ours = alone.sample(50), together.sample(50)
     assert torch.equal(mine.act[0], ours.act[1])
     assert torch.equal(mine.obs[0, :, 1], ours.obs[1, :, 1] - 3)
@@ -143,7 +145,9 @@ def test_a_rollout_holds_raw_one_step_transitions_and_returns(end: float, seed: 
     memory = RolloutMemory(6, gamma)
     for obs, step in steps:
         assert not memory.full
-        memory.add(obs.view(runs, envs, 2), obs[:, :1].view(runs, envs, 1), torch.zeros(6), step)
+        memory.add(
+            obs.view(runs, envs, 2), obs[:, :1].view(runs, envs, 1), torch.zeros(6), torch.zeros(6), step
+        )
     assert memory.full
     rollout = memory.take()
     assert not memory.full

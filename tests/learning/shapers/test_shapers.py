@@ -20,6 +20,7 @@ from stepwatt.learning.shapers.parts import RunningMoments, per_transition
 from stepwatt.learning.shapers.potential import LearnedPotential, diffusion_potential
 from stepwatt.learning.shapers.reward_agents import RewardAgent, jemas, reward_agent
 from stepwatt.learning.shapers.success import SuccessRate, SuccessRateSettings
+from stepwatt.learning.shapers.taught import TaughtPotential
 
 # Networks this small get slower on several threads, much slower on a busy machine.
 torch.set_num_threads(1)
@@ -36,11 +37,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "jemas": {"hidden": 16, "latent": 8, "steps": 3, "probe_every": 2},
     "diffusion": {"hidden": 16, "train_every": 1, "samples": 2, "steps": 3},
     "diffusion-potential": {"hidden": 16, "train_every": 1, "refresh_every": 3, "samples": 2, "steps": 3},
+    "taught-potential": {"hidden": 16, "updates": 5, "batch_size": 16, "samples": 2, "steps": 3},
     "success-rate": {"features": 200, "retention": 0.7, "bandwidth": 1.0},
 }
 CONTROLS = ("none", "constant", "placebo")
 DRAWN = ("placebo", "success-rate")
-POTENTIALS = ("potential-regression", "diffusion-potential", "solver-potential")
+POTENTIALS = ("potential-regression", "diffusion-potential")
+OF_WHOLE_DAYS = ("earned", "solver-potential", "taught-potential")
 DETERMINISTIC = {"success-rate": {"sampled": False}}
 SIGNALS = [name for name in SMALL if name not in CONTROLS]
 
@@ -64,6 +67,7 @@ def transitions(seed: int, seeds: Sequence[int] = SEEDS, samples: int = SAMPLES)
         potential=draw(),
         next_potential=draw(),
         success=(obs[..., 1] > 0).float(),
+        slot=torch.zeros_like(reward),
     )
 
 
@@ -78,8 +82,11 @@ def policy(obs: Tensor) -> Tensor:
 
 
 def made(name: str, seeds: Sequence[int] = SEEDS, **changes: Any) -> Shaper:
-    """A small shaper, its policy bound where it asks for one."""
+    """A small shaper, its policy bound or its values taught where it asks for that."""
     shaper = SHAPERS[name](OBS, ACT, seeds, SMALL[name] | changes)
+    if isinstance(shaper, TaughtPotential):
+        obs = torch.randn(64, OBS, generator=torch.Generator().manual_seed(5))
+        shaper.teach(obs, 3 + 2 * obs[:, 0])
     if isinstance(shaper, RewardAgent):
         shaper.bind(policy)
     return shaper
@@ -260,6 +267,7 @@ def episode(length: int, steps: int, gamma: float, seed: int) -> tuple[Batch, Te
         potential=values[:, starts],
         next_potential=values[:, ends],
         success=zeros,
+        slot=zeros,
     )
     return batch, torch.tensor([gamma**start for start in starts])
 
@@ -267,7 +275,7 @@ def episode(length: int, steps: int, gamma: float, seed: int) -> tuple[Batch, Te
 @pytest.fixture(scope="module")
 def potentials() -> dict[str, Shaper]:
     """The potential-based shapers, trained."""
-    return {name: trained(name) for name in POTENTIALS}
+    return {name: trained(name) for name in (*POTENTIALS, *OF_WHOLE_DAYS)}
 
 
 @pytest.mark.parametrize("name", POTENTIALS)
@@ -278,11 +286,23 @@ def test_a_potential_telescopes_over_an_episode(
     """The discounted signals of an episode sum to −Φ(s₀), whatever happened, in steps of any length."""
     shaper = potentials[name]
     batch, weight = episode(length, steps, gamma, seed)
-    if isinstance(shaper, LearnedPotential):
-        start = shaper.potential(batch.obs)[:, 0]
-    else:
-        start = batch.potential[:, 0]
+    assert isinstance(shaper, LearnedPotential)
+    start = shaper.potential(batch.obs)[:, 0]
     torch.testing.assert_close((shaper.shape(batch) * weight).sum(1), -start, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", OF_WHOLE_DAYS)
+@given(length=st.integers(1, 20), steps=st.integers(1, 5), gamma=st.floats(0.5, 1.0), seed=st.integers(0, 99))
+def test_a_potential_of_whole_days_telescopes_undiscounted(
+    potentials: dict[str, Shaper], name: str, length: int, steps: int, gamma: float, seed: int
+) -> None:
+    """Whatever the learner's discount, nothing is charged for what is still to come."""
+    shaper = potentials[name]
+    batch, _ = episode(length, steps, gamma, seed)
+    start = batch.potential[:, 0]
+    if isinstance(shaper, TaughtPotential):
+        start = shaper.potential(batch.obs, batch.potential)[:, 0]
+    torch.testing.assert_close(shaper.shape(batch).sum(1), -start, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["potential-regression", "diffusion-potential"])
@@ -305,7 +325,8 @@ def test_both_potentials_of_a_signal_are_from_one_frozen_snapshot(name: str) -> 
 
 def test_the_solver_potential_is_the_environments() -> None:
     batch = transitions(0)
-    expected = 0.5 * (batch.discount * batch.next_potential - batch.potential)
+    goes_on = (batch.discount > 0).float()
+    expected = 0.5 * (goes_on * batch.next_potential - batch.potential)
     torch.testing.assert_close(made("solver-potential", weight=0.5).shape(batch), expected)
 
 
@@ -383,6 +404,7 @@ def all_transitions(rewards: Tensor, ends: Tensor, features: Tensor, potential: 
         potential=potential[here].expand(runs, -1),
         next_potential=potential[there].expand(runs, -1),
         success=torch.zeros(runs, count),
+        slot=torch.zeros(runs, count),
     )
 
 
