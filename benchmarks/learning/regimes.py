@@ -1,0 +1,137 @@
+"""The paper's regimes: where rewards are hard to get, and what brings a learner through.
+
+python -m benchmarks.learning.regimes [--seeds 10] [--cells 'sac-R2-*'] [--quick] [--docs]
+
+R1 pays a slot if nothing at all failed there, R2 the day if every slot met its goal; both say steps without
+repair and begin uninformed. R4 is R2 with repair, R5 pays the day at its end whatever happened; S is the task
+that `train` takes by itself, paid slot by slot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepwatt.formulation.files import write_text
+
+from .common import Cell, Record, begin, parser, run_cells
+from .convergence import training
+from .days import Spread
+
+STUDY = "regimes"
+SEEDS = 10
+PAGE = Path(__file__).parents[2] / "docs" / "learning-studies.md"
+MARKS = ("<!-- regimes: begin -->\n", "<!-- regimes: end -->\n")
+#: An hour, of half-hour slots.
+GAMMA = round(math.exp(-0.5), 4)
+ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
+
+REGIMES: dict[str, dict[str, Any]] = {
+    "S": {"codec": "direct", "reward": "sparse"},
+    "R1": {"codec": "raw", "reward": "sparse", "threshold": 0.0},
+    "R2": {"codec": "raw", "reward": "joint"},
+    "R4": {"codec": "direct", "reward": "joint"},
+    "R5": {"codec": "direct", "reward": "episode"},
+}
+UNINFORMED = ("R1", "R2")
+
+#: Names of the study, with the shaper and what is set otherwise than by default.
+SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
+    "none": ("none", {}),
+    "uncentred": ("none", {}),
+    "long": ("none", {}),
+    "earned": ("earned", {}),
+    "solver": ("solver-potential", {}),
+    "solver-without-duals": ("solver-potential", {"duals": False}),
+    "taught-by-diffusion": ("taught-potential", {}),
+    "taught-by-regression": ("taught-potential", {"model": "regression"}),
+    "taught-by-quantiles": ("taught-potential", {"model": "quantiles"}),
+    "jemas": ("jemas", {}),
+    "regression": ("regression", {}),
+    "diffusion-potential": ("diffusion-potential", {}),
+    "placebo": ("placebo", {}),
+}
+
+
+def cell(algo: str, regime: str, name: str, seeds: int, quick: bool) -> Cell:
+    """One algorithm in one regime with one shaper."""
+    shaper, more = SHAPED[name]
+    steps = 2_000 if quick else ENV_STEPS[algo]
+    plan = training(algo, shaper, seeds, steps, gamma=GAMMA, evaluate_every=max(steps // 10, 1))
+    plan["shaping"] = plan["shaping"] | more
+    if name == "uncentred":
+        plan["centring"] = False
+    if name == "long":
+        plan["gamma"] = 0.95
+    if algo == "ppo":
+        plan["envs_per_run"] = 16 if quick else 256
+        plan["agent"] |= {"minibatches": 12, "longest_gradient": 5.0, "actor_rate": 1e-3}
+    if regime in UNINFORMED:
+        plan["agent"] |= {"last_gain": 1.0, "initial_std": 1.0}
+        plan["warmup_actions"] = "uniform"
+        if algo == "td3":
+            del plan["agent"]["initial_std"]
+    spread = Spread(train=20, validation=15, test=30) if quick else Spread()
+    return Cell(f"{algo}-{regime}-{name}", plan, REGIMES[regime], spread)
+
+
+def cells(seeds: int, quick: bool) -> list[Cell]:
+    """All cells, those that decide most first."""
+    return [
+        cell(algo, regime, name, seeds, quick)
+        for algo in ("sac", "ppo", "td3")
+        for regime in ("R2", "R5", "S", "R1", "R4")
+        for name in SHAPED
+    ]
+
+
+def table(records: Sequence[Record]) -> str:
+    """One row per cell: share of the bound on validation days along the way, and on test days."""
+    lines = [
+        "| cell | seeds | first | a fifth | half | last (95 % interval) | captured | test gap |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for record in records:
+        share = 1 - np.array(record["curve"]["gap"], dtype=float)
+        captured = np.array(record["curve"]["captured"], dtype=float)[:, -1]
+        evaluations = share.shape[1] - 1
+        at = [float(share[:, n].mean()) for n in (0, evaluations // 5, evaluations // 2)]
+        last = share[:, -1]
+        half = 1.96 * last.std(ddof=1) / math.sqrt(len(last)) if len(last) > 1 else math.nan
+        gap = np.asarray(record["tests"]["test"]["gap"]).mean()
+        lines.append(
+            f"| {record['cell']} | {len(last)} | "
+            + " | ".join(f"{value:.3f}" for value in at)
+            + f" | {last.mean():.3f} ± {half:.3f} | {captured.mean():.2f} | {gap:.3f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run what is missing of the study; with --docs, write the table of what there is into the page."""
+    options = parser(__doc__)
+    options.add_argument(
+        "--docs", action="store_true", help="write the table of finished cells into the page"
+    )
+    chosen = options.parse_args()
+    folder = begin(STUDY, chosen)
+    plans = cells(chosen.seeds or (2 if chosen.quick else SEEDS), chosen.quick)
+    if chosen.list:
+        print("\n".join(plan.name for plan in plans))
+        return
+    if chosen.docs:
+        plans = [plan for plan in plans if (folder / f"{plan.name}.json").exists()]
+    records = run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
+    print(table(records))
+    if chosen.docs:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        write_text(PAGE, before + MARKS[0] + "\n" + table(records) + "\n" + MARKS[1] + after)
+
+
+if __name__ == "__main__":
+    main()
