@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..instance.instance import Instance
+from ..schedule.physics import GENERATOR_OFF_MW
 from ..schedule.schedule import Schedule
 from .engine import Array, Engine
 from .stacked import Problem
@@ -57,8 +58,13 @@ def request_of(problem: Problem, plans: Sequence[Schedule], t: int, engine: Engi
         mix=of_all([_mix(problem, b, plan.runs[:, t]) for b, plan in enumerate(plans)]),
         battery=of_all([plan.charge_mw[:, t] - plan.discharge_mw[:, t] for plan in plans]),
         cooling=of_all([plan.cooling_mw[:, t] for plan in plans]),
-        generator=of_all([plan.generator_mw[:, t] for plan in plans]),
+        # what the judge takes for off must not start it
+        generator=of_all([_unless_noise(plan.generator_mw[:, t]) for plan in plans]),
     )
+
+
+def _unless_noise(generator_mw: Floats) -> Floats:
+    return np.where(generator_mw > GENERATOR_OFF_MW, generator_mw, 0.0)
 
 
 def _mix(problem: Problem, b: int, runs: Floats) -> Floats:

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.files import make_room, replacing
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
+
+from .session import whole_bounds
 
 FORMATS = ("mps", "lp")
 
@@ -66,9 +66,8 @@ def _lp(problem: LinearProblem) -> object:
     lp.num_col_, lp.num_row_ = len(problem.cost), len(problem.row_lower)
     lp.sense_ = highspy.ObjSense.kMaximize
     lp.offset_ = problem.offset
-    # a whole number below a fractional bound is below its floor, and readers warn of such bounds
-    upper = np.where(problem.integer, np.floor(problem.upper + 1e-9), problem.upper)
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = problem.cost, problem.lower, upper
+    lower, upper = whole_bounds(problem.lower, problem.upper, problem.integer)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = problem.cost, lower, upper
     lp.row_lower_, lp.row_upper_ = problem.row_lower, problem.row_upper
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_, lp.a_matrix_.index_ = problem.matrix.indptr, problem.matrix.indices

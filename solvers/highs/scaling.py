@@ -14,13 +14,13 @@ Floats = NDArray[np.float64]
 
 _POWER_COLUMNS = {
     "it_mw", "import_mw", "export_mw", "renewable_mw", "peak_mw", "charge_mw", "discharge_mw", "energy_mwh",
-    "energy_missing_mwh", "generator_mw", "cooling_mw",
+    "energy_missing_mwh", "generator_mw", "cooling_mw", "metered_mw",
 }  # fmt: skip
 
 
 _POWER_ROWS = {
     "it_power", "power_balance", "peak", "charge_mode", "discharge_mode", "state_of_charge",
-    "terminal_energy", "generator_maximum", "generator_minimum",
+    "terminal_energy", "generator_maximum", "generator_minimum", "metering", "import_mode", "export_mode",
 }  # fmt: skip
 
 

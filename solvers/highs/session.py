@@ -22,6 +22,9 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from .scaling import Scaling, scaling_of
 
+#: What rounding may have taken from a bound that is a whole number.
+_HAIR = 1e-9
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -222,6 +225,7 @@ class HighsSession:
     def _push_bounds(self, ids: Ints, lower: Floats, upper: Floats) -> None:
         _refuse_nan("bound", lower, upper)
         unit = self.scaling.column[ids]
+        lower, upper = whole_bounds(lower, upper, self.problem.integer[ids] & (not self.relaxed))
         self._check(
             self.highs.changeColsBounds(len(ids), ids.astype(np.int32), lower / unit, upper / unit),
             "changing bounds",
@@ -264,6 +268,7 @@ class HighsSession:
         scale, matrix = self.scaling, p.matrix
         _refuse_defects(p)
         whole = p.integer & (not self.relaxed)
+        lower, upper = whole_bounds(p.lower, p.upper, whole)
         told: highspy.HighsStatus = self.highs.passModel(
             self._n_columns,
             self._n_rows,
@@ -272,8 +277,8 @@ class HighsSession:
             int(highspy.ObjSense.kMaximize),
             p.offset * scale.objective,
             p.cost * scale.column * scale.objective,
-            p.lower / scale.column,
-            p.upper / scale.column,
+            lower / scale.column,
+            upper / scale.column,
             p.row_lower * scale.row,
             p.row_upper * scale.row,
             matrix.indptr.astype(np.int32),
@@ -328,6 +333,18 @@ class HighsSession:
     def _check(status: highspy.HighsStatus, doing: str) -> None:
         if status == highspy.HighsStatus.kError:
             raise SolverError(f"HiGHS refused {doing}")
+
+
+def whole_bounds(lower: Floats, upper: Floats, whole: Bools) -> tuple[Floats, Floats]:
+    """Bounds in which those of whole numbers are whole.
+
+    HiGHS 1.15 counts whole steps from bounds as they are: where these are fractions, its cuts remove
+    optima, and it calls what is left optimal.
+    """
+    return (
+        np.where(whole, np.ceil(lower - _HAIR), lower),
+        np.where(whole, np.floor(upper + _HAIR), upper),
+    )
 
 
 def _same_structure(one: LinearProblem, other: LinearProblem) -> bool:

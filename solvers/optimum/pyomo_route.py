@@ -5,7 +5,9 @@ Slow and honest: it shares nothing with the oracle but the model's statement, so
 
 from __future__ import annotations
 
+import math
 import time
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     scale = 1.0 if best <= 0 else 2.0 ** float(np.clip(-np.floor(np.log2(best)), -30, 30))
     model.utility.deactivate()
     model.scaled_utility = pyo.Objective(expr=scale * model.utility.expr, sense=pyo.maximize)
+    make_bounds_whole(model)
     built = time.perf_counter() - begun
     solver = Highs()
     solver.config.load_solutions = False
@@ -62,3 +65,12 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
         evaluation=evaluate(inst, schedule),
         bound=bound,
     )
+
+
+def make_bounds_whole(model: Any) -> None:
+    """Whole bounds for a Pyomo model's whole numbers: with fractions HiGHS 1.15 may prove false ones."""
+    import pyomo.environ as pyo
+
+    for variable in model.component_data_objects(pyo.Var):
+        if variable.is_integer() and variable.ub is not None:
+            variable.setub(math.floor(variable.ub + 1e-9))

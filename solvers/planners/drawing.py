@@ -219,7 +219,8 @@ class _Energy:
         low = np.maximum(-self._discharge, -a.export_limit_mw - use)
         stored = rng.uniform(low, np.maximum(low, np.minimum(self._charge, self._given - use)))
         need = use + stored
-        low = np.maximum(a.generator_min_mw, need - self._steady)
+        # all it can give may be needed, and a hair of rounding more
+        low = np.maximum(a.generator_min_mw, np.minimum(need - self._steady, a.generator_max_mw))
         high = np.minimum(a.generator_max_mw, need + a.export_limit_mw)
         on = self._generator & (low <= high) & ((need > self._steady) | (rng.random(len(use)) < 0.5))
         generator = np.where(on, rng.uniform(low, np.maximum(low, high)), 0.0)

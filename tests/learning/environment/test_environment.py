@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -151,6 +151,22 @@ def test_so_does_one_of_whole_jobs_and_gpus(inst: Instance) -> None:
     for engine in ENGINES.values():
         _, outcomes = replay([inst], [best.schedule], engine)
         assert sum(float(o.utility[0]) for o in outcomes) == pytest.approx(best.utility, rel=1e-6, abs=1e-9)
+
+
+def test_what_the_judge_takes_for_off_does_not_start_the_plants_generator() -> None:
+    file = random_file(
+        np.random.default_rng(2), n_slots=2, n_sites=1, features={"generator", "generator_minimum"}
+    )
+    inst = Instance.from_dict(file)
+    plan = sw.solve(inst, "no-renewables").schedule
+    assert plan is not None
+    off = replace(plan, generator_mw=np.zeros_like(plan.generator_mw))
+    noisy = replace(off, generator_mw=np.full_like(off.generator_mw, 1e-19))
+    paid = [
+        [float(outcome.utility[0]) for outcome in replay([inst], [one], ENGINES["numpy"])[1]]
+        for one in (off, noisy)
+    ]
+    assert paid[0] == paid[1]
 
 
 @settings(max_examples=FEW)

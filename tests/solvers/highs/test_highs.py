@@ -14,16 +14,17 @@ import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from places import EXAMPLES
 from solving import optimum
 from strategies import random_instance
 
-from stepwatt.formulation import Instance
+from stepwatt.formulation import Instance, load
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state, window
 from stepwatt.solvers import SolverError
 from stepwatt.solvers.highs.scaling import scaling_of
-from stepwatt.solvers.highs.session import HighsSession, Termination
+from stepwatt.solvers.highs.session import HighsSession, Termination, whole_bounds
 
 Floats = NDArray[np.float64]
 EVERYTHING = ["deadline", "battery", "generator", "thermal", "demand", "dvfs", "link", "negative", "carbon"]
@@ -302,3 +303,49 @@ def test_an_interruptible_solve_runs_outside_the_main_thread() -> None:
     worker.start()
     worker.join()
     assert ends == [Termination.OPTIMAL]
+
+
+# ---------------------------------------------------------------------- bounds of whole numbers
+
+
+def test_no_optimum_is_cut_off_for_a_fractional_bound_of_a_whole_number() -> None:
+    # 10391.19 jobs fit; without presolve HiGHS 1.15 once called 6.3649 the optimum
+    p = linear_problem(load(EXAMPLES / "fractional-bounds.json").arrays())
+    assert (p.upper[p.integer] % 1).any()
+    for seed in (0, 2):
+        session = HighsSession(p, relaxed=False)
+        session.set_option("presolve", "off")
+        session.set_option("random_seed", seed)
+        done = session.solve(gap=1e-6)
+        assert done.objective == pytest.approx(6.4834986328, rel=1e-6)
+        assert done.bound is not None
+        assert done.bound >= 6.4834986328 * (1 - 1e-9)
+
+
+def test_bounds_changed_in_place_are_whole_too() -> None:
+    p = linear_problem(rich().arrays())
+    session, whole = HighsSession(p, relaxed=False), np.flatnonzero(p.integer)[:1]
+    session.change_bounds(whole, np.array([0.25]), np.array([2.75]))
+    assert session.highs.getLp().col_lower_[whole[0]] == 1.0
+    assert session.highs.getLp().col_upper_[whole[0]] == 2.0
+    relaxed = HighsSession(p, relaxed=True)
+    relaxed.change_bounds(whole, np.array([0.25]), np.array([2.75]))
+    assert relaxed.highs.getLp().col_upper_[whole[0]] == 2.75
+
+
+def test_rounding_below_a_whole_bound_does_not_cost_a_job() -> None:
+    lower, upper = whole_bounds(
+        np.array([1 + 1e-12, 0.5]), np.array([3 - 1e-12, 2.5]), np.array([True, False])
+    )
+    assert (lower.tolist(), upper.tolist()) == ([1.0, 0.5], [3.0, 2.5])
+
+
+@pytest.mark.parametrize("block", ["import_mode", "export_mode", "metering"])
+def test_every_row_of_megawatts_is_told_in_units_of_the_site(block: str) -> None:
+    inst = random_instance(
+        np.random.default_rng(1), n_slots=4, n_sites=1, features=["export_above", "demand", "metered"]
+    )
+    p = linear_problem(inst.arrays())
+    scale, rows = scaling_of(p), p.rows[block].ids.ravel()
+    assert len(rows)
+    assert (scale.row[rows] == scale.row[p.rows["power_balance"].ids[0, 0]]).all()

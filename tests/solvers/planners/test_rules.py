@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tiny
 from hypothesis import given, settings
+from places import EXAMPLES
 from strategies import instances, random_file, random_instance
 
-from stepwatt.formulation import Instance, Schedule
+from stepwatt.formulation import Instance, Schedule, load
 from stepwatt.solvers import Result, Status, solve
 from stepwatt.solvers.optimum.ablations import ABLATIONS, no_dvfs
 
@@ -239,3 +240,10 @@ def test_every_cheap_method_runs_on_odd_shapes(name: str) -> None:
     if inst.n_slots < 20:
         for method in ABLATIONS:
             acting(inst, method)
+
+
+def test_a_generator_that_must_give_all_it_can_is_not_left_off_for_rounding() -> None:
+    # what is needed is all there is: import, sun and generator at their limits, and 1e-18 MW more
+    result = solve(load(EXAMPLES / "all-it-can-give.json"), "random", seed=7755)
+    assert result.evaluation is not None
+    assert result.evaluation.feasible, result.evaluation.broken
