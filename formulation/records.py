@@ -209,6 +209,8 @@ def defect(path: tuple[str | int, ...], value: Any, expected: str, more: int = 0
 
 def as_input_error(error: ValidationError, data: Any) -> InputError:
     """The first defect pydantic found, in the words of the file."""
+    if (broken := _half_a_character(data)) is not None:  # which pydantic cannot even tell of
+        return broken
     details = error.errors(include_url=False)
     first = details[0]
     path = _path_in_file(first["loc"], data)
@@ -292,16 +294,47 @@ def parse_json(text: str, field: str = "file") -> Any:
     """The value of a JSON text, which an error calls ``field``.
 
     Raises:
-        InputError: no JSON, nested too deep, numbers too long, or a field named twice.
+        InputError: no JSON, nested too deep, numbers too long, a field named twice, or half a character.
     """
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates)
+        found = json.loads(text, object_pairs_hook=_without_duplicates)
     except InputError:
         raise
     except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(field=field, value=str(error), expected="valid JSON") from error
     except ValueError as error:  # an integer with more digits than Python converts
         raise InputError(field=field, value=str(error), expected="JSON numbers") from error
+    if _SURROGATE.search(text) and (broken := _half_a_character(found)) is not None:
+        raise broken
+    return found
+
+
+#: Escapes of code points that are characters only in pairs.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
+
+def _half_a_character(data: Any) -> InputError | None:
+    """Told of the first text that no file can hold, for it has one of a pair of surrogates alone."""
+    left: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, str) and not _whole(value):
+            place = field_path(tuple(_shown(part) if isinstance(part, str) else part for part in path))
+            return InputError(field=place or "text", value=value, expected="printable text, whole characters")
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                left += [((*path, key), inner), ((*path, key), key)]
+        elif isinstance(value, list | tuple):
+            left += [((*path, place), inner) for place, inner in enumerate(value)]
+    return None
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() or text == text.encode("utf-8", "ignore").decode("utf-8")
+
+
+def _shown(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

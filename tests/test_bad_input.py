@@ -307,6 +307,12 @@ DEFECTS: dict[str, tuple[Edit, str, str, str]] = {
     "an empty name": (put("models", "", value={}), "models.", "''", "at least 1 character"),
     "a name with a line break": (put("models", "a\nb", value={}), "models.a\\nb", "'a\\nb'", "printable"),
     "a name that is no Unicode": (put("name", value="\ud800"), "name", "'\\ud800'", "printable"),
+    "a name of half a character": (
+        put("models", "m\udfff", value={}),
+        "models.m",
+        "'m\\udfff'",
+        "whole char",
+    ),
     "an unknown field with line breaks": (put("a\n\u2028b", value=1), "a\\n\\u2028b", "1", "no field"),
 }
 

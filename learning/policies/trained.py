@@ -25,7 +25,7 @@ from stepwatt.formulation import InputError, Instance, Schedule
 from stepwatt.formulation.files import write_files
 from stepwatt.formulation.plant.engine import Array
 from stepwatt.formulation.plant.stacking import shape_of
-from stepwatt.formulation.records import Positive, Record, as_input_error
+from stepwatt.formulation.records import Positive, Record, as_input_error, parse_json
 
 from ..environment.play import plan
 from ..environment.task import TaskSettings
@@ -201,7 +201,7 @@ def _read_archive(source: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
             for name in archive.namelist():
                 with archive.open(name) as part:
                     arrays[name.removesuffix(".npy")] = read_array(part, allow_pickle=False)
-        about = json.loads(str(arrays.pop("about")))
+        about = parse_json(str(arrays.pop("about")))
         if not isinstance(about, dict):
             raise ValueError("about is no JSON object")
     except _UNREADABLE as why:

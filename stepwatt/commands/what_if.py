@@ -72,9 +72,8 @@ def what_if(
 
 
 def _variants(words: list[str]) -> dict[str, dict[str, Any]]:
-    import json
-
     from stepwatt.formulation import InputError
+    from stepwatt.formulation.records import parse_json
 
     found: dict[str, dict[str, Any]] = {}
     for word in words:
@@ -83,8 +82,8 @@ def _variants(words: list[str]) -> dict[str, dict[str, Any]]:
         if not (name and colon and path and equals):
             raise InputError(field="--change", value=word, expected="NAME:PATH=VALUE")
         try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
+            value = parse_json(text)
+        except InputError:  # a word
             value = text
         found.setdefault(name.strip(), {})[path.strip()] = value
     return found
