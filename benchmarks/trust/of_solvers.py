@@ -12,6 +12,9 @@ from stepwatt.formulation.milp.pyomo_model import pyomo_model
 from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.schedule_replay import replay
 from stepwatt.solvers import METHODS
+from stepwatt.solvers.highs.scaling import scaling_of
+from stepwatt.solvers.highs.session import whole_bounds
+from stepwatt.solvers.optimum.pyomo_route import make_bounds_whole
 
 from .case import GAP, SECONDS, Case
 from .judge import judge
@@ -104,14 +107,19 @@ def optima(case: Case, tolerance: float) -> list[str]:
 def _by_matrices(case: Case, *, whole: bool = True) -> tuple[float | None, float]:
     """(utility, bound) by the HiGHS that scipy brings."""
     from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import diags_array
 
     p = linear_problem(case.a)
-    size = 2.0 ** float(np.clip(-np.floor(np.log2(max(np.abs(p.cost).max(), 1e-30))), -30, 30))
+    # tolerances are absolute: a site of 200 W is nothing to a solver that is told megawatts
+    unit = scaling_of(p)
+    size, row, column = unit.objective, unit.row, unit.column
+    lower, upper = whole_bounds(p.lower, p.upper, p.integer & whole)
+    matrix = diags_array(row) @ p.matrix @ diags_array(column)
     found = milp(
-        -p.cost * size,
+        -p.cost * column * size,
         integrality=p.integer.astype(int) if whole else None,
-        bounds=Bounds(p.lower, p.upper),
-        constraints=LinearConstraint(p.matrix.tocsr(), p.row_lower, p.row_upper),
+        bounds=Bounds(lower / column, upper / column),
+        constraints=LinearConstraint(matrix.tocsr(), p.row_lower * row, p.row_upper * row),
         options={"mip_rel_gap": GAP, "time_limit": SECONDS},
     )
     value = None if found.fun is None else -float(found.fun) / size + p.offset
@@ -125,6 +133,7 @@ def _by_appsi(case: Case) -> tuple[float | None, float]:
     from pyomo.contrib.appsi.solvers.highs import Highs
 
     model = pyomo_model(case.inst)
+    make_bounds_whole(model)
     pays = float(case.a.options.revenue.max(initial=0.0))
     scale = float(2.0 ** np.clip(-np.floor(np.log2(pays)), -30, 30)) if pays > 0 else 1.0
     model.utility.deactivate()
