@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import re
@@ -21,7 +22,9 @@ from stepwatt.moved import MOVED
 
 PAGES = ["README.md", *(f"docs/{name}.md" for name in ("index", "cli", "files", "reports", "own-data"))]
 #: Pages whose console blocks show output, too, so that only their programs run.
-MORE = [f"docs/{name}.md" for name in ("model", "explain", "data", "environment", "scale", "worth")]
+MORE = [
+    f"docs/{name}.md" for name in ("model", "explain", "data", "environment", "scale", "worth", "plugins")
+]
 #: Folders that commands make.
 MADE = ("runs", "demo", "build")
 COMMANDS = [
@@ -53,6 +56,17 @@ def test_programs_run_as_written(page: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_what_programs_import_is_there(page: str) -> None:
+    """Of pages whose programs take minutes, too."""
+    for program in blocks(f"docs/{page}", "python"):
+        for node in ast.walk(ast.parse(program)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stepwatt"):
+                module = importlib.import_module(str(node.module))
+                missing = [name.name for name in node.names if not hasattr(module, name.name)]
+                assert not missing, (page, node.module)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")])

@@ -183,7 +183,10 @@ def test_what_a_file_says_of_itself_is_checked_by_field(
     refused(tmp_path, field, "expected")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "3", "[" * 100_000])
+TEXTS = ["", "{", "[1]", "3", "[" * 100_000, r'{"task": "\ud800"}', '{"task": 1, "task": 2}']
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_description_that_is_no_object_is_refused(text: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "policy.npz", allow_pickle=False, **{**arrays_of(KEPT), "about": np.array(text)})
     refused(tmp_path, "(file)", "a policy that stepwatt has saved")
