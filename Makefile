@@ -28,9 +28,9 @@ demo: $(VENV)/planners
 test: $(VENV)/everything
 	$(BIN)/python -m pytest -n 2
 
-# the same claims on many more drawn examples, for an hour
+# the same claims on many more drawn examples and with threads, for an hour
 test-long: $(VENV)/everything
-	STEPWATT_HYPOTHESIS=long $(BIN)/python -m pytest -n 2
+	STEPWATT_HYPOTHESIS=long OMP_NUM_THREADS=2 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/everything
 	$(BIN)/ruff check .

@@ -1,12 +1,16 @@
 """Settings shared by all tests: a short, reproducible hypothesis profile, and one for ``make test-long``.
 
-``STEPWATT_HYPOTHESIS=long`` searches more examples with fresh random seeds.
+``STEPWATT_HYPOTHESIS=long`` searches more examples with fresh random seeds. A process computes with one
+thread, unless ``OMP_NUM_THREADS`` says otherwise.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+
+# read when numpy and torch are imported: threads that wait for each other burn what other workers need
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings
