@@ -118,7 +118,8 @@ def layout_of(table: Table, layout: str | None, told: Told, gives: Gives) -> tup
     if layout is not None:
         known = [name for name, one in IMPORTERS.items() if one.gives == gives]
         if layout not in known:
-            raise InputError(field="layout", value=layout, expected=one_of(known, layout))
+            expected = f"{one_of(known, layout)}; docs/plugins.md says how to add one"
+            raise InputError(field="layout", value=layout, expected=expected)
         return layout, _giving(layout, gives)
     if told.time:
         return plain_name, IMPORTERS[plain_name]
@@ -126,7 +127,10 @@ def layout_of(table: Table, layout: str | None, told: Told, gives: Gives) -> tup
     if not found:
         names = ", ".join(name for name, one in IMPORTERS.items() if one.gives == gives and one.recognises)
         columns = "value=, tz=, unit=" if gives == "rows" else "job_class=, tz="
-        expected = f"a layout that is known ({names}), or say what its columns are: time=, {columns}"
+        expected = (
+            f"a layout that is known ({names}; docs/plugins.md says how to add one),"
+            f" or say what its columns are: time=, {columns}"
+        )
         raise table.wrong("columns", ", ".join(table.columns), expected)
     if len(found) > 1 and found[1][1].sure == found[0][1].sure:
         names = ", ".join(name for name, is_it in found if is_it.sure == found[0][1].sure)

@@ -284,10 +284,13 @@ def test_packed_files_are_read_and_workbooks_refused(tmp_path: Path) -> None:
 def test_unknown_tables_and_layouts_are_told_what_there_is(tmp_path: Path) -> None:
     path = written(tmp_path, "when,what\n2025-01-01,1\n")
     with pytest.raises(
-        InputError, match=r"columns = .when, what.: expected a layout that is known \(entsoe, ember"
+        InputError,
+        match=r"columns = .when, what.: expected a layout that is known \(entsoe, ember.*docs/plugins\.md says how",
     ):
         read_prices(path)
-    with pytest.raises(InputError, match=r"layout = .entso.*did you mean entsoe"):
+    with pytest.raises(
+        InputError, match=r"layout = .entso.*did you mean entsoe\?; docs/plugins\.md says how"
+    ):
         read_prices(path, "entso")
     with pytest.raises(InputError, match=r"did you mean ambiguous"):
         read_prices(path, ambigous="infer")  # type: ignore[call-arg]

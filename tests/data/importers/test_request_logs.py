@@ -121,7 +121,7 @@ def test_frames_of_requests_are_counted() -> None:
             {"tz": "UTC", "every": "7min"},
             "every = '7min': expected whole minutes that divide the hour",
         ),
-        (OWN, {}, "expected a layout that is known (azure-llm, burstgpt, image-generation)"),
+        (OWN, {}, "expected a layout that is known (azure-llm, burstgpt, image-generation;"),
         (
             OWN,
             {"time": "arrive"},
