@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet
 
 # the releases of a lock file, then the checkout, which asks for nothing more
 define locked
-	$(PIP) --require-hashes -r .ci/locked/$(1).txt
+	$(PIP) --no-compile --require-hashes -r .ci/locked/$(1).txt
 	$(PIP) --no-deps --no-build-isolation -e .
 endef
 
