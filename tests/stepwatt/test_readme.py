@@ -7,6 +7,7 @@ import importlib
 import re
 import shlex
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,16 @@ def test_every_file_that_is_named_is_there(page: str) -> None:
         assert list(ROOT.glob(re.sub(r"<[^>]*>", "*", named).rstrip("/"))), named
     for named in re.findall(r"(?<!`)`(?:python )?([\w/]+\.py)`", text):
         assert (ROOT / named).exists(), named
+
+
+def test_every_benchmark_that_is_named_can_be_started() -> None:
+    """A package without ``__main__`` cannot."""
+    for page in [*DOCS, "benchmarks/README.md"]:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for named in re.findall(r"python -m (benchmarks[.\w]*\w)", text):
+            module = find_spec(named)
+            assert module is not None, (page, named)
+            assert module.submodule_search_locations is None or find_spec(f"{named}.__main__"), (page, named)
 
 
 @pytest.mark.parametrize("old", MOVED)

@@ -400,7 +400,3 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default="", help="cells whose name contains this")
     chosen = parser.parse_args(words)
     run(chosen.quick, chosen.only, QUICK if chosen.quick else KEPT)
-
-
-if __name__ == "__main__":
-    main()
