@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stepwatt.comparing.accepted import Seeds as Seeds
     from stepwatt.comparing.comparison import Comparison as Comparison
     from stepwatt.comparing.running import compare as compare
+    from stepwatt.completing import complete as complete
     from stepwatt.data import SCENARIOS as SCENARIOS
     from stepwatt.data import Battery as Battery
     from stepwatt.data import Clock as Clock
@@ -102,6 +103,7 @@ _HOME = {
     "Seeds": "comparing.accepted",
     "accounts": "solvers",
     "compare": "comparing.running",
+    "complete": "completing",
     "distribute": "solvers",
     "evaluate": "formulation",
     "explain": "solvers",
@@ -158,6 +160,7 @@ __all__ = [
     "__version__",
     "build",
     "compare",
+    "complete",
     "data",
     "evaluate",
     "explain",

@@ -1,0 +1,82 @@
+"""A schedule from elsewhere: jobs by slot in a CSV, completed by the plant and judged."""
+
+from __future__ import annotations
+
+import pytest
+
+import stepwatt as sw
+from stepwatt.cli import run
+from tests.support import tiny
+
+
+def written(path, *lines):
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_jobs_by_slot_are_powered_from_sun_and_grid(tmp_path):
+    inst = tiny.two_sites()
+    plan = written(
+        tmp_path / "plan.csv", "slot,site,class,origin,jobs", "0,a,k,a,6", "0,b,k,b,4", "0,b,k,a,6"
+    )
+    completion = sw.complete(inst, plan)
+    assert completion.cut == ()
+    assert completion.evaluation.feasible
+    assert completion.evaluation.utility == pytest.approx(87.0)  # the optimum, by hand
+
+
+def test_where_the_origin_is_open_a_site_runs_its_own_jobs_first(tmp_path):
+    plan = written(
+        tmp_path / "plan.csv", "time;site;class;jobs", "2024-03-01T00:00;b;k;10", "2024-03-01;a;k;6"
+    )
+    assert sw.complete(tiny.two_sites(), plan).evaluation.utility == pytest.approx(87.0)
+
+
+def test_what_cannot_be_carried_out_is_told(tmp_path):
+    plan = written(tmp_path / "plan.csv", "slot,site,class,jobs", "0,a,k,12", "0,b,k,9")
+    completion = sw.complete(tiny.two_sites(), plan)
+    assert completion.evaluation.feasible
+    assert completion.cut == (
+        "slot 0, a, k: 10 of 12 jobs run: GPU time, links, power or cooling do not suffice",
+        "slot 0, b, k: 4 of 9 jobs run: only 4 wait then",
+    )
+
+
+def test_a_schedule_of_the_optimum_is_carried_out_whole():
+    best = sw.solve(tiny.battery())
+    completion = sw.complete(best.instance, best.schedule)
+    assert completion.cut == ()
+    assert completion.evaluation.utility == pytest.approx(526.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["slot,site,jobs", "0,a,1"], "columns = 'slot, site, jobs': expected a column class, too"),
+        (["slot,site,class,jobs", "0,c,k,1"], "row 2.site = 'c': expected one of a, b"),
+        (["slot,site,class,jobs", "0,a,k,1.5"], "row 2.jobs = '1.5': expected a whole number of jobs"),
+        (["slot,site,class,jobs", "1,a,k,1"], "row 2.slot = '1': expected a slot between 0 and 0"),
+        (["slot,site,class,jobs,steps", "0,a,k,1,30"], "row 2.steps = '30': expected one that the instance"),
+        (["time,site,class,jobs", "noon,a,k,1"], "row 2.time = 'noon': expected the start of a slot"),
+    ],
+)
+def test_bad_rows_are_one_line(tmp_path, lines, told):
+    with pytest.raises(sw.InputError) as refused:
+        sw.complete(tiny.two_sites(), written(tmp_path / "plan.csv", *lines))
+    assert told in str(refused.value)
+
+
+def test_steps_must_be_said_where_there_is_a_choice(tmp_path):
+    plan = written(tmp_path / "plan.csv", "slot,site,class,jobs", "0,a,k,4")
+    with pytest.raises(sw.InputError, match=r"row 2\.steps = '\(not said\)': expected one of 10, 20"):
+        sw.complete(tiny.one_slot(), plan)
+
+
+def test_an_operator_with_a_csv_needs_one_command(tmp_path, capsys):
+    """The third walk: instance and CSV are there; one command judges, and tells what was cut."""
+    tiny.two_sites().save(tmp_path / "day.json")
+    plan = written(tmp_path / "plan.csv", "slot,site,class,jobs", "0,a,k,12", "0,b,k,4")
+    assert run(["evaluate", str(tmp_path / "day.json"), str(plan)]) == 0
+    out, err = capsys.readouterr()
+    assert "utility" in out
+    assert "not carried out: slot 0, a, k: 10 of 12 jobs run" in err
