@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from stepwatt.learned import foresight as foresight
     from stepwatt.learned import load_policy as load_policy
     from stepwatt.learned import train as train
+    from stepwatt.practice import rules as rules
     from stepwatt.registering import register_agent as register_agent
     from stepwatt.registering import register_codec as register_codec
     from stepwatt.registering import register_figure as register_figure
@@ -129,6 +130,7 @@ _HOME = {
     "register_reward": "registering",
     "register_scenario": "registering",
     "register_shaper": "registering",
+    "rules": "practice",
     "scenario": "data",
     "solve": "solvers",
     "solve_many": "solvers",
@@ -187,6 +189,7 @@ __all__ = [
     "register_scenario",
     "register_shaper",
     "report",
+    "rules",
     "scenario",
     "sizing",
     "solve",
