@@ -23,8 +23,8 @@ def rules(
         model: runs all jobs; if not given, the first that a site has for the class.
         steps: of every job; the nearest count that class and model allow.
         clock: by name; if not given, or a site has none of the name, the one whose speed is nearest 1.
-        route: ``home``; ``nearest``: where moving costs least, of the sites with free GPUs; ``cheapest``: where
-            moving and power together do.
+        route: ``home``; ``nearest``: where moving costs least, of sites with free GPUs; ``cheapest``:
+            where moving and power together do.
         charge: hours of the local day in which batteries charge, such as ``"23:00-05:00"``.
         discharge: hours in which they discharge; if not given, all that are not for charging.
         setpoint: °C to which rooms are cooled; if not given, no more than their ceiling asks for.
