@@ -1,4 +1,4 @@
-"""Agents reach an optimum that is known: one day of one site, whose linear program says what can be earned."""
+"""Agents reach a known optimum: one day of one site, whose linear program says all there is to earn."""
 
 from __future__ import annotations
 
