@@ -57,7 +57,8 @@ def train(
         InputError: settings that do not exist or do not fit together.
     """
     with extra("learning"):
-        from stepwatt.learning.training.run import read_plan, run_plan
+        from stepwatt.learning.training.plan import read_plan
+        from stepwatt.learning.training.run import run_plan
     seeds = None if seed is None else [seed] if isinstance(seed, int) else list(seed)
     words = {
         "family.scenario": scenario,

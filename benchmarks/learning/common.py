@@ -27,7 +27,8 @@ from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.training.judge import Judge
 from stepwatt.learning.training.loop import train_agent
-from stepwatt.learning.training.run import Ready, TrainingPlan, WarmStart, prepare
+from stepwatt.learning.training.plan import TrainingPlan, WarmStart
+from stepwatt.learning.training.preparation import Ready, prepare
 from stepwatt.learning.training.settings import TrainingSettings
 
 from .days import CACHE, Days, Spread, days

@@ -167,14 +167,14 @@ def _doors() -> dict[str, Callable[[Path], Any]]:
 
 
 def _use_toml(bases: Bases, folder: Path, given: Drawn, rng: Rng) -> str:
-    from stepwatt.learning.training.run import read_plan
+    from stepwatt.learning.training.plan import read_plan
 
     read_plan(folder / "config.toml")
     return "read"
 
 
 def _use_words(bases: Bases, folder: Path, given: Drawn, rng: Rng) -> str:
-    from stepwatt.learning.training.run import read_plan
+    from stepwatt.learning.training.plan import read_plan
 
     read_plan(None, given.words)
     return "read"

@@ -18,11 +18,12 @@ class TaskSettings(SettingsRecord):
     """What is learned: how actions are coded, what is seen, how it is paid."""
 
     codec: Annotated[str, member(CODECS)] = "direct"
-    """``direct``: say what to do; ``priced``: say what things are worth."""
+    """``direct``: say what to do; ``raw``: the same without repair; ``priced``: say what things are worth."""
     information: Annotated[str, member(INFORMATION)] = "day-ahead"
     """What the policy sees of the future: none, persistence, day-ahead, perfect."""
     reward: Annotated[str, member(REWARDS)] = "sparse"
-    """dense, sparse (a slot is paid only if its service goal is met) or episode (all at the end)."""
+    """dense, sparse (a slot is paid only if its service goal is met), episode (all at the end) or joint (all
+    at the end, if every slot met its goal)."""
     threshold: Share = SPARSE_THRESHOLD
     """Share of a site's jobs that may be missed or cut back in a slot for it to count as a success."""
     reward_scale: Scale = 1.0

@@ -5,8 +5,8 @@ Such a signal biases the optimum (paper.md §6.1), so its weight falls to 0 (PIE
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from ..options import Amount, Count, Rate, Size, Steps
 from .denoiser import ScheduleName
 from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
 from .factory import ShaperKind
-from .parts import Generators, Part, RunningMoments, annealed, pack, per_transition, unpack
+from .parts import Generators, Part, RunningMoments, Stored, annealed, per_transition
 
 
 class RegressionSettings(SettingsRecord):
@@ -51,7 +51,7 @@ class DiffusionSettings(RegressionSettings):
     """What of the distribution becomes the signal: ``mean`` or a quantile (``q10`` … ``q90``)."""
 
 
-class AdditiveShaper:
+class AdditiveShaper(Stored):
     """r^S = η·σ·z(s,a), with z the standardised prediction and σ the running deviation of the raw reward.
 
     Hence a weight of 1 gives a signal about as large as the reward itself, whatever its unit. Both are 0
@@ -115,14 +115,6 @@ class AdditiveShaper:
     def _parts(self) -> dict[str, Part]:
         parts: dict[str, Part] = {"rngs": self._rngs, "targets": self.targets, "rewards": self.rewards}
         return parts | estimator_parts("estimator", self.estimator)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Networks, optimiser, moments, generators, the count of updates."""
-        return pack(self._parts(), self._updates)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly there."""
-        self._updates = unpack(self._parts(), state)
 
 
 def _condition(batch: Batch) -> Tensor:

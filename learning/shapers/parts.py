@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -57,6 +58,24 @@ def unpack(parts: Mapping[str, Part], state: Mapping[str, Any]) -> int:
     for name, part in parts.items():
         restore(part, copy.deepcopy(state[name]), name)
     return count(state["updates"], "shaper.updates")
+
+
+class Stored(ABC):
+    """A shaper whose state is that of its parts and a count of updates."""
+
+    _updates = 0
+
+    @abstractmethod
+    def _parts(self) -> Mapping[str, Part]:
+        """Its parts by the names that they are stored under."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that is needed to go on exactly here."""
+        return pack(self._parts(), self._updates)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state_dict`` was taken."""
+        self._updates = unpack(self._parts(), state)
 
 
 class RunningMoments(nn.Module):

@@ -21,7 +21,7 @@ from ..options import Amount, Count, Rate, Size, Steps
 from .denoiser import ScheduleName
 from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
 from .factory import ShaperKind
-from .parts import Generators, Part, RunningMoments, pack, per_transition, unpack
+from .parts import Generators, Part, RunningMoments, Stored, per_transition
 
 
 class PotentialRegressionSettings(SettingsRecord):
@@ -98,7 +98,7 @@ class FrozenPotential(nn.Module):
         return self.mean + self.std * out.squeeze(-1)
 
 
-class LearnedPotential:
+class LearnedPotential(Stored):
     """Potential-based shaping with a potential learned from the returns-to-go of replayed states.
 
     Without a diffusion model the potential is regressed on the returns. With one, the model learns their
@@ -173,14 +173,6 @@ class LearnedPotential:
         parts: dict[str, Part] = {"rngs": self._rngs, "moments": self.moments, "frozen": self.frozen}
         parts |= estimator_parts("learner", self.learner)
         return parts if self.diffusion is None else parts | estimator_parts("diffusion", self.diffusion)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Networks, optimisers, moments, the frozen potential, generators, the count of updates."""
-        return pack(self._parts(), self._updates)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly there."""
-        self._updates = unpack(self._parts(), state)
 
 
 def ahead(batch: Batch, before: Tensor, after: Tensor) -> Tensor:

@@ -9,8 +9,7 @@ transition gets its own r^S, where the published code adds one number to the who
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ from ..networks.parallel_runs import RunMLP
 from ..options import Amount, Count, Rate, Size, Steps
 from .estimators import adam
 from .factory import ShaperKind
-from .parts import Generators, Part, annealed, pack, per_transition, unpack
+from .parts import Generators, Part, Stored, annealed, per_transition
 from .reward_actors import DiffusionActor, GaussianActor, draw_reward, mean_reward
 
 Policy = Callable[[Tensor], Tensor]
@@ -64,7 +63,7 @@ class JemasSettings(RewardAgentSettings):
     """Whether the chain sees (s,a); False is the paper's ablation."""
 
 
-class RewardAgent:
+class RewardAgent(Stored):
     """Adds η·r^S(s,a), r^S by an actor trained as in SAC through twin critics Q(s,a,r^S).
 
     Where the ancestors store a random r^S with a transition, the action replayed here is the current
@@ -184,14 +183,6 @@ class RewardAgent:
             "temperature": self.temperature,
             "optimiser": self.optimiser,
         }
-
-    def state_dict(self) -> dict[str, Any]:
-        """Networks, targets, optimiser, kept noise, generators, the count of updates (not the policy)."""
-        return pack(self._parts(), self._updates)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly there."""
-        self._updates = unpack(self._parts(), state)
 
 
 def _values(critics: RunMLP, condition: Tensor, reward: Tensor) -> Tensor:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from ..memory.transitions import Batch
 from ..networks.parallel_runs import normal, uniform
 from ..options import Amount, Size
 from .factory import ShaperKind
-from .parts import Generators, Part, pack, per_transition, unpack
+from .parts import Generators, Part, Stored, per_transition
 
 
 class SuccessRateSettings(SettingsRecord):
@@ -33,7 +32,7 @@ class SuccessRateSettings(SettingsRecord):
     """Random Fourier features; the error of a count falls with their square root."""
 
 
-class SuccessRate:
+class SuccessRate(Stored):
     """Adds a draw (or the mean) of Beta(N_S(s)+1, N_F(s)+1).
 
     N_S and N_F count the remembered steps near s that met and missed their service goal, weighed by a
@@ -99,14 +98,6 @@ class SuccessRate:
 
     def _parts(self) -> dict[str, Part]:
         return {"rngs": self._rngs, "memory": self._memory}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Features, remembered sums and generators."""
-        return pack(self._parts(), 0)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly there."""
-        unpack(self._parts(), state)
 
 
 def _gamma(shapes: Tensor, rngs: Sequence[torch.Generator]) -> Tensor:

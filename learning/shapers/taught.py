@@ -7,8 +7,8 @@ how uncertain that is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from ..networks.parallel_runs import RunMLP
 from ..options import Amount, Count, Rate, Size, Steps
 from .estimators import MeanRegression, ReturnDiffusion, adam
 from .factory import ShaperKind
-from .parts import Generators, Part, pack, unpack
+from .parts import Generators, Part, Stored
 from .potential import SolverPotentialSettings, ahead
 
 #: Levels that a model of quantiles says; the outer two tell its spread.
@@ -128,7 +128,7 @@ class ValueNet(nn.Module):
         return torch.stack((out[..., 0] * self.scale + self.centre, F.relu(out[..., 1] * self.scale)), -1)
 
 
-class TaughtPotential:
+class TaughtPotential(Stored):
     """Φ(s) = mean − caution · spread of the value to go that a model of solved states says, and what has been
     earned and not yet been paid."""
 
@@ -210,14 +210,6 @@ class TaughtPotential:
 
     def _parts(self) -> dict[str, Part]:
         return {"rngs": self._rngs, "net": self.net}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The taught network and the generators."""
-        return pack(self._parts(), 0)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly there."""
-        unpack(self._parts(), state)
 
 
 taught_potential = ShaperKind(TaughtPotentialSettings, TaughtPotential)

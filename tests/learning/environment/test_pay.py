@@ -9,7 +9,7 @@ import stepwatt as sw
 from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.world import World, make_pool
-from stepwatt.learning.training.run import read_plan
+from stepwatt.learning.training.plan import read_plan
 
 SLOTS = 6
 

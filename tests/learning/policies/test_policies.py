@@ -14,7 +14,8 @@ from stepwatt.cli import run
 from stepwatt.formulation.manifest import load_manifest
 from stepwatt.learning.policies.trained import TrainedPolicy
 from stepwatt.learning.training.families import SPLITS, Family
-from stepwatt.learning.training.run import read_plan, run_plan
+from stepwatt.learning.training.plan import read_plan
+from stepwatt.learning.training.run import run_plan
 
 SHORT = ["family.every=90", "env_steps=96", "warmup_steps=64", "batch_size=16"]
 SHORT += ["agent.hidden=[8]", "replay_steps=1000"]

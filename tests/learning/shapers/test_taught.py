@@ -14,7 +14,8 @@ from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import make_pool
 from stepwatt.learning.model_guided.solved_states import solved_states
 from stepwatt.learning.shapers.taught import TaughtPotential, taught_potential
-from stepwatt.learning.training.run import prepare, read_plan
+from stepwatt.learning.training.plan import read_plan
+from stepwatt.learning.training.preparation import prepare
 
 QUICK = {"updates": 600, "hidden": 32, "batch_size": 128, "learning_rate": 3e-3, "samples": 16}
 MODELS = ("diffusion", "regression", "quantiles")

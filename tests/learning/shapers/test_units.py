@@ -12,7 +12,8 @@ from stepwatt.learning.environment.solver_potential import potential_of
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.shapers.protocol import InUnits
-from stepwatt.learning.training.run import prepare, read_plan
+from stepwatt.learning.training.plan import read_plan
+from stepwatt.learning.training.preparation import prepare
 
 
 @pytest.mark.parametrize("shaper", ["constant", "success-rate", "jemas"])

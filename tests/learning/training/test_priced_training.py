@@ -24,7 +24,8 @@ from stepwatt.learning.model_guided.price_demonstrations import imitate, joined
 from stepwatt.learning.networks.parallel_runs import generators
 from stepwatt.learning.networks.policy import Policy
 from stepwatt.learning.policies.trained import load_policy
-from stepwatt.learning.training.run import read_plan, run_plan
+from stepwatt.learning.training.plan import read_plan
+from stepwatt.learning.training.run import run_plan
 from stepwatt.solvers.planners.foresight.foresight import foresee
 
 ENGINE = torch_engine(torch.float64)

@@ -35,7 +35,8 @@ from stepwatt.learning.training.loop import (
     build_agent,
     train_agent,
 )
-from stepwatt.learning.training.run import read_plan, run_plan
+from stepwatt.learning.training.plan import read_plan
+from stepwatt.learning.training.run import run_plan
 from stepwatt.learning.training.settings import TrainingSettings
 
 SMALL = [
