@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 
 from stepwatt.formulation.files import write_text
 
@@ -92,7 +93,7 @@ def cells(seeds: int, quick: bool) -> list[Cell]:
 def table(records: Sequence[Record]) -> str:
     """One row per cell: share of the bound on validation days along the way, and on test days."""
     lines = [
-        "| cell | seeds | first | a fifth | half | last (95 % interval) | captured | test gap |",
+        "| cell | seeds | first | a fifth | half | last (mean of seeds, 95 %) | captured | test gap |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for record in records:
@@ -101,7 +102,8 @@ def table(records: Sequence[Record]) -> str:
         evaluations = share.shape[1] - 1
         at = [float(share[:, n].mean()) for n in (0, evaluations // 5, evaluations // 2)]
         last = share[:, -1]
-        half = 1.96 * last.std(ddof=1) / math.sqrt(len(last)) if len(last) > 1 else math.nan
+        seeds = len(last)
+        half = float(t.ppf(0.975, seeds - 1)) * last.std(ddof=1) / math.sqrt(seeds) if seeds > 1 else math.nan
         gap = np.asarray(record["tests"]["test"]["gap"]).mean()
         lines.append(
             f"| {record['cell']} | {len(last)} | "
