@@ -5,7 +5,8 @@ This package knows nothing of solvers, learning or data sources.
 
 from .errors import InputError
 from .instance.arrays import InstanceArrays, State
-from .instance.instance import Instance, instance_arrays, load
+from .instance.conversion import instance_arrays
+from .instance.instance import Instance, load
 from .instance.options import Options, enumerate_options
 from .schedule.evaluate import TOLERANCE, Evaluation, evaluate
 from .schedule.schedule import SITE_FLOWS, Schedule, load_schedule

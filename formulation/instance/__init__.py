@@ -11,7 +11,8 @@ from .components import (
     Site,
     ThermalCooling,
 )
-from .instance import Instance, instance_arrays, load
+from .conversion import instance_arrays
+from .instance import Instance, load
 
 __all__ = [
     "Battery",
