@@ -88,7 +88,7 @@ class Builder:
             scatter = csr_array((np.ones(size), place), shape=(upper.size, size))
             whole = cp.reshape(scatter @ variable, upper.shape, order="C")
         else:
-            whole = cp.Constant(np.zeros(upper.shape))
+            whole = nothing(upper.shape)
         self.columns[name], self.column_units[name] = whole, unit
         if limit:
             self.at_most(limit, whole - upper / unit, free, per or unit)
@@ -108,6 +108,18 @@ class Builder:
             self.rows[name] = Row(chosen == 0 if equality else chosen <= 0, kept, unit)
 
 
+def nothing(shape: tuple[int, ...]) -> Any:
+    """Zeros of a shape; without entries a numpy array, as CVXPY before 1.9 has no empty expressions."""
+    zeros = np.zeros(shape)
+    return cp.Constant(zeros) if zeros.size else zeros
+
+
+def value_of(expression: Any) -> Floats:
+    """The numbers of a solved expression, or of :func:`nothing`."""
+    numbers: Floats = np.asarray(getattr(expression, "value", expression))
+    return numbers
+
+
 def pick(expression: Any, kept: Bools) -> Any:
     """The kept entries of a matrix expression, in row order."""
     flat = cp.reshape(expression, (kept.size,), order="C")
@@ -120,7 +132,7 @@ def times(rows: Ints, n_rows: int, weights: Any, expression: Any) -> Any:
     """Σ of weighted rows of a (members, slots) expression, collected into ``n_rows``."""
     n, slots = expression.shape
     if n == 0:
-        return cp.Constant(np.zeros((n_rows, slots)))
+        return nothing((n_rows, slots))
     entries = np.broadcast_to(np.asarray(weights, dtype=float), (n,))
     return csr_array((entries, (rows, np.arange(n))), shape=(n_rows, n)) @ expression
 

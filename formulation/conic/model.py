@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
 from .bound import safe_bound
-from .builder import Builder, Row
+from .builder import Builder, Row, value_of
 from .groups import Units, groups_of
 from .parts import add_balance, add_battery, add_cooling, add_generator, add_jobs, add_power, add_quality
 from .ways import STUCK, WAYS
@@ -129,7 +129,7 @@ class ConicModel:
             objective=float(self.problem.value) * self.units.money,
             status={"Solved": "optimal", "AlmostSolved": "inaccurate"}[str(raw.status)],
             duals={name: self._dual(row) for name, row in self.rows.items()},
-            flows={name: self._built.column_units[name] * c.value for name, c in self.columns.items()},
+            flows={name: self._built.column_units[name] * value_of(c) for name, c in self.columns.items()},
             seconds={"build": self.build_seconds, "solve": time.perf_counter() - started},
             iterations=int(raw.iterations),
         )

@@ -255,7 +255,7 @@ def test_a_day_by_trade_is_worth_what_the_evaluator_says_and_more_than_alone(mor
 def test_networks_learn_to_speak_for_their_providers(morning: Instance) -> None:
     days = [sw.scenario("jemas", start=f"2018-06-{day}", n_slots=8, slot_minutes=60) for day in (11, 13)]
     days = [Instance.from_dict(day.to_dict() | {"integral_jobs": False}) for day in days]
-    policy = teach(days, "day-ahead", seed=1, updates=150)
+    policy = teach(days, "day-ahead", seed=1, updates=60)
     assert policy.runs == 3
     found = play([morning], networks(policy, [morning], "day-ahead", seed=3))
     judged = evaluate(morning, found.schedules[0])
@@ -265,7 +265,7 @@ def test_networks_learn_to_speak_for_their_providers(morning: Instance) -> None:
     assert best is not None
     assert alone is not None
     assert alone < judged.utility <= best * (1 + 1e-6)
-    once, again = (teach(days, "day-ahead", seed=1, updates=20) for _ in range(2))
+    once, again = (teach(days, "day-ahead", seed=1, updates=5) for _ in range(2))
     for one, two in zip(once.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, two)
 
