@@ -34,10 +34,12 @@ class Potential:
     energy: Array
     temperature: Array
     waiting: Array
+    enough: Array  # (T+1,N,J) MWh beyond which more is worth nothing
 
     def value(self, e: Engine, t: int, state: PlantState) -> Array:
         """(B,) USD."""
-        more = self.energy_value[t] * (state.energy - self.energy[t])
+        counted = e.minimum(state.energy, self.enough[t])
+        more = self.energy_value[t] * (counted - self.energy[t])
         more = more + self.warmth_value[t] * (state.temperature - self.temperature[t])
         queued = e.sum(self.waiting_value[t] * (state.waiting - self.waiting[t]), (-1, -2))
         return self.still[t] + e.sum(more) + queued
@@ -62,6 +64,31 @@ def potential_of(results: Sequence[Result]) -> Potential:
     """The potentials of solved instances, as numpy arrays. ``results`` need a schedule and dual prices."""
     parts = [_potential(result) for result in results]
     return Potential(**{name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]})
+
+
+def booked(instances: Sequence[Instance]) -> Potential:
+    """What the end of the day charges for energy that is missing then, charged when it goes, as numpy arrays.
+
+    A learner whose horizon is an hour sells at once what will be charged at midnight.
+    """
+    parts = [inst.arrays() for inst in instances]
+    moments, first = parts[0].n_slots + 1, parts[0]
+    shape = (moments, len(parts), len(first.sites))
+
+    def always(values: Sequence[Floats]) -> Floats:
+        return np.broadcast_to(np.stack(values), shape).copy()
+
+    nothing, queues = np.zeros(shape), np.zeros((*shape, len(first.classes)))
+    return Potential(
+        still=np.zeros(shape[:2]),
+        energy_value=always([a.terminal_price for a in parts]),
+        warmth_value=nothing,
+        waiting_value=queues,
+        energy=always([a.energy_reference_mwh for a in parts]),
+        temperature=nothing,
+        waiting=queues,
+        enough=always([a.energy_reference_mwh for a in parts]),
+    )
 
 
 def _potential(result: Result) -> dict[str, Any]:
@@ -89,6 +116,7 @@ def _potential(result: Result) -> dict[str, Any]:
         "energy": judged.energy_mwh.T,
         "temperature": judged.temperature_c.T,
         "waiting": waiting,
+        "enough": np.full(shape, np.inf),
     }
 
 

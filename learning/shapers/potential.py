@@ -61,6 +61,10 @@ class EarnedPotentialSettings(SettingsRecord):
     """Factor on the potential."""
 
 
+class BookedPotentialSettings(EarnedPotentialSettings):
+    """Settings of `booked`."""
+
+
 class SolverPotentialSettings(EarnedPotentialSettings):
     """Settings of `solver_potential`."""
 
@@ -187,8 +191,8 @@ def ahead(batch: Batch, before: Tensor, after: Tensor) -> Tensor:
 
 
 class SolverPotential:
-    """Shaping with the potential of the environment: the optimisation model's, and what has been earned and
-    not yet been paid."""
+    """Shaping with the potential of the environment: the optimisation model's or that of stored energy at the
+    end's prices, where instances have one, and what has been earned and not yet been paid."""
 
     preserves_optimum = False
 
@@ -228,4 +232,9 @@ solver_potential = ShaperKind(
 earned = ShaperKind(
     EarnedPotentialSettings, lambda o, a, seeds, settings, d: SolverPotential(settings.weight)
 )
-"""What has been earned and not yet been paid alone, as potential: the control of the two."""
+"""What has been earned and not yet been paid alone, as potential: the control of the others."""
+
+booked = ShaperKind(
+    BookedPotentialSettings, lambda o, a, seeds, settings, d: SolverPotential(settings.weight)
+)
+"""The same, and energy missing from batteries at the price charged for it at the end (``terminal_price``)."""

@@ -16,7 +16,7 @@ from stepwatt.solvers.planners.foresight import compiling
 from stepwatt.solvers.planners.foresight.foresight import foresee
 
 from ..environment.batched import SchedulingEnv
-from ..environment.solver_potential import Potential
+from ..environment.solver_potential import Potential, booked
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
 from ..environment.world import Pool, make_pool
@@ -28,7 +28,7 @@ from ..model_guided.solved_states import solved_states
 from ..networks.policy import Policy
 from ..options import check_memory
 from ..shapers import SHAPERS, Shaper
-from ..shapers.potential import SolverPotentialSettings
+from ..shapers.potential import BookedPotentialSettings, SolverPotentialSettings
 from ..shapers.protocol import InUnits
 from ..shapers.taught import IsTaught, TaughtPotentialSettings
 from .learners import seeds_for
@@ -79,8 +79,11 @@ def prepare(
         compiling.warm(lambda what: told(0.0, what))
     told(0.0, "instances")
     shaping = SHAPERS[settings.shaper].read(settings.shaping)
-    potential = potential if isinstance(shaping, SolverPotentialSettings) else None
-    if potential is not None and isinstance(shaping, SolverPotentialSettings) and not shaping.duals:
+    if isinstance(shaping, BookedPotentialSettings):
+        potential = booked(instances)
+    elif not isinstance(shaping, SolverPotentialSettings):
+        potential = None
+    elif potential is not None and not shaping.duals:
         potential = potential.without_duals()
     pool = make_pool(
         instances,

@@ -8,7 +8,7 @@ import pytest
 import stepwatt as sw
 from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.learning.environment.rewards import owed
-from stepwatt.learning.environment.solver_potential import potential_of
+from stepwatt.learning.environment.solver_potential import booked, potential_of
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.learning.shapers.protocol import InUnits
@@ -48,3 +48,22 @@ def test_the_solvers_potential_counts_what_is_owed() -> None:
     earned = 10.0 * episode.earned / episode.drawn.problem.money_scale
     assert abs(float(earned[0])) > 1e-3
     np.testing.assert_allclose(episode.potential() - sparse.potential(), earned, rtol=1e-9)
+
+
+def test_missing_energy_is_charged_when_it_goes_and_no_more_energy_is_paid_for() -> None:
+    day = sw.scenario("jemas", n_slots=4, slot_minutes=60, integral_jobs=False)
+    engine, arrays = numpy_engine(), day.arrays()
+    pool = make_pool([day], "none", engine, potential=booked([day]))
+    world = World(pool, engine, TaskSettings(information="none", reward="dense"))
+    world.begin(pool)
+    rng = np.random.default_rng(3)
+    seen = []
+    while not world.over:
+        missing = np.maximum(arrays.energy_reference_mwh - world.state.energy[0], 0.0)
+        told = float(world.potential()[0] * pool.problem.money_scale[0])
+        assert told == pytest.approx(-float(arrays.terminal_price @ missing), abs=1e-9)
+        seen.append(told)
+        world.step(rng.uniform(-1, 1, (1, world.act_size)))
+    assert seen[0] == 0.0
+    assert min(seen) < 0.0
+    assert float(world.potential()[0]) == 0.0

@@ -39,3 +39,8 @@ def test_shaped_by_the_solver_an_agent_reaches_the_optimum(solved: sw.Result) ->
 def test_a_short_horizon_alone_sells_what_is_stored(solved: sw.Result) -> None:
     """The control: without a value of what is left at the end, an hour's horizon empties the battery."""
     assert reached(solved, "shaper=none", "horizon_hours=1", "env_steps=27000") < 0.98
+
+
+def test_charging_missing_energy_when_it_goes_brings_most_of_it_back(solved: sw.Result) -> None:
+    """No solver is needed for that: the price at the end of the day is known."""
+    assert reached(solved, "shaper=booked", "horizon_hours=1", "env_steps=27000") > 0.985
