@@ -31,7 +31,7 @@ from stepwatt.learning.training.plan import TrainingPlan, WarmStart
 from stepwatt.learning.training.preparation import Ready, prepare
 from stepwatt.learning.training.settings import TrainingSettings
 
-from .days import CACHE, Days, Spread, days
+from .days import CACHE, Days, Spread, cuts, days
 
 RESULTS = Path(__file__).parent / "results"
 QUICK_RESULTS = Path("runs") / "learning-quick"
@@ -123,7 +123,9 @@ def plan_of(cell: Cell) -> TrainingPlan:
 def set_up(cell: Cell) -> tuple[TrainingPlan, Ready]:
     """The plan of a cell, and environment, agent (cloned where the cell says so) and shaper."""
     plan, found = plan_of(cell), days(cell.spread, "train")
-    return plan, prepare(plan, found.instances, schedules=found.schedules, potential=found.potential)
+    loads = plan.training.shaping.get("loads", ())
+    potential = cuts(cell.spread, loads) if loads else found.potential
+    return plan, prepare(plan, found.instances, schedules=found.schedules, potential=potential)
 
 
 def train_cell(cell: Cell) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import stepwatt as sw
 from stepwatt.formulation import Instance, Schedule
 from stepwatt.formulation.files import write_files
+from stepwatt.learning.environment.potential_cuts import Cuts, cut_of, with_jobs
 from stepwatt.learning.environment.solver_potential import Potential, potential_of
 from stepwatt.learning.training.families import Family
 from stepwatt.solvers.optimum.central_schedule import central_schedule
@@ -68,8 +69,7 @@ class Days:
 def days(spread: Spread, split: str) -> Days:
     """The days of a split; what solvers say of them comes from the cache where it was asked before."""
     instances = spread.family(split).instances(split)
-    text = json.dumps([inst.to_dict() for inst in instances], sort_keys=True, default=str)
-    kept = CACHE / f"{split}-days-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pkl"
+    kept = _place(f"{split}-days", instances)
     if kept.exists():
         found = pickle.loads(kept.read_bytes())
     else:
@@ -87,3 +87,20 @@ def days(spread: Spread, split: str) -> Days:
         }
         write_files({kept: pickle.dumps(found)})
     return Days(instances, **found)
+
+
+def cuts(spread: Spread, loads: Sequence[float]) -> Cuts:
+    """Potentials of the training days with the dual prices of days with so many times the jobs."""
+    found, parts = days(spread, "train"), []
+    for load in loads:
+        kept = _place(f"cut-{load}", found.instances)
+        if not kept.exists():
+            solved = [sw.solve(with_jobs(inst, load), "lp") for inst in found.instances]
+            write_files({kept: pickle.dumps(cut_of(solved, found.instances))})
+        parts.append(pickle.loads(kept.read_bytes()))
+    return Cuts((found.potential, *parts))
+
+
+def _place(name: str, instances: Sequence[Instance]) -> Path:
+    text = json.dumps([inst.to_dict() for inst in instances], sort_keys=True, default=str)
+    return CACHE / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pkl"

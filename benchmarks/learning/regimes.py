@@ -40,22 +40,36 @@ REGIMES: dict[str, dict[str, Any]] = {
 }
 UNINFORMED = ("R1", "R2")
 
+#: Of the least of three potentials: of the day, and with so many times its jobs.
+LOADS: dict[str, Any] = {"loads": [1.15, 1.5]}
+
 #: Names of the study, with the shaper and what is set otherwise than by default.
 SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("none", {}),
     "uncentred": ("none", {}),
     "long": ("none", {}),
     "earned": ("earned", {}),
+    "booked": ("booked", {}),
     "solver": ("solver-potential", {}),
+    "solver-by-cuts": ("solver-potential", LOADS),
     "solver-without-duals": ("solver-potential", {"duals": False}),
-    "taught-by-diffusion": ("taught-potential", {}),
-    "taught-by-regression": ("taught-potential", {"model": "regression"}),
-    "taught-by-quantiles": ("taught-potential", {"model": "quantiles"}),
+    "taught-by-diffusion": ("taught-potential", LOADS),
+    "taught-by-regression": ("taught-potential", LOADS | {"model": "regression"}),
+    "taught-by-quantiles": ("taught-potential", LOADS | {"model": "quantiles"}),
     "jemas": ("jemas", {}),
     "regression": ("regression", {}),
     "diffusion-potential": ("diffusion-potential", {}),
     "placebo": ("placebo", {}),
 }
+DECIDING = [
+    "none",
+    "earned",
+    "booked",
+    "solver",
+    "solver-by-cuts",
+    "taught-by-diffusion",
+    "taught-by-regression",
+]
 
 
 def cell(algo: str, regime: str, name: str, seeds: int, quick: bool) -> Cell:
@@ -82,11 +96,13 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool) -> Cell:
 
 def cells(seeds: int, quick: bool) -> list[Cell]:
     """All cells, those that decide most first."""
+    rest = [name for name in SHAPED if name not in DECIDING]
     return [
         cell(algo, regime, name, seeds, quick)
-        for algo in ("sac", "ppo", "td3")
+        for names, algos in ((DECIDING, ("sac", "ppo")), (rest, ("sac", "ppo")), (list(SHAPED), ("td3",)))
+        for algo in algos
         for regime in ("R2", "R5", "S", "R1", "R4")
-        for name in SHAPED
+        for name in names
     ]
 
 

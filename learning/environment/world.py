@@ -23,6 +23,7 @@ from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of
 
 from ..codecs import CODECS, Codec, PricedCodec
 from .observation import observation_size, observe, outlook
+from .potential_cuts import Cuts
 from .rewards import Slot, failed_share, owed, paid_later, reward
 from .solver_potential import Potential
 from .task import TaskSettings
@@ -46,7 +47,7 @@ class Pool:
 
     problem: Problem
     outlook: Array
-    potential: Potential | None = None
+    potential: Potential | Cuts | None = None
     foresight: Foresight | None = None
     beliefs: Beliefs | None = None
 
@@ -68,7 +69,7 @@ def make_pool(
     engine: Engine,
     *,
     histories: Sequence[Instance | None] | None = None,
-    potential: Potential | None = None,
+    potential: Potential | Cuts | None = None,
     seed: int = 0,
     foresight: bool = False,
 ) -> Pool:

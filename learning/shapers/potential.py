@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from stepwatt.formulation.records import SettingsRecord
@@ -70,6 +71,9 @@ class SolverPotentialSettings(EarnedPotentialSettings):
 
     duals: bool = True
     """Whether states are told apart by dual prices; False (a control) leaves what the day still earns."""
+    loads: tuple[Annotated[float, Field(gt=1, le=100)], ...] = ()
+    """Days with so many times the jobs are solved, too, and Φ is the least that any of them says: at the
+    optimum's prices alone a learner lets jobs wait, which are worth the less the more there are."""
 
 
 class FrozenPotential(nn.Module):

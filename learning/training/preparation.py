@@ -16,6 +16,7 @@ from stepwatt.solvers.planners.foresight import compiling
 from stepwatt.solvers.planners.foresight.foresight import foresee
 
 from ..environment.batched import SchedulingEnv
+from ..environment.potential_cuts import Cuts
 from ..environment.solver_potential import Potential, booked
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
@@ -55,7 +56,7 @@ def prepare(
     *,
     histories: Sequence[Instance] | None = None,
     schedules: Sequence[Schedule] = (),
-    potential: Potential | None = None,
+    potential: Potential | Cuts | None = None,
     warm: bool = True,
     progress: Progress | None = None,
 ) -> Ready:
@@ -125,7 +126,7 @@ def prepare(
     return Ready(env, agent, shaper, demonstrations, spent)
 
 
-def _with(pool: Pool, potential: Potential | None) -> Pool:
+def _with(pool: Pool, potential: Potential | Cuts | None) -> Pool:
     if potential is None:
         raise ValueError("values to go are taught by the potentials of solved instances")
     return replace(pool, potential=potential.on(torch_engine()))

@@ -11,7 +11,8 @@ from stepwatt.formulation.manifest import with_manifest
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.optimum.central_schedule import central_schedule
 
-from ..environment.solver_potential import potential_of
+from ..environment.potential_cuts import Cuts, least_of
+from ..environment.solver_potential import Potential
 from ..policies.trained import POLICY_FILE, TrainedPolicy, policy_of
 from ..shapers import SHAPERS
 from ..shapers.potential import SolverPotentialSettings
@@ -59,15 +60,18 @@ def _run(
     past = plan.family.histories("train") if plan.task.information == "persistence" else None
     to_imitate = plan.warm_start.kind == "clone" and plan.task.codec == "direct"
     solved: list[Result] = []
-    valued = isinstance(SHAPERS[settings.shaper].read(settings.shaping), SolverPotentialSettings)
-    if to_imitate or valued:
+    shaping = SHAPERS[settings.shaper].read(settings.shaping)
+    potential: Potential | Cuts | None = None
+    if to_imitate or isinstance(shaping, SolverPotentialSettings):
         solved = _solved(instances, told)
+    if isinstance(shaping, SolverPotentialSettings):
+        potential = least_of(solved, shaping.loads, lambda others: _solved(others, told))
     ready = prepare(
         plan,
         instances,
         histories=past,
         schedules=_central(instances, solved) if to_imitate else (),
-        potential=potential_of(solved) if valued else None,
+        potential=potential,
         warm=not resume,
         progress=told,
     )

@@ -30,6 +30,7 @@ from stepwatt.learning.codecs.direct import sparsemax  # noqa: E402
 from stepwatt.learning.environment.batched import SchedulingEnv  # noqa: E402
 from stepwatt.learning.environment.observation import INFORMATION, observe, outlook  # noqa: E402
 from stepwatt.learning.environment.play import plan, record  # noqa: E402
+from stepwatt.learning.environment.potential_cuts import least_of, with_jobs  # noqa: E402
 from stepwatt.learning.environment.rewards import failed_share  # noqa: E402
 from stepwatt.learning.environment.solver_potential import potential_of, slot_utilities  # noqa: E402
 from stepwatt.learning.environment.task import TaskSettings  # noqa: E402
@@ -379,6 +380,34 @@ def test_the_solvers_potential_bounds_what_any_policy_still_earns(inst: Instance
     slack = (best.bound - best.utility) + 1e-5 * max(1.0, abs(best.utility))
     for t in range(len(earned)):
         assert sum(earned[t:]) <= worth[t] + slack
+
+
+@settings(max_examples=FEW)
+@given(
+    instances(max_slots=5, max_sites=3, always={"fluid"}, never={"demand", "generator", "generator_minimum"}),
+    SEEDS,
+    st.floats(1.05, 3.0),
+)
+def test_days_with_more_jobs_bound_what_any_policy_still_earns(
+    inst: Instance, seed: int, load: float
+) -> None:
+    """And the least of them and the day's own potential is no looser than the day's own."""
+    engine = ENGINES["numpy"]
+    own, busy = sw.solve(inst, "lp"), sw.solve(with_jobs(inst, load), "lp")
+    assume(own.schedule is not None and busy.schedule is not None)
+    cuts = least_of([own], [load], lambda others: [sw.solve(other, "lp") for other in others])
+    pool = make_pool([inst], "none", engine, potential=cuts)
+    world = World(pool, engine, TaskSettings(information="none", reward="dense"))
+    act = random_actions(world, seed)
+    scale = float(pool.problem.money_scale[0])
+    worth, earned = [float(world.potential()[0]) * scale], []
+    while not world.over:
+        earned.append(float(world.step(act(None))[2].utility[0]))
+        worth.append(float(world.potential()[0]) * scale)
+    slack = 1e-5 * max(1.0, abs(own.bound), abs(busy.bound))
+    for t in range(len(earned)):
+        assert sum(earned[t:]) <= worth[t] + slack
+    assert worth[0] <= own.bound + slack
 
 
 # -------------------------------------------------------------------------------------------- observations
