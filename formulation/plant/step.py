@@ -52,6 +52,8 @@ def advance(
     e = engine
     at_hand = state.waiting + problem.arrivals[t]
     wanted = _within_links(e, problem, request.transfers)
+    # nobody runs jobs that are not there, whoever asks
+    wanted = wanted * ratio(e, at_hand, e.sum(wanted))[..., None]
     if integral:
         whole = _whole_jobs(e, wanted, at_hand)
         full = _moved(e, problem, whole) > problem.link
