@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import pyomo.environ as pyo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyomo.environ as pyo
 
 SETS = {
     "SITES": "sites, which are the origins of jobs, too",
