@@ -38,8 +38,9 @@ class Method:
     """A way from an instance to a judged schedule.
 
     ``proves_bound``: the bound of its results holds for the instance itself, not for a restricted problem
-    only; ``takes_extra``: constraints of a user's own; ``keeps_best``: Ctrl-C ends its search with the best schedule until then; ``forecasts`` has notes by
-    forecast (``rolling:day-ahead``), for methods that plan on one.
+    only; ``takes_extra``: constraints of a user's own; ``keeps_best``: Ctrl-C ends its search with the best
+    schedule until then; ``forecasts`` has notes by forecast (``rolling:day-ahead``), for methods that plan on
+    one.
     """
 
     run: Callable[[Instance, Settings], Result]

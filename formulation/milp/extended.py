@@ -18,9 +18,10 @@ from scipy.sparse import coo_array
 
 from ..errors import InputError
 from ..instance.arrays import InstanceArrays
+from ..user_functions import called
 from .linear_problem import Block, LinearProblem
 from .matrices import linear_problem
-from .own_constraints import EXPECTED, Extra, called, index_of, own_constraints, own_model
+from .own_constraints import EXPECTED, Extra, index_of, own_constraints, own_model
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,6 +11,7 @@ from pyomo.common.log import LoggingIntercept
 
 from ..errors import InputError
 from ..instance.arrays import InstanceArrays
+from ..user_functions import called, raised
 from .pyomo_docs import CONSTRAINTS, MONEY, PARAMS
 from .pyomo_model import pyomo_model
 
@@ -21,17 +22,6 @@ EXPECTED = "a function that adds constraints to the model it is given"
 
 #: Kinds of components that may be added.
 _TAKEN = (pyo.Constraint, pyo.Var, pyo.Param, pyo.Set, pyo.RangeSet, pyo.Expression, pyo.Block, pyo.Suffix)
-
-
-def called(extra: Extra) -> str:
-    """How errors name a user's function."""
-    return f"extra {getattr(extra, '__name__', type(extra).__name__)}"
-
-
-def raised(extra: Extra, error: Exception) -> InputError:
-    """The error of a user's function in a line."""
-    told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-    return InputError(field=called(extra), value=told, expected=EXPECTED)
 
 
 def own_model(a: InstanceArrays, extra: Extra) -> pyo.ConcreteModel:
@@ -48,7 +38,7 @@ def own_model(a: InstanceArrays, extra: Extra) -> pyo.ConcreteModel:
         with LoggingIntercept(io.StringIO(), "pyomo"):
             extra(m)
     except Exception as error:
-        raise raised(extra, error) from error
+        raise raised(extra, error, EXPECTED) from error
     for component in m.component_objects(active=True, descend_into=True):
         if component.ctype not in _TAKEN and component is not m.component("utility"):
             kind, expected = component.ctype.__name__, "linear constraints, and what they are made of"

@@ -62,4 +62,4 @@ def _power_of_two(value: float) -> float:
 
 
 def _powers_of_two(values: Floats) -> Floats:
-    return 2.0 ** np.round(np.log2(values))
+    return np.exp2(np.round(np.log2(values))).astype(np.float64)

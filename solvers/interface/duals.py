@@ -24,9 +24,7 @@ class Duals(Mapping[str, "pd.Series | float"]):
     """
 
     def __init__(self, problem: LinearProblem, row_dual: Floats) -> None:
-        self._rows = {
-            name: (block.labels(), row_dual[block.ids]) for name, block in problem.rows.items()
-        }
+        self._rows = {name: (block.labels(), row_dual[block.ids]) for name, block in problem.rows.items()}
 
     def __getitem__(self, name: str) -> pd.Series | float:
         import pandas as pd

@@ -26,7 +26,7 @@ class ResultFile(Record):
     method: Annotated[str, about("that was run")]
     extra: Annotated[
         list[str], about("own constraints by name; status, bound and gap are those of the instance with them")
-    ] = []
+    ] = Field(default_factory=list)
     status: Annotated[
         Literal["optimal", "feasible", "time_limit", "infeasible"],
         about("how it ended; optimal only with a bound within the gap asked for"),

@@ -26,7 +26,8 @@ class Settings:
     ``gap`` relative optimality gap at which to stop; ``time_limit`` seconds, None for no limit; ``seed`` for
     methods that draw; ``forecast`` for ``rolling`` and ``foresight``, None for what each takes by itself;
     ``look_ahead_hours`` for ``rolling``; ``history`` an instance of the same sites that ends where this one
-    starts, for forecasts from yesterday; ``extra`` adds constraints of a user's own to the model. ``clock`` tells the seconds that ``time_limit`` counts.
+    starts, for forecasts from yesterday; ``extra`` adds constraints of a user's own to the model. ``clock``
+    tells the seconds that ``time_limit`` counts.
     """
 
     gap: float = 1e-4

@@ -96,13 +96,13 @@ def sees_observations(policy: Any) -> bool:
 
 
 def method_of(policy: Any) -> str:
-    """The method that a policy runs or has run, empty for the user's own."""
+    """The method that a policy runs or has run, empty for the user's own and with constraints of theirs."""
     if isinstance(policy, str):
         return policy
     if isinstance(policy, Schedule) or is_own_code(policy):
         return ""
     first = policy[0] if isinstance(policy, Sequence) and policy else policy
-    return str(getattr(first, "method", ""))
+    return "" if getattr(first, "extra", ()) else str(getattr(first, "method", ""))
 
 
 def check_policies(policies: Mapping[str, Any], bound: str | None, reference: str | None) -> None:

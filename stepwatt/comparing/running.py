@@ -290,6 +290,8 @@ def _solved(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Res
 
 
 def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
+    # with own constraints it bounds only schedules that keep them
+    method = "schedule" if result.extra else method
     proven = result.bound if proves_bound(method) else None
     entry = Entry(
         policy=name,
@@ -300,7 +302,7 @@ def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
         evaluation=result.evaluation,
         bound=proven,
     )
-    return entry, result.prices
+    return entry, None if result.extra else result.prices
 
 
 def _from_schedule(inst: Instance, run: _Run, method: str, schedule: Schedule, seconds: float) -> Entry:
