@@ -16,7 +16,9 @@ from .registry import POLICIES
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
 
-_EXPECTED = "a method name, a result, a schedule, a scheduler or a callable (instance) -> Schedule"
+_EXPECTED = (
+    "a method name, a result, a schedule, sw.policy(…), a scheduler or a callable (instance) -> Schedule"
+)
 
 
 class Scheduler(Protocol):
@@ -84,13 +86,11 @@ def is_own_code(policy: Any) -> bool:
     return not isinstance(policy, str | Schedule) and (is_scheduler(policy) or callable(policy))
 
 
-def sees_observations(policy: Any) -> bool:
-    """Whether a callable's first parameter is called ``observation`` or ``obs``: it decides slot by slot."""
-    if not callable(policy):
-        return False
+def _undeclared(policy: Any) -> bool:
+    """Whether a callable calls its parameter an observation: before it was declared, that was a guess."""
     try:
         names = list(inspect.signature(policy).parameters)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return names[:1] in (["observation"], ["obs"])
 
@@ -117,6 +117,9 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
         raise InputError(field="policies", value=[], expected="at least one")
     for _, _, field, policy in runs_of(policies):
         if not isinstance(policy, str):
+            if is_own_code(policy) and not is_scheduler(policy) and _undeclared(policy):
+                expected = "sw.policy(…) around what is given observations, sw.planner(…) around what plans"
+                raise InputError(field=field, value=policy, expected=expected)
             continue
         name, colon, forecast = policy.partition(":")
         if not _planner(policy):
