@@ -89,13 +89,14 @@ def _route(a: InstanceArrays, i: int, k: int, value: Any) -> Floats:
     served = a.served()[:, k] & a.transfer_allowed[i]
     open_sites = [name for name, serves in zip(a.sites, served, strict=True) if serves]
     shares = np.zeros(len(a.sites))
-    for site, share in (value if isinstance(value, Mapping) else {value: 1.0}).items():
+    for site, share in value.items() if isinstance(value, Mapping) else [(value, 1.0)]:
         if site not in open_sites:
             raise InputError(field=field, value=site, expected=one_of(open_sites, site))
         shares[a.sites.index(site)] = _number(share, f"{field}.{site}", low=0.0)
     if abs(shares.sum() - 1.0) > 1e-6:
         raise InputError(field=field, value=value, expected="shares that add up to 1")
-    return shares / shares.sum()
+    shares /= shares.sum()
+    return shares
 
 
 def _mix(a: InstanceArrays, problem: Problem, said: Mapping[str, Any]) -> Floats:
@@ -112,7 +113,7 @@ def _mix(a: InstanceArrays, problem: Problem, said: Mapping[str, Any]) -> Floats
         if not len(rows):
             mix[j, c, 0] = 1.0
             continue
-        for option, share in _shares(a, rows, steps[j, c], model.get((j, c)), clock.get((j, c))):
+        for option, share in _shares(a, rows, float(steps[j, c]), model.get((j, c)), clock.get((j, c))):
             mix[j, c, int(np.argmax(row[j, c] == option))] += share
     return mix[None]
 

@@ -46,6 +46,10 @@ class Rules:
         for field in ("charge", "discharge"):
             _hours(getattr(self, field), field)
 
+    def fingerprint(self) -> bytes:
+        """What tells them from other rules."""
+        return repr(self).encode()
+
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """What these rules do on the instance; they look at nothing but the slot.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
 from functools import cache
 
 import numpy as np
 import pytest
 
 import stepwatt as sw
+from stepwatt.cli import run
+from stepwatt.data.folder import build_folder, folder_rules, init_folder
 from tests.support import tiny
 
 
@@ -72,6 +75,77 @@ def own_rule():
 def test_an_own_rule_takes_at_most_five_lines():
     assert len(inspect.getsource(own_rule).splitlines()) - 1 <= 5
     assert own_rule().results["utility"].notna().all()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    init_folder("oslo")
+    return tmp_path / "oslo" / "site.toml"
+
+
+def rows(capsys, *words):
+    """The rows of a comparison by the command line."""
+    told = run(["compare", "oslo", "--policy", "greedy", "--bound", "lp", "--json", *words])
+    out = capsys.readouterr()
+    assert told == 0, out.out + out.err
+    return {row["policy"]: row["utility"] for row in json.loads(out.out)["results"]}
+
+
+def test_a_projects_folder_and_the_command_line_have_rows_of_their_own_rules(folder, capsys):
+    folder.write_text(
+        folder.read_text(encoding="utf-8")
+        + '[rules.today]\nsteps = 20\ncharge = "00:00-05:00"\n[rules.idle]\nsteps = 20\n',
+        encoding="utf-8",
+    )
+    said = "name=night steps=20 charge=00:00-05:00"
+    found = rows(capsys, "--rules", said, "--rules", "steps=10")
+    assert set(found) == {"greedy", "today", "idle", "night", "rules"}
+    inst = build_folder("oslo")
+    expected = sw.evaluate(inst, sw.rules(steps=20, charge="00:00-05:00").schedule(inst)).utility
+    assert found["today"] == found["night"] == pytest.approx(expected)
+    assert found["idle"] != found["today"] != found["rules"]
+
+
+def test_one_table_of_rules_needs_no_name(folder, capsys):
+    folder.write_text(folder.read_text(encoding="utf-8") + "[rules]\nsteps = 20\n", encoding="utf-8")
+    assert set(rows(capsys)) == {"greedy", "rules"}
+
+
+def test_a_set_point_has_its_unit(folder):
+    text = folder.read_text(encoding="utf-8")
+    folder.write_text(text + '[rules]\nsetpoint = "24 MW"\n', encoding="utf-8")
+    with pytest.raises(sw.InputError, match=r"site.toml: rules.setpoint = 'MW': expected a temperature"):
+        folder_rules("oslo")
+    folder.write_text(text + '[rules]\nsetpoint = "24 °C"\n', encoding="utf-8")
+    assert folder_rules("oslo") == {"rules": {"setpoint": 24.0}}
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "told"),
+    [
+        ("step = 20", [], "oslo/site.toml: rules.step = 20: expected one of the fields model, steps"),
+        ('steps = "many"', [], "oslo/site.toml: rules.steps = 'many'"),
+        ('charge = "at night"', [], "oslo/site.toml: rules.charge = 'at night': expected hours"),
+        ("", ["--rules", "steps"], "--rules = 'steps': expected KEY=VALUE, each key once"),
+        ("", ["--rules", "steps=3 steps=4"], "--rules = 'steps=4': expected KEY=VALUE, each key once"),
+        ("", ["--rules", "steps=2.5"], "--rules.steps = 2.5"),
+        ("", ["--rules", "route=away"], "--rules.route = 'away'"),
+        (
+            "",
+            ["--rules", "steps=3", "--rules", "steps=4"],
+            "rules = 'rules': expected each a name of its own",
+        ),
+        ("", ["--rules", "name=greedy"], "rules = 'greedy': expected each a name of its own"),
+    ],
+)
+def test_bad_rules_of_a_file_or_a_command_are_one_line(table, words, told, folder, capsys):
+    text = folder.read_text(encoding="utf-8")
+    folder.write_text(text + (f"[rules]\n{table}\n" if table else ""), encoding="utf-8")
+    assert run(["compare", "oslo", "--policy", "greedy", "--bound", "lp", *words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert told in error[0]
 
 
 def worth(inst, rules):
