@@ -13,6 +13,7 @@ import stepwatt as sw
 from stepwatt.cli import run
 from stepwatt.data.folder import build_folder, folder_rules, init_folder
 from tests.support import tiny
+from tests.support.strategies import random_instance
 
 
 @cache
@@ -75,6 +76,39 @@ def own_rule():
 def test_an_own_rule_takes_at_most_five_lines():
     assert len(inspect.getsource(own_rule).splitlines()) - 1 <= 5
     assert own_rule().results["utility"].notna().all()
+
+
+def test_rules_hold_for_fluid_jobs_generators_links_and_rooms():
+    features = ["fluid", "generator", "link", "thermal", "battery", "deadline"]
+    for seed in range(4):
+        inst = random_instance(np.random.default_rng(seed), n_slots=4, n_sites=2, features=features)
+        today = sw.rules(route="nearest", charge="00:00-12:00", setpoint=22)
+        judged = sw.evaluate(inst, today.schedule(inst))
+        assert judged.feasible, judged.worst
+        assert judged.utility <= sw.solve(inst, "lp").bound + 1e-6
+
+
+def test_jobs_that_a_link_cannot_carry_are_not_sent():
+    inst = tiny.two_sites()
+    few = sw.Instance.from_dict(inst.to_dict() | {"link_gb_per_hour": {"a": {"b": 2.0}}})
+    sent = sw.rules(route="cheapest").schedule(few).transfers
+    assert sent[0, 1].sum() == 2
+
+
+@pytest.mark.parametrize(("date", "hours", "charged"), [("2025-03-30", 23, []), ("2025-10-26", 25, [2, 3])])
+def test_hours_of_the_day_are_those_of_the_clock_on_the_wall(date, hours, charged):
+    """In Berlin the hour from two to three comes twice in autumn, and never in spring."""
+    storage = tiny.battery().to_dict()["sites"]["a"]["battery"]
+    inst = tiny.instance(
+        {"a": tiny.site([20.0] * hours, battery=storage)},
+        {"a": [0] * hours},
+        steps={10: 5.0},
+        seconds_per_step=36.0,
+        mwh_per_step=0.01,
+    )
+    inst = sw.Instance.from_dict(inst.to_dict() | {"start": f"{date}T00:00", "timezone": "Europe/Berlin"})
+    plan = sw.rules(charge="02:00-03:00", discharge="20:00-21:00").schedule(inst)
+    assert plan.charge_mw[0].nonzero()[0].tolist() == charged
 
 
 @pytest.fixture
