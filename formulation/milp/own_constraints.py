@@ -12,7 +12,7 @@ from pyomo.common.log import LoggingIntercept
 from ..errors import InputError
 from ..instance.arrays import InstanceArrays
 from ..user_functions import called, raised
-from .pyomo_docs import CONSTRAINTS, MONEY, PARAMS
+from .pyomo_docs import CONSTRAINTS, MONEY, PARAMS, VARIABLES
 from .pyomo_model import pyomo_model
 
 #: A function that adds constraints to the model it is given.
@@ -70,7 +70,7 @@ def index_of(entry: Any) -> tuple[Any, ...]:
 def _ours(m: pyo.ConcreteModel) -> dict[str, list[Any]]:
     """What a user's function must leave as it is, told so that a change shows."""
     told: dict[str, list[Any]] = {}
-    for name in (*PARAMS, *CONSTRAINTS, *MONEY):
+    for name in (*PARAMS, *VARIABLES, *CONSTRAINTS, *MONEY):
         component = m.component(name)
         if component is None:
             continue
@@ -78,6 +78,8 @@ def _ours(m: pyo.ConcreteModel) -> dict[str, list[Any]]:
             told[name] = [pyo.value(entry) for entry in component.values()] if component.mutable else []
         elif component.ctype is pyo.Constraint:
             told[name] = [(id(entry.expr), entry.active) for entry in component.values()]
+        elif component.ctype is pyo.Var:
+            told[name] = [id(component), len(component)]
         else:
             told[name] = [id(component.expr), component.active, getattr(component, "sense", None)]
     return told

@@ -120,14 +120,14 @@ def lp(inst: Instance, settings: Settings) -> Result:
 
     The schedule is the relaxation's; for an instance of whole jobs its violations show what was relaxed.
     """
-    begun = time.perf_counter()
+    begun, deadline = time.perf_counter(), settings.deadline()
     whole = inst.arrays()
     own = extended(whole, settings)
     # with constraints of a user's own anything may matter
     cut = trimmed(whole) if own is None else untrimmed(whole)
     a = cut.arrays
     stated = time.perf_counter() - begun
-    relaxed = solve_relaxation(a, settings.deadline(), None if own is None else own.problem)
+    relaxed = solve_relaxation(a, deadline, None if own is None else own.problem)
     outcome, names = relaxed.outcome, () if own is None else own.names
 
     def seconds() -> Seconds:

@@ -65,7 +65,7 @@ def conic(inst: Instance, settings: Settings) -> Result:
             return Result(inst, "conic", end, took, bound=bound, extra=model.own, message=message)
         total = time.perf_counter() - begun
         status, seconds = _ENDS[failed.status], Seconds(built, total - built, total)
-        none = f"no schedule keeps {listed(model.own)}, or none at all" if model.own else ""
+        none = f"no schedule keeps {listed(model.own)}, or there is none without" if model.own else ""
         message = none if status is Status.INFEASIBLE else ""
         return Result(inst, "conic", status, seconds, extra=model.own, message=message)
     schedule = _schedule(a, model.groups, solution.flows)

@@ -51,6 +51,8 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
     if settings.extra is None and columns_per_slot(a) * a.n_slots > LARGEST_PROBLEM:
         return solve_long(inst, a, settings, method)
     begun, deadline = time.perf_counter(), settings.deadline()
+    if settings.extra is not None:
+        settings.progress(0.0, "own constraints, in Pyomo")
     own = extended(a, settings)
     names = () if own is None else own.names
     stated = time.perf_counter() - begun

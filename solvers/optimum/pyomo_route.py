@@ -55,7 +55,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
         TerminationCondition.provenInfeasible,
         TerminationCondition.infeasibleOrUnbounded,
     ):
-        message = f"no schedule keeps {listed(names)}, or none at all" if names else EXPLAINED
+        message = f"no schedule keeps {listed(names)}, or there is none without" if names else EXPLAINED
         return Result(inst, "pyomo", Status.INFEASIBLE, seconds, extra=names, message=message)
     bound = results.objective_bound
     bound = bound / scale if bound is not None and np.isfinite(bound) else None

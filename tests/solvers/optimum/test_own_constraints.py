@@ -16,6 +16,7 @@ from strategies import random_instance
 
 import stepwatt as sw
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.conic.model import ConicModel, ConicSolverError
 from stepwatt.formulation.milp.extended import with_extra
 
 
@@ -173,6 +174,24 @@ def test_where_nothing_is_known_of_why_all_are_named(method: str) -> None:
     assert result.message.startswith("no schedule keeps much, little")
 
 
+def test_where_the_cone_solver_is_stuck_the_bound_is_that_without_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stuck(model: ConicModel, **settings: Any) -> None:
+        raise ConicSolverError("NumericalError")
+
+    monkeypatch.setattr(ConicModel, "solve", stuck)
+    result = sw.solve(tiny.battery(), "conic", extra=the_same_in_cvxpy)
+    assert (result.status, result.schedule, result.extra) == ("time_limit", None, ("cap",))
+    assert result.bound == pytest.approx(526)
+    assert result.message.endswith("this is the bound of the linear relaxation without cap")
+
+
+def test_many_instances_take_the_same_constraints() -> None:
+    results = sw.solve_many([tiny.battery()] * 2, processes=1, extra=charged_by_two_at_most)
+    assert [result.utility for result in results] == pytest.approx([488, 488])
+
+
 def raises(m: Any) -> None:
     m.late = pyo.Constraint(m.SITES, rule=lambda m, j: m.import_mw[j, 99] <= 1)
 
@@ -193,6 +212,10 @@ def aims(m: Any) -> None:
 
 def takes_away(m: Any) -> None:
     m.power_balance["a", 0].deactivate()
+
+
+def deletes(m: Any) -> None:
+    m.del_component(m.import_mw)
 
 
 def loosens(m: Any) -> None:
@@ -216,6 +239,7 @@ def idles(m: Any) -> None:
         (reprices, "extra reprices: import_price = 'changed'"),
         (aims, "extra aims: mine = 'Objective'"),
         (takes_away, "extra takes_away: power_balance = 'changed'"),
+        (deletes, "extra deletes: import_mw = 'changed'"),
         (loosens, r"extra loosens: import_mw\[a,0\]"),
         (unbounded, r"extra unbounded: more = \[-inf, inf\]: expected finite bounds"),
         (idles, "extra idles = 'nothing added'"),
