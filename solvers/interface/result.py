@@ -130,7 +130,7 @@ class Result:
             "schema": "stepwatt.result/1",
             "instance": self.instance.name,
             "method": self.method,
-            "extra": list(self.extra),
+            **({"extra": list(self.extra)} if self.extra else {}),
             "status": str(self.status),
             "utility": self.utility,
             "bound": self.bound,

@@ -25,7 +25,8 @@ class ResultFile(Record):
     instance: Annotated[str, about("name of the instance")]
     method: Annotated[str, about("that was run")]
     extra: Annotated[
-        list[str], about("own constraints by name; status, bound and gap are those of the instance with them")
+        list[str],
+        about("own constraints by name, where there are any; status, bound and gap are those with them"),
     ] = Field(default_factory=list)
     status: Annotated[
         Literal["optimal", "feasible", "time_limit", "infeasible"],
