@@ -31,8 +31,9 @@ Bools = NDArray[np.bool_]
 BOUNDS = "bounds"
 #: How far a bound read back from Pyomo may differ from that of the matrices, relative.
 _READ_BACK = 1e-9
-#: What rounding may take from a constraint, relative to its largest terms; from a whole number.
-_ROUNDING, _WHOLE = 1e-6, 1e-5
+#: What rounding may take from a constraint, relative to its terms; and to the most that these could be, where
+#: they are next to nothing; what it may take from a whole number.
+_ROUNDING, _NOISE, _WHOLE = 1e-6, 1e-9, 1e-5
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Extended:
         ids = np.concatenate([np.empty(0, dtype=np.int64), *(block.ids for block in self.rows.values())])
         part = p.matrix.tocsr()[ids]
         used = part @ settled
-        slack = _ROUNDING * (abs(part) @ np.abs(settled))
+        sizes = np.maximum(np.abs(p.lower), np.abs(p.upper))
+        slack = abs(part) @ (_ROUNDING * np.abs(settled) + _NOISE * sizes)
         return bool(((used >= p.row_lower[ids] - slack) & (used <= p.row_upper[ids] + slack)).all())
 
     def without(self, *names: str) -> LinearProblem:

@@ -142,6 +142,19 @@ def test_a_constraint_on_jobs_holds_for_whole_jobs() -> None:
     assert sw.solve(tiny.whole_jobs(), extra=one).utility == pytest.approx(6)
 
 
+def test_what_is_next_to_nothing_keeps_a_limit_of_nothing() -> None:
+    """A limit of 0 on what a solver leaves at 1e-12; 1e-3 MW are above it."""
+
+    def never(m: Any) -> None:
+        m.never = pyo.Constraint(expr=m.charge_mw["a", 0] <= 0)
+
+    own = with_extra(tiny.battery().arrays(), never)
+    x, column = np.zeros(len(own.problem.cost)), own.problem.columns["charge_mw"].ids[0, 0]
+    for charged, kept in ((1e-12, True), (1e-3, False)):
+        x[column] = charged
+        assert own.keeps(x) == kept
+
+
 def impossible(m: Any) -> None:
     m.much = pyo.Constraint(expr=m.import_mw["a", 0] >= 8)
     m.little = pyo.Constraint(expr=m.import_mw["a", 0] <= 7)
