@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -29,6 +29,7 @@ class SolveSettings(TypedDict, total=False):
     forecast: str | None
     look_ahead_hours: float
     history: Instance | None
+    extra: Callable[[Any], Any] | None
 
 
 class BatchError(RuntimeError):

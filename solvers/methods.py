@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.errors import listed
 from stepwatt.formulation.registry import Registry
 
 from .common.relaxation import lp
@@ -37,14 +38,16 @@ class Method:
     """A way from an instance to a judged schedule.
 
     ``proves_bound``: the bound of its results holds for the instance itself, not for a restricted problem
-    only; ``keeps_best``: Ctrl-C ends its search with the best schedule until then; ``forecasts`` has notes by
-    forecast (``rolling:day-ahead``), for methods that plan on one.
+    only; ``takes_extra``: constraints of a user's own; ``keeps_best``: Ctrl-C ends its search with the best
+    schedule until then; ``forecasts`` has notes by forecast (``rolling:day-ahead``), for methods that plan on
+    one.
     """
 
     run: Callable[[Instance, Settings], Result]
     kind: Kind
     what: str
     proves_bound: bool = False
+    takes_extra: bool = False
     keeps_best: bool = False
     forecasts: Mapping[str, Note] = field(default_factory=dict)
 
@@ -97,6 +100,8 @@ def _without(lever: str, what: str, kind: Kind = "ablation") -> Method:
 _AT_ONCE = "optimum without waiting: every job runs in the slot in which it arrives"
 _ALL_OFF = "what an operator without this toolkit does: local, 30 steps, one clock, no battery, at once"
 _CONIC = "relaxation with continuous steps and divisible jobs: no schedule can be worth more"
+_LINEAR = "linear relaxation: no schedule can be worth more"
+_PLAIN = "the same optimum, from the explicit Pyomo model"
 _TRADED = "the optimum as providers reach it by trading jobs at prices, each with its own data only"
 
 METHODS: Registry[Method] = Registry(
@@ -107,13 +112,12 @@ METHODS: Registry[Method] = Registry(
             "optimum",
             "knows the whole day beforehand; certified with a bound",
             proves_bound=True,
+            takes_extra=True,
             keeps_best=True,
         ),
-        "lp": Method(lp, "bound", "linear relaxation: no schedule can be worth more", proves_bound=True),
-        "conic": Method(_conic, "bound", _CONIC, proves_bound=True),
-        "pyomo": Method(
-            _pyomo, "optimum", "the same optimum, from the explicit Pyomo model", proves_bound=True
-        ),
+        "lp": Method(lp, "bound", _LINEAR, proves_bound=True, takes_extra=True),
+        "conic": Method(_conic, "bound", _CONIC, proves_bound=True, takes_extra=True),
+        "pyomo": Method(_pyomo, "optimum", _PLAIN, proves_bound=True, takes_extra=True),
         "greedy": Method(greedy, "planner", "exact within each slot, never looks ahead"),
         "foresight": Method(_foresight, "planner", _FORESEEN["day-ahead"].what, forecasts=_FORESEEN),
         "rolling": Method(rolling, "planner", _FORECASTS["persistence"].what, forecasts=_FORECASTS),
@@ -158,6 +162,7 @@ def solve(
     forecast: str | None = None,
     look_ahead_hours: float = 24.0,
     history: Instance | None = None,
+    extra: Callable[[Any], Any] | None = None,
     progress: Progress = silent,
 ) -> Result:
     """Solve an instance by the named method (docs/solvers.md).
@@ -172,13 +177,19 @@ def solve(
             ``rolling``) or ``day-ahead`` (of ``foresight``).
         look_ahead_hours: window of ``rolling``.
         history: the slots before this instance, for ``persistence``.
+        extra: a function that adds constraints of your own, for ``oracle``, ``lp`` and ``pyomo`` to the Pyomo
+            model it is given, for ``conic`` by giving CVXPY constraints back by name (docs/own-data.md).
+            Status, bound and ``duals`` of the result are those of the instance with them.
         progress: called with the share done and what is being worked on.
 
     Raises:
-        InputError: unknown method or forecast, or settings out of range.
+        InputError: unknown method or forecast, settings out of range, or an ``extra`` that cannot be used.
         SolverError: the solver failed, or a slot-by-slot method met a slot without feasible decision.
     """
     chosen = METHODS[method]
+    if extra is not None and not (chosen.takes_extra and callable(extra)):
+        able = listed(name for name, known in METHODS.items() if known.takes_extra)
+        raise InputError(field="extra", value=extra, expected=f"a function, with one of the methods {able}")
     settings = Settings(
         gap=gap,
         time_limit=time_limit,
@@ -186,6 +197,7 @@ def solve(
         forecast=forecast,
         look_ahead_hours=look_ahead_hours,
         history=history,
+        extra=extra,
         progress=progress,
     )
     result = chosen.run(inst, settings)

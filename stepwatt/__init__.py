@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from stepwatt.data import scenario as scenario
     from stepwatt.data import sizing as sizing
     from stepwatt.data import wind_capacity_factor as wind_capacity_factor
+    from stepwatt.declared import planner as planner
+    from stepwatt.declared import policy as policy
     from stepwatt.formulation import Evaluation as Evaluation
     from stepwatt.formulation import InputError as InputError
     from stepwatt.formulation import Instance as Instance
@@ -115,6 +117,8 @@ _HOME = {
     "load_policy": "learned",
     "load_schedule": "formulation",
     "look": "data",
+    "planner": "declared",
+    "policy": "declared",
     "pv_capacity_factor": "data",
     "read_carbon": "data",
     "read_jobs": "data",
@@ -174,6 +178,8 @@ __all__ = [
     "load_policy",
     "load_schedule",
     "look",
+    "planner",
+    "policy",
     "pv_capacity_factor",
     "read_carbon",
     "read_jobs",

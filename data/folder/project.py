@@ -22,7 +22,7 @@ SITE_FILE = "site.toml"
 
 _TOP = (
     "name", "date", "days", "slot", "timezone", "currency", "exchange", "carbon_price", "whole_jobs",
-    "transfer_cost", "link", "models", "classes", "sites", "jobs",
+    "transfer_cost", "link", "models", "classes", "sites", "jobs", "rules",
 )  # fmt: skip
 
 #: Endings of field names that say a unit; in site.toml the value says it.
@@ -62,6 +62,30 @@ def build_folder(folder: str | Path, date: str | None = None, days: int | None =
         return _Project(tables, Path(folder)).instance(date, days)
     except InputError as error:
         raise (error if error.file else error.in_file(str(path))) from None
+
+
+def folder_rules(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """The table ``[rules]`` of a project folder, or those ``[rules.NAME]``, by name; a set point in °C.
+
+    Raises:
+        InputError: it is no table, or a set point without its unit.
+    """
+    path = Path(folder) / SITE_FILE
+    tables = read_toml(path)
+    try:
+        project = _Project(tables, Path(folder))
+        given = _table(tables.get("rules", {}), "rules")
+        if "rules" not in tables:
+            return {}
+        several = bool(given) and all(isinstance(one, Mapping) for one in given.values())
+        found = {name: dict(one) for name, one in (given.items() if several else [("rules", given)])}
+        for name, table in found.items():
+            if "setpoint" in table:
+                where = f"rules.{name}.setpoint" if several else "rules.setpoint"
+                table["setpoint"] = project.number(table["setpoint"], "°C", where)
+    except InputError as error:
+        raise (error if error.file else error.in_file(str(path))) from None
+    return found
 
 
 class _Project:

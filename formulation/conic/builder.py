@@ -94,6 +94,17 @@ class Builder:
             self.at_most(limit, whole - upper / unit, free, per or unit)
         return whole
 
+    def sites_of(self, column: str) -> list[str]:
+        """The sites whose rows a column has, none where its rows are not sites."""
+        a, everywhere = self.a, np.ones(len(self.a.sites), dtype=bool)
+        storage, engines = a.battery & (a.battery_power_mw > 0), a.generator & (a.generator_max_mw > 0)
+        at = dict.fromkeys(("gpus_on", "it_mw", "import_mw", "export_mw", "renewable_mw"), everywhere)
+        at |= dict.fromkeys(("charge_mw", "discharge_mw", "energy_above_minimum_mwh"), storage)
+        at |= dict.fromkeys(("generator_mw", "generator_on", "generator_start"), engines)
+        at |= dict.fromkeys(("cooling_mw", "above_min_c"), a.thermal)
+        here = at.get(column, ~everywhere)
+        return [name for name, has in zip(a.sites, here, strict=True) if has]
+
     def at_most(self, name: str, excess: Any, kept: Bools, unit: float) -> None:
         """excess ≤ 0; its dual is the worth of one more unit allowed."""
         self._row(name, excess, kept, unit, equality=False)

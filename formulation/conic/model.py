@@ -26,11 +26,13 @@ import cvxpy as cp
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError, one_of
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
 from .bound import safe_bound
 from .builder import Builder, Row, value_of
 from .groups import Units, groups_of
+from .own_rows import Extra, own_rows
 from .parts import add_balance, add_battery, add_cooling, add_generator, add_jobs, add_power, add_quality
 from .ways import STUCK, WAYS
 
@@ -76,8 +78,16 @@ class ConicModel:
     terms of the objective under the names of ``Evaluation.breakdown``.
     """
 
-    def __init__(self, inst: Instance, arrays: InstanceArrays | None = None) -> None:
-        """``arrays``: those of ``inst`` with other limits, to leave out what cannot matter."""
+    def __init__(
+        self, inst: Instance, arrays: InstanceArrays | None = None, extra: Extra | None = None
+    ) -> None:
+        """``arrays``: those of ``inst`` with other limits, to leave out what cannot matter.
+
+        ``extra``: gets this model, and gives back constraints of a user's own by name, affine in its columns.
+
+        Raises:
+            InputError: it raises, or gives back something else.
+        """
         started = time.perf_counter()
         a = inst.arrays() if arrays is None else arrays
         self.groups = groups_of(inst, a)
@@ -94,9 +104,30 @@ class ConicModel:
         self._built = built
         income = self.terms["revenue"] + self.terms["export"]
         costs = sum(term for name, term in self.terms.items() if name not in ("revenue", "export"))
+        self.own: tuple[str, ...] = ()
+        if extra is not None:
+            own = own_rows(self, extra, self.rows, built.limits)
+            self.own = tuple(own)
+            self.rows.update(own)
         constraints = [row.constraint for row in self.rows.values()] + built.unnamed
         self.problem = cp.Problem(cp.Maximize(income - costs), constraints)
         self.build_seconds = time.perf_counter() - started
+
+    def natural(self, column: str, site: str | None = None) -> Any:
+        """A column in MW, MWh, °C, GPUs or jobs: (members, slots), or (slots,) of one site.
+
+        Raises:
+            InputError: no such column, or no row of that site in it.
+        """
+        if column not in self.columns:
+            raise InputError(field="column", value=column, expected=one_of(self.columns, column))
+        whole = self._built.column_units[column] * self.columns[column]
+        if site is None:
+            return whole
+        at = self._built.sites_of(column)
+        if site not in at:
+            raise InputError(field=f"site of {column}", value=site, expected=one_of(at, site))
+        return whole[at.index(site)]
 
     def solve(self, **settings: Any) -> ConicSolution:
         """Solve with Clarabel (tolerances 1e-8; other ways where it gets stuck); ``settings`` are Clarabel's.
@@ -136,10 +167,10 @@ class ConicModel:
 
     def _dual(self, row: Row) -> Floats:
         dual = np.full(row.kept.shape, np.nan)
-        dual[row.kept] = np.asarray(row.constraint.dual_value) * self.units.money / row.unit
+        dual[row.kept] = np.ravel(row.constraint.dual_value) * self.units.money / row.unit
         return dual
 
 
-def conic_model(inst: Instance) -> ConicModel:
-    """The conic relaxation of an instance."""
-    return ConicModel(inst)
+def conic_model(inst: Instance, extra: Extra | None = None) -> ConicModel:
+    """The conic relaxation of an instance, with constraints of a user's own where ``extra`` gives them."""
+    return ConicModel(inst, extra=extra)

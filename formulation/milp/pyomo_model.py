@@ -20,6 +20,7 @@ from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
 from ..schedule.schedule import SITE_FLOWS, Schedule
 from .pyomo_data import add_job_data, add_power_data, add_sets, option_names
+from .pyomo_docs import document
 
 TERMS = (
     "revenue", "transfer", "miss_penalty", "import", "export", "carbon",
@@ -44,6 +45,7 @@ def pyomo_model(inst: Instance | InstanceArrays) -> pyo.ConcreteModel:
     _cooling(m, a)
     _balance(m)
     _objective(m, a)
+    document(m)
     return m
 
 

@@ -20,7 +20,7 @@ from .state import Outcome, PlantState, Request
 
 Floats = NDArray[np.float64]
 
-#: So few jobs are rounding.
+#: So few jobs, or so small a share of them, are rounding.
 _FEW = 1e-6
 
 
@@ -102,12 +102,13 @@ def _cuts(a: InstanceArrays, wanted: Floats, sent: Floats, outcomes: list[Outcom
     """A line for every slot, site and class of which fewer jobs run than was decided (J,K,T)."""
     ran = np.stack([np.asarray(outcome.jobs)[0] for outcome in outcomes], axis=-1)
     lines = []
-    for t, j, k in np.argwhere((wanted - ran).transpose(2, 0, 1) > _FEW):
+    few = _FEW * np.maximum(1.0, wanted)
+    for t, j, k in np.argwhere((wanted - ran > few).transpose(2, 0, 1)):
         asked, there, done = wanted[j, k, t], sent[j, k, t], ran[j, k, t]
         why = []
-        if asked - there > _FEW:
+        if asked - there > few[j, k, t]:
             why.append(f"only {there:g} wait then")
-        if there - done > _FEW:
+        if there - done > few[j, k, t] or not why:
             why.append("GPU time, links, power or cooling do not suffice")
         where = f"slot {t}, {a.sites[j]}, {a.classes[k]}"
         lines.append(f"{where}: {done:g} of {asked:g} jobs run: {'; '.join(why)}")

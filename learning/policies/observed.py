@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stepwatt.formulation import Instance, Schedule
-from stepwatt.formulation.plant.stacking import shape_of
+from stepwatt.formulation.plant.engine import numpy_engine
+from stepwatt.formulation.plant.playing import played
+from stepwatt.formulation.plant.stacked import Problem
+from stepwatt.formulation.plant.state import PlantState, Request
+from stepwatt.solvers.planners.forecasts import make_forecast
 
-from ..codecs import CODECS
 from ..environment.actions import finite_action
-from ..environment.play import plan
 from ..environment.task import TaskSettings
+from ..environment.world import World, make_pool
+from .named_action import request_of
+from .named_observation import Observation
 
 
 class ObservationPolicy:
     """A callable ``(observation) -> action`` of the user's as a planner of whole instances.
 
-    The observation is an array (O,), the action one of (A,), cut to [-1,1], coded and informed as ``task``
-    says (default: direct codec, day-ahead information; docs/environment.md has both tables).
+    It is given an :class:`.Observation`, and answers with a named action
+    (:data:`.named_action.SAID`), or with the box (A,), cut to [-1,1], coded as ``task`` says. ``task`` says
+    what it is informed of, too (default: direct codec, day-ahead information).
 
     Raises:
-        InputError: an action of the wrong size, or of other than finite numbers.
+        InputError: an action of the wrong size, of other than finite numbers, or of unknown names.
     """
 
     def __init__(self, act: Callable[[Any], Any], task: TaskSettings | None = None):
@@ -29,9 +35,19 @@ class ObservationPolicy:
 
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """The schedule that comes of asking it slot by slot; ``history`` is the day before."""
-        size = CODECS[self.task.codec](shape_of(instance.arrays())).size
+        engine, task, a = numpy_engine(), self.task, instance.arrays()
+        pool = make_pool([instance], task.information, engine, histories=[history], foresight=task.foresight)
+        world = World(pool, engine, task, integral=instance.integral_jobs)
+        past = None if history is None else history.arrays()
+        known = task.information != "none"
+        believe = make_forecast(task.information, a, past, 0) if known else None
 
-        def ask(observations: Any) -> Any:
-            return finite_action(self.act(observations[0]), (size,))[None]
+        def ask(problem: Problem, t: int, state: PlantState) -> Request:
+            world.t, world.state = t, state
+            vector = world.observation()[0]
+            said = self.act(Observation(instance, problem, t, state, vector, believe))
+            if isinstance(said, Mapping):
+                return request_of(a, problem, t, state, said)
+            return world.request(finite_action(said, (world.act_size,))[None])
 
-        return plan([instance], ask, self.task, histories=[history])[0]
+        return played(instance, ask)[0]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import Instance, InstanceArrays, evaluate
+from stepwatt.formulation.errors import listed
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 
@@ -16,9 +18,13 @@ from ..highs.certificate import safe_bound
 from ..highs.session import HighsSession, NoDecision, Outcome, Termination
 from ..interface.deadline import Deadline
 from ..interface.dual_prices import Prices, labelled_prices
+from ..interface.duals import Duals
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
-from .trimming import trimmed
+from .trimming import trimmed, untrimmed
+
+if TYPE_CHECKING:
+    from stepwatt.formulation.milp.extended import Extended
 
 Floats = NDArray[np.float64]
 
@@ -34,10 +40,15 @@ class Relaxation:
     build_seconds: float
 
 
-def solve_relaxation(a: InstanceArrays, deadline: Deadline | None = None) -> Relaxation:
-    """The LP of the arrays, solved, with a bound that holds whatever HiGHS says."""
+def solve_relaxation(
+    a: InstanceArrays, deadline: Deadline | None = None, problem: LinearProblem | None = None
+) -> Relaxation:
+    """The LP of the arrays, solved, with a bound that holds whatever HiGHS says.
+
+    ``problem``: theirs with constraints more.
+    """
     begun = time.perf_counter()
-    problem = linear_problem(a)
+    problem = linear_problem(a) if problem is None else problem
     session = HighsSession(problem, relaxed=True)
     built = time.perf_counter() - begun
     outcome = solve_priced_by_rows(session, deadline)
@@ -109,20 +120,24 @@ def lp(inst: Instance, settings: Settings) -> Result:
 
     The schedule is the relaxation's; for an instance of whole jobs its violations show what was relaxed.
     """
-    begun = time.perf_counter()
+    begun, deadline = time.perf_counter(), settings.deadline()
     whole = inst.arrays()
-    cut = trimmed(whole)
+    own = extended(whole, settings)
+    # with constraints of a user's own anything may matter
+    cut = trimmed(whole) if own is None else untrimmed(whole)
     a = cut.arrays
-    relaxed = solve_relaxation(a, settings.deadline())
-    outcome = relaxed.outcome
+    stated = time.perf_counter() - begun
+    relaxed = solve_relaxation(a, deadline, None if own is None else own.problem)
+    outcome, names = relaxed.outcome, () if own is None else own.names
 
     def seconds() -> Seconds:
-        return Seconds(relaxed.build_seconds, outcome.seconds, time.perf_counter() - begun)
+        return Seconds(stated + relaxed.build_seconds, outcome.seconds, time.perf_counter() - begun)
 
     if outcome.termination is Termination.INFEASIBLE:
-        return Result(inst, "lp", Status.INFEASIBLE, seconds(), message=EXPLAINED)
+        message = EXPLAINED if own is None else no_schedule(a, own)
+        return Result(inst, "lp", Status.INFEASIBLE, seconds(), extra=names, message=message)
     if outcome.x is None or outcome.row_dual is None:
-        return Result(inst, "lp", Status.TIME_LIMIT, seconds(), bound=relaxed.bound)
+        return Result(inst, "lp", Status.TIME_LIMIT, seconds(), bound=relaxed.bound, extra=names)
     schedule = relaxed.problem.schedule(a, outcome.x)
     result = Result(
         inst,
@@ -133,8 +148,45 @@ def lp(inst: Instance, settings: Settings) -> Result:
         evaluation=evaluate(a, schedule),
         bound=relaxed.bound,
         prices=prices_from_duals(inst, a, relaxed.problem, outcome.row_dual),
+        duals=Duals(relaxed.problem, outcome.row_dual),
+        extra=names,
     )
     return cut.judged(result, whole)
+
+
+def extended(a: InstanceArrays, settings: Settings) -> Extended | None:
+    """The model with the constraints that were asked for besides, None where none were.
+
+    Raises:
+        InputError: they cannot be used.
+    """
+    if settings.extra is None:
+        return None
+    from stepwatt.formulation.milp.extended import with_extra
+
+    return with_extra(a, settings.extra)
+
+
+def no_schedule(a: InstanceArrays, own: Extended) -> str:
+    """Why there is none, in a line: which own constraints cannot hold, or that there is none without them.
+
+    Of those named each is needed: with any one left open, the relaxation has a solution.
+    """
+
+    def possible(*left_open: str) -> bool:
+        end = solve_relaxation(a, problem=own.without(*left_open)).outcome.termination
+        return end is not Termination.INFEASIBLE
+
+    if possible():
+        return f"no whole-number schedule keeps {listed(own.names)}"
+    if not possible(*own.names):
+        return EXPLAINED
+    left_open: list[str] = []
+    for name in own.names:
+        if not possible(*left_open, name):
+            left_open.append(name)
+    needed = [name for name in own.names if name not in left_open]
+    return f"no schedule keeps {listed(needed)}" + (" together" if len(needed) > 1 else "")
 
 
 def infeasible_or_raise(

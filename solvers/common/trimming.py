@@ -61,6 +61,11 @@ def trimmed(a: InstanceArrays) -> Trimmed:
     return Trimmed(arrays, np.flatnonzero(keep), len(o))
 
 
+def untrimmed(a: InstanceArrays) -> Trimmed:
+    """The arrays as they are."""
+    return Trimmed(a, np.arange(len(a.options)), len(a.options))
+
+
 def power_may_be_burnt(a: InstanceArrays) -> Bools:
     """(J,) whether using more power can ever pay: negative prices, or a generator that cannot idle."""
     return (a.import_cost < 0).any(axis=1) | (a.generator & (a.generator_min_mw > 0))

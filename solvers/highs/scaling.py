@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation.milp.linear_problem import LinearProblem
+from stepwatt.formulation.milp.pyomo_docs import CONSTRAINTS
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +48,10 @@ def scaling_of(p: LinearProblem) -> Scaling:
     gpu_time = p.matrix[p.rows["gpu_time"].ids.ravel()]
     if gpu_time.nnz:
         row[p.rows["gpu_time"].ids] = 1 / _power_of_two(float(np.abs(gpu_time.data).max()))
+    # a user's own rows, whatever they count in
+    for own in (block.ids.ravel() for name, block in p.rows.items() if name not in CONSTRAINTS):
+        largest = abs(p.matrix.tocsr()[own]).multiply(column[None, :]).max(axis=1).toarray().ravel()
+        row[own] = 1 / _powers_of_two(np.where(largest > 0, largest, 1.0))
     revenue = float(np.abs(p.cost[p.columns["runs"].ids]).max(initial=0.0))
     # HiGHS perturbs costs by their size: jobs at 1/32 take half the simplex steps that jobs at 1 take
     return Scaling(column, row, 1 / 32 / _power_of_two(revenue) if revenue > 0 else 1024.0)
@@ -54,3 +59,7 @@ def scaling_of(p: LinearProblem) -> Scaling:
 
 def _power_of_two(value: float) -> float:
     return float(2.0 ** np.round(np.log2(value)))
+
+
+def _powers_of_two(values: Floats) -> Floats:
+    return np.exp2(np.round(np.log2(values))).astype(np.float64)

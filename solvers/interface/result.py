@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from html import escape
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwatt.formulation import Evaluation, Instance, Schedule
+from stepwatt.formulation.errors import listed
 from stepwatt.formulation.records import write_json
 
 from .dual_prices import Prices
@@ -51,7 +52,8 @@ class Result:
 
     ``evaluation`` is the judge's (never the solver's) view of ``schedule``; both are None only when the
     instance is infeasible. ``bound`` (USD) is None for methods that prove none. ``prices`` are dual prices,
-    given by methods that solve a relaxation.
+    given by methods that solve a relaxation, and so are ``duals``, of every row. With constraints of a user's
+    own, ``extra`` has their names, and schedule, status, bound and duals are those of the instance with them.
     """
 
     instance: Instance
@@ -62,6 +64,8 @@ class Result:
     evaluation: Evaluation | None = None
     bound: float | None = None
     prices: Prices | None = None
+    duals: Mapping[str, Any] | None = None
+    extra: tuple[str, ...] = ()
     message: str = ""
 
     def __post_init__(self) -> None:
@@ -96,6 +100,8 @@ class Result:
             yield "bound", f"{self.bound:,.2f} {currency}"
         if self.gap is not None:
             yield "gap", f"{self.gap:.1e}"
+        if self.extra:
+            yield "with own constraints", listed(self.extra)
         yield "seconds", f"{self.seconds.total:.2f}"
         if self.message:
             yield "message", self.message
@@ -124,6 +130,7 @@ class Result:
             "schema": "stepwatt.result/1",
             "instance": self.instance.name,
             "method": self.method,
+            **({"extra": list(self.extra)} if self.extra else {}),
             "status": str(self.status),
             "utility": self.utility,
             "bound": self.bound,

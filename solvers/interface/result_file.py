@@ -24,6 +24,10 @@ class ResultFile(Record):
     schema_: Annotated[Literal["stepwatt.result/1"], about("format and version")] = Field(alias="schema")
     instance: Annotated[str, about("name of the instance")]
     method: Annotated[str, about("that was run")]
+    extra: Annotated[
+        list[str],
+        about("own constraints by name, where there are any; status, bound and gap are those with them"),
+    ] = Field(default_factory=list)
     status: Annotated[
         Literal["optimal", "feasible", "time_limit", "infeasible"],
         about("how it ended; optimal only with a bound within the gap asked for"),

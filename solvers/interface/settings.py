@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from stepwatt.formulation import InputError, Instance
 
@@ -25,7 +26,8 @@ class Settings:
     ``gap`` relative optimality gap at which to stop; ``time_limit`` seconds, None for no limit; ``seed`` for
     methods that draw; ``forecast`` for ``rolling`` and ``foresight``, None for what each takes by itself;
     ``look_ahead_hours`` for ``rolling``; ``history`` an instance of the same sites that ends where this one
-    starts, for forecasts from yesterday. ``clock`` tells the seconds that ``time_limit`` counts.
+    starts, for forecasts from yesterday; ``extra`` adds constraints of a user's own to the model. ``clock``
+    tells the seconds that ``time_limit`` counts.
     """
 
     gap: float = 1e-4
@@ -34,6 +36,7 @@ class Settings:
     forecast: str | None = None
     look_ahead_hours: float = 24.0
     history: Instance | None = None
+    extra: Callable[[Any], Any] | None = None
     progress: Progress = silent
     clock: Clock = time.perf_counter
 

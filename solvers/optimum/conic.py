@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.conic.groups import Groups
 from stepwatt.formulation.conic.model import ConicModel, ConicSolverError
+from stepwatt.formulation.errors import listed
 from stepwatt.formulation.milp.linear_problem import members_of
 
 from ..common.relaxation import lp
@@ -44,9 +45,10 @@ def conic(inst: Instance, settings: Settings) -> Result:
     """
     begun, deadline = time.perf_counter(), settings.deadline()
     a = inst.arrays()
-    useful = trimmed(a).arrays
+    # with constraints of a user's own anything may matter
+    useful = a if settings.extra else trimmed(a).arrays
     limits = {name: getattr(useful, name) for name in ("import_limit_mw", "export_limit_mw")}
-    model = ConicModel(inst, replace(a, **limits))
+    model = ConicModel(inst, replace(a, **limits), settings.extra)
     built = time.perf_counter() - begun
     left = deadline.left()
     limit = {} if left is None else {"time_limit": max(left, _LEAST_SECONDS)}
@@ -54,10 +56,18 @@ def conic(inst: Instance, settings: Settings) -> Result:
         solution = model.solve(**limit)
     except ConicSolverError as failed:
         if failed.status not in _ENDS:
-            linear = lp(inst, settings)
-            return replace(linear, method="conic", message=f"{failed}; this is the linear relaxation")
+            linear = lp(inst, replace(settings, extra=None))
+            if not model.own:
+                return replace(linear, method="conic", message=f"{failed}; this is the linear relaxation")
+            message = f"{failed}; this is the bound of the linear relaxation without {listed(model.own)}"
+            bound, took = linear.bound, linear.seconds
+            end = Status.TIME_LIMIT
+            return Result(inst, "conic", end, took, bound=bound, extra=model.own, message=message)
         total = time.perf_counter() - begun
-        return Result(inst, "conic", _ENDS[failed.status], Seconds(built, total - built, total))
+        status, seconds = _ENDS[failed.status], Seconds(built, total - built, total)
+        none = f"no schedule keeps {listed(model.own)}, or there is none without" if model.own else ""
+        message = none if status is Status.INFEASIBLE else ""
+        return Result(inst, "conic", status, seconds, extra=model.own, message=message)
     schedule = _schedule(a, model.groups, solution.flows)
     total = time.perf_counter() - begun
     return Result(
@@ -69,6 +79,8 @@ def conic(inst: Instance, settings: Settings) -> Result:
         evaluation=evaluate(a, schedule),
         bound=solution.value,
         prices=_prices(inst, a, solution.duals),
+        duals={name: dual if dual.ndim else float(dual) for name, dual in solution.duals.items()},
+        extra=model.own,
     )
 
 

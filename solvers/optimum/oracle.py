@@ -18,9 +18,10 @@ import time
 
 from stepwatt.formulation import Instance, InstanceArrays
 
-from ..common.relaxation import prices_from_duals, solve_relaxation
+from ..common.relaxation import extended, no_schedule, prices_from_duals, solve_relaxation
 from ..common.trimming import trimmed
 from ..highs.session import Termination
+from ..interface.duals import Duals
 from ..interface.result import EXPLAINED, INTERRUPTED, Result, Seconds, Status
 from ..interface.settings import Settings
 from .long_horizon import LARGEST_PROBLEM, columns_per_slot, solve_long
@@ -34,6 +35,9 @@ def oracle(inst: Instance, settings: Settings) -> Result:
     ``feasible`` when it was interrupted, ``infeasible`` when no schedule exists.
     """
     a = inst.arrays()
+    if settings.extra is not None:
+        # with constraints of a user's own anything may matter, so nothing is trimmed
+        return _oracle(inst, a, settings, "oracle")
     return oracle_on(inst, a, settings, "oracle")
 
 
@@ -44,28 +48,34 @@ def oracle_on(inst: Instance, a: InstanceArrays, settings: Settings, method: str
 
 
 def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) -> Result:
-    if columns_per_slot(a) * a.n_slots > LARGEST_PROBLEM:
+    if settings.extra is None and columns_per_slot(a) * a.n_slots > LARGEST_PROBLEM:
         return solve_long(inst, a, settings, method)
     begun, deadline = time.perf_counter(), settings.deadline()
+    if settings.extra is not None:
+        settings.progress(0.0, "own constraints, in Pyomo")
+    own = extended(a, settings)
+    names = () if own is None else own.names
+    stated = time.perf_counter() - begun
     settings.progress(0.0, "linear relaxation")
-    relaxed = solve_relaxation(a, deadline)
+    relaxed = solve_relaxation(a, deadline, None if own is None else own.problem)
 
     def seconds() -> Seconds:
-        total = time.perf_counter() - begun
-        return Seconds(relaxed.build_seconds, total - relaxed.build_seconds, total)
+        total, build = time.perf_counter() - begun, stated + relaxed.build_seconds
+        return Seconds(build, total - build, total)
 
     outcome = relaxed.outcome
     if outcome.termination is Termination.INFEASIBLE:
-        return Result(inst, method, Status.INFEASIBLE, seconds(), message=EXPLAINED)
+        message = EXPLAINED if own is None else no_schedule(a, own)
+        return Result(inst, method, Status.INFEASIBLE, seconds(), extra=names, message=message)
     if outcome.x is None or outcome.row_dual is None or relaxed.bound is None:
-        return Result(inst, method, Status.TIME_LIMIT, seconds(), message="stopped in the relaxation")
-    search = Search(a, relaxed.problem, settings, deadline, relaxed.bound)
+        message = "stopped in the relaxation"
+        return Result(inst, method, Status.TIME_LIMIT, seconds(), extra=names, message=message)
+    search = Search(a, relaxed.problem, settings, deadline, relaxed.bound, own)
     search.interrupted = outcome.termination is Termination.INTERRUPTED
     prices = prices_from_duals(inst, a, relaxed.problem, outcome.row_dual)
     if search.run(relaxed) is Termination.INFEASIBLE:
-        return Result(
-            inst, method, Status.INFEASIBLE, seconds(), message=f"no whole-number solution; {EXPLAINED}"
-        )
+        message = f"no whole-number solution; {EXPLAINED}" if own is None else no_schedule(a, own)
+        return Result(inst, method, Status.INFEASIBLE, seconds(), extra=names, message=message)
     if search.closed:
         status = Status.OPTIMAL
     elif search.interrupted:
@@ -82,5 +92,7 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
         evaluation=search.evaluation,
         bound=search.bound,
         prices=prices,
+        duals=Duals(relaxed.problem, outcome.row_dual),
+        extra=names,
         message=INTERRUPTED if search.interrupted else "",
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stepwatt.formulation import Instance, evaluate
+from stepwatt.formulation.errors import listed
 
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
@@ -23,10 +24,16 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     from pyomo.contrib.solver.common.results import SolutionStatus, TerminationCondition
     from pyomo.contrib.solver.solvers.highs import Highs
 
+    from stepwatt.formulation.milp.own_constraints import own_constraints, own_model
     from stepwatt.formulation.milp.pyomo_model import pyomo_model, schedule_from_pyomo
 
     begun, deadline = time.perf_counter(), settings.deadline()
-    model = pyomo_model(inst)
+    names: tuple[str, ...] = ()
+    if settings.extra is None:
+        model = pyomo_model(inst)
+    else:
+        model = own_model(inst.arrays(), settings.extra)
+        names = tuple(own_constraints(model)) or ("bounds",)
     # jobs earn around 1e-4 USD, HiGHS's tolerances are absolute; its own objective scaling would leave the
     # bound of a MIP scaled
     best = float(inst.arrays().options.revenue.max(initial=0.0))
@@ -48,11 +55,12 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
         TerminationCondition.provenInfeasible,
         TerminationCondition.infeasibleOrUnbounded,
     ):
-        return Result(inst, "pyomo", Status.INFEASIBLE, seconds, message=EXPLAINED)
+        message = f"no schedule keeps {listed(names)}, or there is none without" if names else EXPLAINED
+        return Result(inst, "pyomo", Status.INFEASIBLE, seconds, extra=names, message=message)
     bound = results.objective_bound
     bound = bound / scale if bound is not None and np.isfinite(bound) else None
     if results.solution_status not in (SolutionStatus.feasible, SolutionStatus.optimal):
-        return Result(inst, "pyomo", Status.TIME_LIMIT, seconds, bound=bound)
+        return Result(inst, "pyomo", Status.TIME_LIMIT, seconds, bound=bound, extra=names)
     results.solution_loader.load_vars()
     schedule = schedule_from_pyomo(model, inst)
     closed = results.termination_condition is TerminationCondition.convergenceCriteriaSatisfied
@@ -64,6 +72,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
         schedule=schedule,
         evaluation=evaluate(inst, schedule),
         bound=bound,
+        extra=names,
     )
 
 

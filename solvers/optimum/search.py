@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from ..interface.deadline import Deadline
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
 from .neighbourhoods import PricedSlots, columns_of_slots, improve, slotwise_bound, whole_by_slot, windows_of
+
+if TYPE_CHECKING:
+    from stepwatt.formulation.milp.extended import Extended
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,7 +40,7 @@ _WINDOW_SECONDS = 1.0
 class Search:
     """Bound, incumbent, and the time that is left; :meth:`run` goes through the stages.
 
-    ``x`` is the solution vector of ``schedule``.
+    ``own``: constraints of a user's own in ``problem``. ``x`` is the solution vector of ``schedule``.
     """
 
     a: InstanceArrays
@@ -44,6 +48,7 @@ class Search:
     settings: Settings
     deadline: Deadline
     bound: float
+    own: Extended | None = None
     schedule: Schedule | None = None
     evaluation: Evaluation | None = None
     x: Floats | None = None
@@ -76,6 +81,10 @@ class Search:
             end = Termination.INTERRUPTED
         self._check_bound(relaxed.bound)
         return end
+
+    @property
+    def _own_whole(self) -> Ints:
+        return np.empty(0, dtype=np.int64) if self.own is None else self.own.whole
 
     def _check_bound(self, safe: float | None) -> None:
         """A bound below what the judge has accepted is false: fall back to the one that trusts nobody.
@@ -142,6 +151,8 @@ class Search:
 
     def offer(self, x: Floats) -> bool:
         """Judge a point; keep it if it is feasible and the best so far. Whether it is feasible."""
+        if self.own is not None and not self.own.keeps(x):
+            return False
         schedule = clean_schedule(self.a, self.problem, x)
         evaluation = evaluate(self.a, schedule)
         if not evaluation.feasible:
@@ -176,7 +187,7 @@ class Search:
         point = self._solve(session).x
         if point is None:
             return False
-        modes = mode_columns(a, p, point)
+        modes = np.union1d(mode_columns(a, p, point), self._own_whole)
         while len(modes):
             fixed = replace(p, lower=p.lower.copy(), upper=p.upper.copy(), integer=np.zeros_like(p.integer))
             fixed.lower[jobs] = fixed.upper[jobs] = x[jobs]
@@ -210,7 +221,7 @@ class Search:
     def settle_commitment(self) -> Termination:
         """The MIP in which only jobs stay fluid: its bound, and whole jobs next to its point."""
         a, p = self.a, self.problem
-        whole = p.ids(*(["gpus_on"] if a.integral_jobs else []), *MODES)
+        whole = np.append(p.ids(*(["gpus_on"] if a.integral_jobs else []), *MODES), self._own_whole)
         partly = replace(p, integer=np.zeros_like(p.integer))
         partly.integer[whole] = True
         outcome = self._solve(HighsSession(partly, relaxed=False), gap=0.25 * self.settings.gap, share=0.3)

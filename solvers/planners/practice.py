@@ -46,6 +46,10 @@ class Rules:
         for field in ("charge", "discharge"):
             _hours(getattr(self, field), field)
 
+    def fingerprint(self) -> bytes:
+        """What tells them from other rules."""
+        return repr(self).encode()
+
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """What these rules do on the instance; they look at nothing but the slot.
 
@@ -138,10 +142,21 @@ class Rules:
         """(1,J) MW that bring the room to the set point, without one the least that the ceiling allows."""
         if self.setpoint is None:
             return it_mw * 0.0
-        site = site_arrays(problem, t)._replace(min_c=np.full_like(it_mw, self.setpoint))
-        loss = heat_loss(site, state.temperature)
-        wanted: Floats = cooling_limits(numpy_engine(), site, state.temperature, loss, it_mw)[1]
-        return wanted
+        return setpoint_cooling(problem, t, state, it_mw, np.full_like(it_mw, self.setpoint))
+
+
+def setpoint_cooling(problem: Problem, t: int, state: PlantState, it_mw: Floats, setpoint: Floats) -> Floats:
+    """(1,J) MW that bring the rooms to the set points (1,J) °C over the slot."""
+    site = site_arrays(problem, t)._replace(min_c=setpoint)
+    loss = heat_loss(site, state.temperature)
+    wanted: Floats = cooling_limits(numpy_engine(), site, state.temperature, loss, it_mw)[1]
+    return wanted
+
+
+def nearest_clock(a: InstanceArrays, rows: NDArray[np.int64]) -> int:
+    """The clock whose speed is nearest 1 among options of one site."""
+    speeds = np.array(a.clock_speeds[a.options.site[rows[0]]])[a.options.clock[rows]]
+    return int(a.options.clock[rows[np.argmin(np.abs(speeds - 1.0))]])
 
 
 def _mix(problem: Problem, option: NDArray[np.int64]) -> Floats:

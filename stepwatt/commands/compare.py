@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from .options import Gap, Json, LookAhead, Seed, TimeLimit
 
 if TYPE_CHECKING:
     from stepwatt.formulation import Instance
+    from stepwatt.solvers.planners.practice import Rules
 
     from ..comparing.comparison import Comparison
 
@@ -32,6 +34,14 @@ def compare(
             "or NAME=FILE for a schedule of your own "
             "or a trained policy (its file or folder); repeatable. "
             f"Default: {', '.join(_DEFAULT)}.",
+        ),
+    ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Today's practice as a row: 'steps=30 route=home charge=23:00-05:00', with model, clock, "
+            "discharge, setpoint and name if you like; repeatable. A project folder's [rules] are rows, too.",
         ),
     ] = None,
     bound: Annotated[str, typer.Option(help="Method that proves the bound where no policy does.")] = "oracle",
@@ -95,6 +105,7 @@ def compare(
     from ..comparing.kept import KeptRuns
     from ..comparing.running import compare as run
     from ..console import print_json, print_table, tell, working
+    from ..practice import joined
     from ..reports.tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
 
     folders = [path for path in instances if is_folder(path)]
@@ -106,7 +117,8 @@ def compare(
         _content(path)
     make_rooms(targets)
     loaded = [inst for path in instances for inst in _instances(path, date, days, load)]
-    policies = _policies(policy or list(_DEFAULT), loaded)
+    practice = _practice(folders, rules or [])
+    policies = joined(_policies(policy or list(_DEFAULT), loaded), practice)
     past = [load(path) for path in history] if history else None
     if past and len(past) != len(loaded):
         raise InputError(
@@ -135,6 +147,7 @@ def compare(
     if targets:
         settings: dict[str, Any] = {"policies": list(policies), "bound": bound}
         settings |= {"reference": comparison.reference}
+        settings |= {"rules": {name: asdict(one) for name, one in practice}} if practice else {}
         settings |= {"gap": gap, "time_limit": time_limit, "look_ahead_hours": look_ahead}
         files: dict[Path, str | bytes] = {path: _content(path)(comparison) for path in targets}
         inputs = [*instances, *(history or [])]
@@ -164,6 +177,24 @@ def _instances(
         return [load(path)]
     wanted: list[str | None] = [*date] if date else [None]
     return [build_folder(path, day, days) for day in wanted]
+
+
+def _practice(folders: list[Path], said: list[str]) -> list[tuple[str, Rules]]:
+    """Rows of today's practice: those of project folders, then those of the command line."""
+    from stepwatt.data.folder import SITE_FILE, folder_rules
+    from stepwatt.formulation import InputError
+
+    from ..practice import UNNAMED, rules_of, rules_said
+
+    found: list[tuple[str, Rules]] = []
+    for folder in folders:
+        for name, table in folder_rules(folder).items():
+            try:
+                where = "rules" if name == UNNAMED else f"rules.{name}"
+                found.append((name, rules_of(table, where)))
+            except InputError as error:
+                raise error.in_file(str(folder / SITE_FILE)) from None
+    return found + [rules_said(text) for text in said]
 
 
 def _policies(given: list[str], loaded: list[Instance]) -> dict[str, Any]:

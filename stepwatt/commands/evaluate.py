@@ -33,11 +33,14 @@ def evaluate(
     from stepwatt.data.folder import build_folder, is_folder
     from stepwatt.formulation import evaluate as judge
     from stepwatt.formulation import load, load_schedule
+    from stepwatt.formulation.files import make_room
 
     from ..completing import complete
     from ..console import complain, print_facts, print_json, tell
     from ..reports.tables import money
 
+    if out:
+        make_room(out)
     inst = build_folder(instance) if is_folder(instance) else load(instance)
     cut: tuple[str, ...] = ()
     if schedule.suffix.lower() == ".csv":

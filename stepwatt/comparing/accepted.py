@@ -16,7 +16,9 @@ from .registry import POLICIES
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
 
-_EXPECTED = "a method name, a result, a schedule, a scheduler or a callable (instance) -> Schedule"
+_EXPECTED = (
+    "a method name, a result, a schedule, sw.policy(…), a scheduler or a callable (instance) -> Schedule"
+)
 
 
 class Scheduler(Protocol):
@@ -84,25 +86,23 @@ def is_own_code(policy: Any) -> bool:
     return not isinstance(policy, str | Schedule) and (is_scheduler(policy) or callable(policy))
 
 
-def sees_observations(policy: Any) -> bool:
-    """Whether a callable's first parameter is called ``observation`` or ``obs``: it decides slot by slot."""
-    if not callable(policy):
-        return False
+def _undeclared(policy: Any) -> bool:
+    """Whether a callable calls its parameter an observation: before it was declared, that was a guess."""
     try:
         names = list(inspect.signature(policy).parameters)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return names[:1] in (["observation"], ["obs"])
 
 
 def method_of(policy: Any) -> str:
-    """The method that a policy runs or has run, empty for the user's own."""
+    """The method that a policy runs or has run, empty for the user's own and with constraints of theirs."""
     if isinstance(policy, str):
         return policy
     if isinstance(policy, Schedule) or is_own_code(policy):
         return ""
     first = policy[0] if isinstance(policy, Sequence) and policy else policy
-    return str(getattr(first, "method", ""))
+    return "" if getattr(first, "extra", ()) else str(getattr(first, "method", ""))
 
 
 def check_policies(policies: Mapping[str, Any], bound: str | None, reference: str | None) -> None:
@@ -117,6 +117,9 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
         raise InputError(field="policies", value=[], expected="at least one")
     for _, _, field, policy in runs_of(policies):
         if not isinstance(policy, str):
+            if is_own_code(policy) and not is_scheduler(policy) and _undeclared(policy):
+                expected = "sw.policy(…) around what is given observations, sw.planner(…) around what plans"
+                raise InputError(field=field, value=policy, expected=expected)
             continue
         name, colon, forecast = policy.partition(":")
         if not _planner(policy):

@@ -16,7 +16,6 @@ from stepwatt.solvers.methods import proves_bound
 from ..scores.record import Case, Entry, case_of
 from ..scores.scores import check_currency
 from .accepted import (
-    Scheduler,
     check_policies,
     check_portable,
     is_scheduler,
@@ -24,7 +23,6 @@ from .accepted import (
     method_of,
     of_instance,
     runs_of,
-    sees_observations,
 )
 from .comparison import Comparison
 from .kept import Found, KeptRuns, key_of
@@ -88,8 +86,8 @@ def compare(
     Args:
         instances: one or several.
         policies: name → name of a method or of a registered policy, result (or one per instance), schedule,
-            :class:`.accepted.Scheduler`, callable ``(instance) -> Schedule`` or ``(observation) -> action``
-            (told apart by the name of the parameter), or :class:`.accepted.Seeds` of several of these.
+            :class:`.accepted.Scheduler`, callable ``(instance) -> Schedule``, :func:`stepwatt.policy` of one
+            ``(observation) -> action``, or :class:`.accepted.Seeds` of several of these.
         bound: method that proves the bound where no policy is one that does; None for no bound.
         reference: the policy that statistics hold the others against; the first one if not given.
         gap: relative optimality gap at which methods that search stop, as in ``solve``.
@@ -250,22 +248,14 @@ def _judged(step: _Step, told: Progress) -> Found:
         return _from_schedule(inst, run, "schedule", policy, 0.0), None
     # networks are callables too, so a method that plans instances goes first
     if is_scheduler(policy) or callable(policy):
-        if not is_scheduler(policy) and sees_observations(policy):
-            policy = _asked_slot_by_slot(policy)
         begun = time.perf_counter()
         schedule = policy.schedule(inst, step.effort.history) if is_scheduler(policy) else policy(inst)
         seconds = time.perf_counter() - begun
         if not isinstance(schedule, Schedule):
-            expected = "a policy that returns a Schedule"
+            expected = "a Schedule of what plans instances; what is given observations is sw.policy(…)"
             raise InputError(field=run.field, value=type(schedule).__name__, expected=expected)
         return _from_schedule(inst, run, "callable", schedule, seconds), None
     return _from_result(run.name, policy.method, policy)
-
-
-def _asked_slot_by_slot(policy: Callable[[Any], Any]) -> Scheduler:
-    from stepwatt.learning.policies.observed import ObservationPolicy
-
-    return ObservationPolicy(policy)
 
 
 def _solved(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Result:
@@ -290,6 +280,8 @@ def _solved(inst: Instance, policy: str, effort: _Effort, told: Progress) -> Res
 
 
 def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
+    # with own constraints it bounds only schedules that keep them
+    method = "schedule" if result.extra else method
     proven = result.bound if proves_bound(method) else None
     entry = Entry(
         policy=name,
@@ -300,7 +292,7 @@ def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
         evaluation=result.evaluation,
         bound=proven,
     )
-    return entry, result.prices
+    return entry, None if result.extra else result.prices
 
 
 def _from_schedule(inst: Instance, run: _Run, method: str, schedule: Schedule, seconds: float) -> Entry:

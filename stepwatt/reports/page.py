@@ -58,7 +58,7 @@ def comparison_of(result: Result) -> Scores:
         seconds=result.seconds.total,
         schedule=result.schedule,
         evaluation=result.evaluation,
-        bound=result.bound if proves_bound(result.method) else None,
+        bound=result.bound if proves_bound(result.method) and not result.extra else None,
     )
     case = case_of(result.instance, (entry,))
     return Scores((Case(**{**vars(case), "prices": result.prices}),), entry.policy)

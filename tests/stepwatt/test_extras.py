@@ -61,7 +61,7 @@ NEEDED: dict[str, tuple[str, list[str], list[str]]] = {
             "sw.foresight",
             "lambda: sw.solve(day, 'foresight')",
             "lambda: sw.load_policy(kept)",
-            "lambda: sw.compare(day, {'asked': asked}, bound='lp')",
+            "lambda: sw.compare(day, {'asked': sw.policy(asked)}, bound='lp')",
             "lambda: sw.train(settings=short)",
             "single",
         ],

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 from functools import cache
 
 import numpy as np
 import pytest
 
 import stepwatt as sw
+from stepwatt.cli import run
+from stepwatt.data.folder import build_folder, folder_rules, init_folder
 from tests.support import tiny
+from tests.support.strategies import random_instance
 
 
 @cache
@@ -72,6 +76,110 @@ def own_rule():
 def test_an_own_rule_takes_at_most_five_lines():
     assert len(inspect.getsource(own_rule).splitlines()) - 1 <= 5
     assert own_rule().results["utility"].notna().all()
+
+
+def test_rules_hold_for_fluid_jobs_generators_links_and_rooms():
+    features = ["fluid", "generator", "link", "thermal", "battery", "deadline"]
+    for seed in range(4):
+        inst = random_instance(np.random.default_rng(seed), n_slots=4, n_sites=2, features=features)
+        today = sw.rules(route="nearest", charge="00:00-12:00", setpoint=22)
+        judged = sw.evaluate(inst, today.schedule(inst))
+        assert judged.feasible, judged.worst
+        assert judged.utility <= sw.solve(inst, "lp").bound + 1e-6
+
+
+def test_jobs_that_a_link_cannot_carry_are_not_sent():
+    inst = tiny.two_sites()
+    few = sw.Instance.from_dict(inst.to_dict() | {"link_gb_per_hour": {"a": {"b": 2.0}}})
+    sent = sw.rules(route="cheapest").schedule(few).transfers
+    assert sent[0, 1].sum() == 2
+
+
+@pytest.mark.parametrize(("date", "hours", "charged"), [("2025-03-30", 23, []), ("2025-10-26", 25, [2, 3])])
+def test_hours_of_the_day_are_those_of_the_clock_on_the_wall(date, hours, charged):
+    """In Berlin the hour from two to three comes twice in autumn, and never in spring."""
+    storage = tiny.battery().to_dict()["sites"]["a"]["battery"]
+    inst = tiny.instance(
+        {"a": tiny.site([20.0] * hours, battery=storage)},
+        {"a": [0] * hours},
+        steps={10: 5.0},
+        seconds_per_step=36.0,
+        mwh_per_step=0.01,
+    )
+    inst = sw.Instance.from_dict(inst.to_dict() | {"start": f"{date}T00:00", "timezone": "Europe/Berlin"})
+    plan = sw.rules(charge="02:00-03:00", discharge="20:00-21:00").schedule(inst)
+    assert plan.charge_mw[0].nonzero()[0].tolist() == charged
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    init_folder("oslo")
+    return tmp_path / "oslo" / "site.toml"
+
+
+def rows(capsys, *words):
+    """The rows of a comparison by the command line."""
+    told = run(["compare", "oslo", "--policy", "greedy", "--bound", "lp", "--json", *words])
+    out = capsys.readouterr()
+    assert told == 0, out.out + out.err
+    return {row["policy"]: row["utility"] for row in json.loads(out.out)["results"]}
+
+
+def test_a_projects_folder_and_the_command_line_have_rows_of_their_own_rules(folder, capsys):
+    folder.write_text(
+        folder.read_text(encoding="utf-8")
+        + '[rules.today]\nsteps = 20\ncharge = "00:00-05:00"\n[rules.idle]\nsteps = 20\n',
+        encoding="utf-8",
+    )
+    said = "name=night steps=20 charge=00:00-05:00"
+    found = rows(capsys, "--rules", said, "--rules", "steps=10")
+    assert set(found) == {"greedy", "today", "idle", "night", "rules"}
+    inst = build_folder("oslo")
+    expected = sw.evaluate(inst, sw.rules(steps=20, charge="00:00-05:00").schedule(inst)).utility
+    assert found["today"] == found["night"] == pytest.approx(expected)
+    assert found["idle"] != found["today"] != found["rules"]
+
+
+def test_one_table_of_rules_needs_no_name(folder, capsys):
+    folder.write_text(folder.read_text(encoding="utf-8") + "[rules]\nsteps = 20\n", encoding="utf-8")
+    assert set(rows(capsys)) == {"greedy", "rules"}
+
+
+def test_a_set_point_has_its_unit(folder):
+    text = folder.read_text(encoding="utf-8")
+    folder.write_text(text + '[rules]\nsetpoint = "24 MW"\n', encoding="utf-8")
+    with pytest.raises(sw.InputError, match=r"site.toml: rules.setpoint = 'MW': expected a temperature"):
+        folder_rules("oslo")
+    folder.write_text(text + '[rules]\nsetpoint = "24 °C"\n', encoding="utf-8")
+    assert folder_rules("oslo") == {"rules": {"setpoint": 24.0}}
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "told"),
+    [
+        ("step = 20", [], "oslo/site.toml: rules.step = 20: expected one of the fields model, steps"),
+        ('steps = "many"', [], "oslo/site.toml: rules.steps = 'many'"),
+        ('charge = "at night"', [], "oslo/site.toml: rules.charge = 'at night': expected hours"),
+        ("", ["--rules", "steps"], "--rules = 'steps': expected KEY=VALUE, each key once"),
+        ("", ["--rules", "steps=3 steps=4"], "--rules = 'steps=4': expected KEY=VALUE, each key once"),
+        ("", ["--rules", "steps=2.5"], "--rules.steps = 2.5"),
+        ("", ["--rules", "route=away"], "--rules.route = 'away'"),
+        (
+            "",
+            ["--rules", "steps=3", "--rules", "steps=4"],
+            "rules = 'rules': expected each a name of its own",
+        ),
+        ("", ["--rules", "name=greedy"], "rules = 'greedy': expected each a name of its own"),
+    ],
+)
+def test_bad_rules_of_a_file_or_a_command_are_one_line(table, words, told, folder, capsys):
+    text = folder.read_text(encoding="utf-8")
+    folder.write_text(text + (f"[rules]\n{table}\n" if table else ""), encoding="utf-8")
+    assert run(["compare", "oslo", "--policy", "greedy", "--bound", "lp", *words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert told in error[0]
 
 
 def worth(inst, rules):

@@ -35,8 +35,8 @@ def without_torch(code: str) -> str:
         "assert sw.evaluate(day, policy.schedule(day)).feasible",
         "table = sw.compare(day, {'mine': policy, 'greedy': 'greedy'}, bound='lp').table\n"
         "assert set(table.index) == {'mine', 'greedy'}",
-        "def asked(observation): return np.zeros(60)\n"
-        "assert len(sw.compare(day, {'asked': asked}, bound='lp').table) == 1",
+        "def asked(obs): return np.zeros(60)\n"
+        "assert len(sw.compare(day, {'asked': sw.policy(asked)}, bound='lp').table) == 1",
         "from stepwatt.streaming import Run\n"
         "session = Run(policy, day)\n"
         "assert [session.decide({'slot': t})['slot'] for t in range(4)] == [0, 1, 2, 3]",

@@ -17,6 +17,7 @@ from strategies import random_instance
 from stepwatt.formulation import Instance, InstanceArrays, State, evaluate
 from stepwatt.formulation.milp.linear_problem import Block, LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
+from stepwatt.formulation.milp.pyomo_docs import DOCS
 from stepwatt.formulation.milp.pyomo_model import breakdown, pyomo_model, schedule_from_pyomo
 
 Floats = NDArray[np.float64]
@@ -183,6 +184,13 @@ def test_a_constraint_can_be_added() -> None:
     schedule = schedule_from_pyomo(m, inst)
     assert schedule.gpus_on.max() <= inst.sites["s0"].gpus / 2 + 1e-9
     assert schedule.runs.sum() > 0
+
+
+def test_every_component_says_what_it_is() -> None:
+    m = pyomo_model(random_instance(np.random.default_rng(3), n_slots=2, n_sites=1, features=[]))
+    documented = {component.local_name: component.doc for component in m.component_objects()}
+    assert all(documented.values())
+    assert set(documented) == set(DOCS)
 
 
 def test_an_unsolved_model_has_no_schedule() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,8 +87,9 @@ def test_several_seeds_train_side_by_side_and_compare_under_one_name(day: sw.Ins
 def test_callables_of_observations_are_asked_slot_by_slot(day: sw.Instance) -> None:
     asked = []
 
-    def mine(observation: np.ndarray) -> np.ndarray:
-        asked.append(observation)
+    @sw.policy
+    def mine(obs: Any) -> np.ndarray:
+        asked.append(np.asarray(obs))
         return np.zeros(60)
 
     comparison = sw.compare(day, {"mine": mine, "greedy": "greedy"}, bound="lp")
@@ -100,7 +102,8 @@ def test_a_callables_numbers_are_cut_to_the_box(day: sw.Instance) -> None:
     wild = np.where(np.arange(size) % 2, 1e300, -7.0)
 
     def earned(action: np.ndarray) -> float:
-        def mine(observation: np.ndarray) -> np.ndarray:
+        @sw.policy
+        def mine(obs: Any) -> np.ndarray:
             return action
 
         return float(sw.compare(day, {"mine": mine}, bound="lp").table.loc["mine", "utility"])
@@ -122,7 +125,8 @@ def test_a_callables_numbers_are_cut_to_the_box(day: sw.Instance) -> None:
 def test_a_callable_that_says_something_else_is_told_in_one_line(
     answer: object, told: str, day: sw.Instance
 ) -> None:
-    def mine(observation: np.ndarray) -> object:
+    @sw.policy
+    def mine(obs: Any) -> object:
         return answer
 
     with pytest.raises(sw.InputError, match=told):

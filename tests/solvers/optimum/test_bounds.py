@@ -125,7 +125,7 @@ def test_a_relaxation_stopped_early_is_not_called_optimal(monkeypatch: pytest.Mo
     """A feasible point without proof: status ``time_limit``, and the bound of the duals it has."""
     relaxed = solve_relaxation(tiny.battery().arrays())
     stopped = replace(relaxed, outcome=replace(relaxed.outcome, termination=Termination.TIME_LIMIT))
-    monkeypatch.setattr(relaxation, "solve_relaxation", lambda a, time_limit: stopped)
+    monkeypatch.setattr(relaxation, "solve_relaxation", lambda a, time_limit, problem: stopped)
     result = solve(tiny.battery(), "lp")
     assert result.status is Status.TIME_LIMIT
     assert result.bound == pytest.approx(526.0)
