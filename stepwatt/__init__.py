@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from stepwatt.solvers import solve_many as solve_many
     from stepwatt.worth.levers import levers as levers
     from stepwatt.worth.what_if import what_if as what_if
+    from stepwatt.worth.where_lost import where_lost as where_lost
+    from stepwatt.worth.why import why as why
 
     __version__: str
 
@@ -110,6 +112,8 @@ _HOME = {
     "explain": "solvers",
     "levers": "worth.levers",
     "what_if": "worth.what_if",
+    "where_lost": "worth.where_lost",
+    "why": "worth.why",
     "foresight": "learned",
     "load": "formulation",
     "load_policy": "learned",
@@ -197,6 +201,8 @@ __all__ = [
     "solvers",
     "train",
     "what_if",
+    "where_lost",
+    "why",
     "wind_capacity_factor",
 ]
 

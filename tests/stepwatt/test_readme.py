@@ -38,6 +38,8 @@ COMMANDS = [
     "report",
     "levers",
     "what-if",
+    "why",
+    "where-lost",
     "export",
     "data look",
     "quality fit",
