@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from stepwatt.solvers import explain as explain
     from stepwatt.solvers import solve as solve
     from stepwatt.solvers import solve_many as solve_many
+    from stepwatt.worth.expansion import expansion as expansion
     from stepwatt.worth.levers import levers as levers
     from stepwatt.worth.what_if import what_if as what_if
     from stepwatt.worth.where_lost import where_lost as where_lost
@@ -110,6 +111,7 @@ _HOME = {
     "distribute": "solvers",
     "evaluate": "formulation",
     "explain": "solvers",
+    "expansion": "worth.expansion",
     "levers": "worth.levers",
     "what_if": "worth.what_if",
     "where_lost": "worth.where_lost",
@@ -169,6 +171,7 @@ __all__ = [
     "complete",
     "data",
     "evaluate",
+    "expansion",
     "explain",
     "foresight",
     "formulation",

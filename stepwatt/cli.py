@@ -14,6 +14,7 @@ from .commands import (
     demo,
     describe,
     evaluate,
+    expansion,
     explain,
     export,
     init,
@@ -56,6 +57,7 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("levers")(levers.levers)
 app.command("what-if")(what_if.what_if)
+app.command("expansion")(expansion.expansion)
 app.command("why")(why.why)
 app.command("where-lost")(why.where_lost)
 app.command("export")(export.export)

@@ -38,6 +38,7 @@ COMMANDS = [
     "report",
     "levers",
     "what-if",
+    "expansion",
     "why",
     "where-lost",
     "export",
