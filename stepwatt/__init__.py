@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from stepwatt.solvers import solve_many as solve_many
     from stepwatt.worth.expansion import expansion as expansion
     from stepwatt.worth.levers import levers as levers
+    from stepwatt.worth.pareto import pareto as pareto
     from stepwatt.worth.what_if import what_if as what_if
     from stepwatt.worth.where_lost import where_lost as where_lost
     from stepwatt.worth.why import why as why
@@ -113,6 +114,7 @@ _HOME = {
     "explain": "solvers",
     "expansion": "worth.expansion",
     "levers": "worth.levers",
+    "pareto": "worth.pareto",
     "what_if": "worth.what_if",
     "where_lost": "worth.where_lost",
     "why": "worth.why",
@@ -181,6 +183,7 @@ __all__ = [
     "load_policy",
     "load_schedule",
     "look",
+    "pareto",
     "pv_capacity_factor",
     "read_carbon",
     "read_jobs",

@@ -19,6 +19,7 @@ from .commands import (
     export,
     init,
     levers,
+    pareto,
     quality,
     report,
     scenario,
@@ -57,6 +58,7 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("levers")(levers.levers)
 app.command("what-if")(what_if.what_if)
+app.command("pareto")(pareto.pareto)
 app.command("expansion")(expansion.expansion)
 app.command("why")(why.why)
 app.command("where-lost")(why.where_lost)

@@ -38,6 +38,7 @@ COMMANDS = [
     "report",
     "levers",
     "what-if",
+    "pareto",
     "expansion",
     "why",
     "where-lost",
