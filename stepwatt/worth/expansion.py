@@ -43,8 +43,8 @@ _UNITS = {"battery_mwh": "MWh", "gpus": "GPU"}
 class Expanded:
     """Worths and best sizes over the days of ``instances``; money of a year of such days.
 
-    ``table``, a row per site and thing: ``now``; ``worth`` of one more unit, the dual of the relaxation, that no
-    unit exceeds; its ``cost``, both a year; ``best`` size of the relaxation; ``chosen``, whole for GPUs.
+    ``table``, a row per site and thing: ``now``; ``worth`` of one more unit, the dual of the relaxation, that
+    no unit exceeds; its ``cost``, both a year; ``best`` size of the relaxation; ``chosen``, whole for GPUs.
     ``gain`` (low, high): what the chosen sizes bring a year more than those of now, their cost paid, between
     certified ends; no sizes within the limits bring more than ``most``. ``results`` are the optima of the
     days with the chosen sizes, ``before`` those of now.
