@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,10 @@ class Expansion:
     Args:
         days: arrays of each day with every size at its largest.
         most: (things, J) those sizes.
-        installed: (things, J), of which only renewables count: MW that the series in ``days`` stand for.
     """
 
     def __init__(self, days: Sequence[InstanceArrays], most: Floats) -> None:
-        from scipy.sparse import block_diag, coo_array, csc_array, vstack
+        from scipy.sparse import block_diag, coo_array, csc_array, hstack, vstack
 
         self.most = most
         parts = [linear_problem(a) for a in days]
@@ -91,8 +91,6 @@ class Expansion:
         new = ties.matrix(width)
         put = [np.concatenate(part) for part in zip(*entries, strict=True)]
         extra = coo_array((put[2], (put[0], put[1])), shape=(n_rows, width))
-        from scipy.sparse import hstack
-
         whole_matrix = csc_array(vstack([csc_array(hstack([matrix, pad])) + extra.tocsc(), new]))
         whole_matrix.sort_indices()
         self._scaling = _joined([scaling_of(p) for p in parts], most.size, new.shape[0])
@@ -159,11 +157,11 @@ class _Rows:
             self._columns.append(np.asarray(columns).ravel())
             self._values.append(np.broadcast_to(np.asarray(values, dtype=float), shape).ravel())
 
-    def matrix(self, width: int) -> object:
+    def matrix(self, width: int) -> Any:
         from scipy.sparse import coo_array
 
-        parts = (np.concatenate(part) for part in (self._values, self._rows, self._columns))
-        values, rows, columns = parts
+        values = np.concatenate(self._values)
+        rows, columns = np.concatenate(self._rows), np.concatenate(self._columns)
         return coo_array((values, (rows, columns)), shape=(self.count, width)).tocsc()
 
 

@@ -70,7 +70,8 @@ def rejected(problem: Problem, plan: Plan) -> Rejected:
     def per_job(reduced: Numbers, unit: Numbers) -> Numbers:
         """USD per job of a column, instances first; infinite where it cannot be used."""
         usd = np.divide(reduced * money, unit, out=np.full(np.shape(unit), np.inf), where=unit > 0)
-        return usd.transpose(-1, *range(usd.ndim - 1))
+        first: Numbers = usd.transpose(-1, *range(usd.ndim - 1))
+        return first
 
     # options, USD per job (B,J,K,O)
     single = p.features.single if not p.features.shared else p.features.single[..., None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -270,7 +271,7 @@ class Alternatives:
     def _whole(self, jobs: float) -> float:
         return float(np.floor(jobs + NONE_JOBS)) if self.a.integral_jobs else float(jobs)
 
-    def _transfer(self, i: int, j: int, k: int, t: int) -> int:
+    def _transfer(self, i: int | np.integer[Any], j: int, k: int, t: int) -> int:
         return int(self.priced.problem.columns["transfers"].ids[self._way[i, j, k], t])
 
     def _bounds(self) -> _Bounds:

@@ -74,16 +74,17 @@ class Levers:
         as in ``table``; what perfect information earns is known from utility to bound."""
         import pandas as pd
 
-        rows, before = [], float("nan")
+        rows: list[dict[str, object]] = []
+        before = float("nan")
         for name, (_, _, row) in INFORMATION.items():
             earned = float(self._of_seeds(name).mean())
             found = self._row(row)
-            ends = {
+            ends: dict[str, object] = {
                 key: found[key] for key in ("low", "high", "interval_low", "interval_high") if key in found
             }
             rows.append({"information": name, "earned": earned, "adds": earned - before, **ends})
             before = earned
-        perfect, most = (float((self._a_day * ends).mean()) for ends in (self.utility, self.bound))
+        perfect, most = (float((self._a_day * one).mean()) for one in (self.utility, self.bound))
         last = {"earned": perfect, "adds": perfect - before, "low": 0.0, "high": most - perfect}
         rows.append({"information": PERFECT, **last})
         return pd.DataFrame(rows).set_index("information")

@@ -34,12 +34,12 @@ def _reason(a: InstanceArrays, problem: Problem, plan: Plan, found: Rejected, j:
     if kind is Kind.NOTHING:
         return {"words": words, **reason, "rejected": None}
     instead = int(found.instead[0, j])
-    place = {
-        Kind.OPTION: lambda: _option(a, problem, j, k, instead),
-        Kind.SITE: lambda: f"in {a.sites[instead]}",
-        Kind.WAIT: lambda: "waiting",
-        Kind.LOST: lambda: "lost",
-    }[kind]()
+    if kind is Kind.OPTION:
+        place = _option(a, problem, j, k, instead)
+    elif kind is Kind.SITE:
+        place = f"in {a.sites[instead]}"
+    else:
+        place = {Kind.WAIT: "waiting", Kind.LOST: "lost"}[kind]
     regret = float(found.regret[0, j])
     words += f"; {moved:,.0f} of them {place} would cost {moved * loss:.3g}"
     words += f", at least {regret:.3g} for certain" if regret > 0 else ""
