@@ -160,7 +160,7 @@ class Run:
             "lost": float(outcome.lost.sum()),
             "utility": float(outcome.utility[0]),
             "utility_so_far": kept.utility,
-            **(_reasons(a, problem, world.codec) if self._why else {}),
+            **(_reasons(instance, a, problem, world.codec) if self._why else {}),
             "decision_ms": 1e3 * (decided - asked),
             "total_ms": 1e3 * (time.perf_counter() - begun),
         }
@@ -359,12 +359,12 @@ def _certified(a: Any, codec: Codec) -> dict[str, Any]:
     }
 
 
-def _reasons(a: Any, problem: Any, codec: Codec) -> dict[str, Any]:
+def _reasons(instance: Instance, a: Any, problem: Any, codec: Codec) -> dict[str, Any]:
     """Of policies that say prices: why, by site."""
     from .worth.slot_reasons import slot_reasons
 
     plan = getattr(codec, "last", None)
-    return {} if plan is None else {"why": slot_reasons(a, problem, plan)}
+    return {} if plan is None else {"why": slot_reasons(a, problem, plan, instance.currency)}
 
 
 def _named(a: Any, schedule: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -67,6 +68,8 @@ def where_lost(
         Path | None, typer.Argument(metavar="[OPTIMUM]", help="What it is held against; solved if not given.")
     ] = None,
     instance: Of = None,
+    gap: Gap = 1e-4,
+    time_limit: TimeLimit = 300.0,
     as_json: Json = False,
 ) -> None:
     """Say where a schedule loses against the optimum: by slot and cost item, the dearest decisions first.
@@ -80,7 +83,7 @@ def where_lost(
 
     inst = _instance(result, instance)
     mine, best = load_schedule(inst, result), load_schedule(inst, optimum) if optimum else None
-    found = working("where-lost", lambda progress: lost_of(inst, mine, best))
+    found = working("where-lost", lambda progress: lost_of(inst, mine, best, gap=gap, time_limit=time_limit))
     if as_json:
         print_json(found.to_dict())
     else:
@@ -99,10 +102,14 @@ def _instance(result: Path, named: Path | None) -> Instance:
     told = "--instance FILE, as no manifest says which"
     if not beside.exists():
         raise InputError(field="instance", value="(missing)", expected=told)
-    for name in load_manifest(beside).inputs:
+    for name, digest in load_manifest(beside).inputs.items():
         places = [place for place in (Path(name), result.parent / Path(name).name) if place.is_file()]
         for place in places[:1]:
             data = read_json(place)
-            if isinstance(data, dict) and data.get("schema") == "stepwatt.instance/1":
-                return load(place)
+            if not isinstance(data, dict) or data.get("schema") != "stepwatt.instance/1":
+                continue
+            if sha256(place.read_bytes()).hexdigest() != digest:
+                expected = "the file that the result was made of, or --instance FILE"
+                raise InputError(field="instance", value="changed since", expected=expected, file=str(place))
+            return load(place)
     raise InputError(field="instance", value=str(beside), expected=told)

@@ -10,18 +10,20 @@ from stepwatt.solvers.response import Plan
 from stepwatt.solvers.response.rejected import Kind, Rejected, rejected
 
 
-def slot_reasons(a: InstanceArrays, problem: Problem, plan: Plan) -> dict[str, Any]:
+def slot_reasons(a: InstanceArrays, problem: Problem, plan: Plan, currency: str = "USD") -> dict[str, Any]:
     """By site: a reason in words, what the main jobs bring, and the best rejected alternative.
 
     Money per job and in all, at the prices of the plan; of the first instance of the problem.
     """
     found = rejected(problem, plan)
-    return {name: _reason(a, problem, plan, found, j) for j, name in enumerate(a.sites)}
+    return {name: _reason(a, problem, plan, found, j, currency) for j, name in enumerate(a.sites)}
 
 
-def _reason(a: InstanceArrays, problem: Problem, plan: Plan, found: Rejected, j: int) -> dict[str, Any]:
+def _reason(
+    a: InstanceArrays, problem: Problem, plan: Plan, found: Rejected, j: int, currency: str
+) -> dict[str, Any]:
     gpu_hour, power = float(plan.gpu_time[0, j]), float(plan.power[0, j])
-    at = f"a GPU-hour is worth {gpu_hour:.3g} here, power {power:.2f} a MWh"
+    at = f"a GPU-hour is worth {gpu_hour:.3g} {currency} here, power {power:.2f} {currency}/MWh"
     jobs = float(found.jobs[0, j])
     if jobs <= 0:
         return {"words": f"{a.sites[j]} runs no jobs: {at}", "rejected": None}
@@ -41,7 +43,7 @@ def _reason(a: InstanceArrays, problem: Problem, plan: Plan, found: Rejected, j:
     else:
         place = {Kind.WAIT: "waiting", Kind.LOST: "lost"}[kind]
     regret = float(found.regret[0, j])
-    words += f"; {moved:,.0f} of them {place} would cost {moved * loss:.3g}"
+    words += f"; {moved:,.0f} of them {place} would cost {moved * loss:.3g} {currency}"
     words += f", at least {regret:.3g} for certain" if regret > 0 else ""
     other = {"kind": kind.name.lower(), "words": place, "jobs": moved, "loss_per_job": loss, "regret": regret}
     return {"words": words, **reason, "rejected": other}

@@ -97,7 +97,12 @@ class WhereLost:
 
 
 def where_lost(
-    instance: Instance, mine: Result | Schedule, optimum: Result | Schedule | None = None
+    instance: Instance,
+    mine: Result | Schedule,
+    optimum: Result | Schedule | None = None,
+    *,
+    gap: float = 1e-4,
+    time_limit: float | None = 300.0,
 ) -> WhereLost:
     """Where a schedule loses against the optimum: by slot and item, and by decision, the dearest first.
 
@@ -109,13 +114,15 @@ def where_lost(
         instance: of both.
         mine: a schedule that keeps the constraints, or a result with one.
         optimum: what it is held against; solved where it is not given.
+        gap: to which it is then solved.
+        time_limit: seconds of that.
 
     Raises:
         InputError: a schedule that breaks a constraint, or a result without one.
         SolverError: the instance has no schedule.
     """
     a = instance.arrays()
-    best = solve(instance) if optimum is None else optimum
+    best = solve(instance, gap=gap, time_limit=time_limit) if optimum is None else optimum
     (my_schedule, my_judged), (other, judged) = (
         _judged(instance, given, name) for given, name in ((mine, "mine"), (best, "optimum"))
     )

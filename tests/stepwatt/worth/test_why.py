@@ -180,6 +180,9 @@ def test_commands_find_the_instance_of_a_result(
     assert found["reasons"][0]["rejected"][0]["regret"]["at_least"] == pytest.approx(1.0)
     assert run(["where-lost", "mine.json", "best.json"]) == 0
     assert "less than the optimum" in capsys.readouterr().out
+    hours.replace({"classes.k.miss_penalty": 2.0}).save("hours.json")
+    assert run(["why", "best.json", "--slot", "0", "--site", "a"]) == 2
+    assert "changed since" in capsys.readouterr().err
     (tmp_path / "best.json.manifest.json").unlink()
     assert run(["why", "best.json", "--slot", "0", "--site", "a"]) == 2
     assert "--instance FILE" in capsys.readouterr().err
