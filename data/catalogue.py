@@ -145,6 +145,9 @@ class Catalogue:
     """Tariffs, plant sizes and load of the scenario; sizes in shares of a site's ``cap`` (MW)."""
     origin_shares: tuple[Quantity, ...]
     origin_shifts: tuple[Quantity, ...]
+    technologies: Mapping[str, Mapping[str, Quantity]]
+    """What can be built at a site: investment, lifetime and upkeep, or rent (:mod:`.technologies`)."""
+    finance: Mapping[str, Quantity]
     server_idle_watts: Quantity
     """A GPU's share of what its server draws when nothing runs, besides the GPU itself."""
 
@@ -202,6 +205,8 @@ def load_catalogue() -> Catalogue:
         constants=numbers(jemas["constants"]),
         origin_shares=tuple(map(number, jemas["origin_shares"])),
         origin_shifts=tuple(map(number, jemas["origin_shifts"])),
+        technologies={name: numbers(cells) for name, cells in raw["technologies"].items()},
+        finance=numbers(raw["finance"]),
         server_idle_watts=number(raw["server"]["idle_watts"]),
     )
 
@@ -237,6 +242,9 @@ def _rows(book: Catalogue) -> Iterator[tuple[str, str, str, Quantity]]:
             for quantity, number in vars(entry).items():
                 if isinstance(number, Quantity):
                     yield group, name, quantity, number
+    for name, quantities in {**book.technologies, "any": book.finance}.items():
+        for quantity, number in quantities.items():
+            yield "technology", name, quantity, number
     yield "server", "any", "idle_watts a GPU", book.server_idle_watts
     for quantity, number in book.constants.items():
         yield "constant", "jemas", quantity, number

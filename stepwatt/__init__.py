@@ -75,8 +75,12 @@ if TYPE_CHECKING:
     from stepwatt.solvers import explain as explain
     from stepwatt.solvers import solve as solve
     from stepwatt.solvers import solve_many as solve_many
+    from stepwatt.worth.expansion import expansion as expansion
     from stepwatt.worth.levers import levers as levers
+    from stepwatt.worth.pareto import pareto as pareto
     from stepwatt.worth.what_if import what_if as what_if
+    from stepwatt.worth.where_lost import where_lost as where_lost
+    from stepwatt.worth.why import why as why
 
     __version__: str
 
@@ -110,8 +114,12 @@ _HOME = {
     "distribute": "solvers",
     "evaluate": "formulation",
     "explain": "solvers",
+    "expansion": "worth.expansion",
     "levers": "worth.levers",
+    "pareto": "worth.pareto",
     "what_if": "worth.what_if",
+    "where_lost": "worth.where_lost",
+    "why": "worth.why",
     "foresight": "learned",
     "load": "formulation",
     "load_policy": "learned",
@@ -169,6 +177,7 @@ __all__ = [
     "complete",
     "data",
     "evaluate",
+    "expansion",
     "explain",
     "foresight",
     "formulation",
@@ -178,6 +187,7 @@ __all__ = [
     "load_policy",
     "load_schedule",
     "look",
+    "pareto",
     "planner",
     "policy",
     "pv_capacity_factor",
@@ -203,6 +213,8 @@ __all__ = [
     "solvers",
     "train",
     "what_if",
+    "where_lost",
+    "why",
     "wind_capacity_factor",
 ]
 

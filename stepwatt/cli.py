@@ -14,16 +14,19 @@ from .commands import (
     demo,
     describe,
     evaluate,
+    expansion,
     explain,
     export,
     init,
     levers,
+    pareto,
     quality,
     report,
     scenario,
     solve,
     train,
     what_if,
+    why,
 )
 from .commands import data as data_commands
 from .commands import run as run_command
@@ -55,6 +58,10 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("levers")(levers.levers)
 app.command("what-if")(what_if.what_if)
+app.command("pareto")(pareto.pareto)
+app.command("expansion")(expansion.expansion)
+app.command("why")(why.why)
+app.command("where-lost")(why.where_lost)
 app.command("export")(export.export)
 app.command("describe")(describe.describe)
 app.command("schema")(describe.schema)

@@ -54,11 +54,11 @@ _UNREAD = 2**17
 class Run:
     """A policy deciding on one horizon; ``state_file`` (or None) keeps what is needed to go on after a stop.
 
-    The file is locked until :meth:`close`.
+    ``why``: decisions say why, by site. The file is locked until :meth:`close`.
 
     Raises:
-        InputError: a policy of another family, a state file of another policy or instance, one with what
-            cannot be, one that cannot be written or that another process runs on.
+        InputError: a policy of another family, or without prices for ``why``; a state file of another policy
+            or instance, one with what cannot be, one that cannot be written or that another process runs on.
     """
 
     def __init__(
@@ -66,9 +66,13 @@ class Run:
         policy: TrainedPolicy | ForesightPolicy,
         instance: Instance,
         state_file: Path | None = None,
+        *,
+        why: bool = False,
     ):
         policy.check(instance)
-        self.policy = policy
+        self.policy, self._why = policy, why
+        if why and _task_of(policy, instance).codec != "priced":
+            raise InputError(field="--why", value="this policy", expected="a policy that says prices")
         self._file, self.known = instance.to_dict(), instance.to_dict()
         self.identity = _identity(policy, instance)
         self._kept = Kept()
@@ -156,6 +160,7 @@ class Run:
             "lost": float(outcome.lost.sum()),
             "utility": float(outcome.utility[0]),
             "utility_so_far": kept.utility,
+            **(_reasons(instance, a, problem, world.codec) if self._why else {}),
             "decision_ms": 1e3 * (decided - asked),
             "total_ms": 1e3 * (time.perf_counter() - begun),
         }
@@ -352,6 +357,14 @@ def _certified(a: Any, codec: Codec) -> dict[str, Any]:
         },
         "prices": {"power": by_site(plan.power), "gpu_time": by_site(plan.gpu_time)},
     }
+
+
+def _reasons(instance: Instance, a: Any, problem: Any, codec: Codec) -> dict[str, Any]:
+    """Of policies that say prices: why, by site."""
+    from .worth.slot_reasons import slot_reasons
+
+    plan = getattr(codec, "last", None)
+    return {} if plan is None else {"why": slot_reasons(a, problem, plan, instance.currency)}
 
 
 def _named(a: Any, schedule: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Plan:
     ``objective`` (B,) USD: slot utility and worth of the state after it (:func:`.worth`; in the last
     slot the utility alone). ``bound`` (B,) USD holds whatever the accuracy; with generators it is that of the
     relaxed on/off decision. ``power`` (B,J) USD/MWh and ``gpu_time`` (B,J) USD per GPU-hour are the prices at
-    which the site's last MWh and GPU-hour balance.
+    which the site's last MWh and GPU-hour balance. ``relaxed``: what the bound was proved with.
     """
 
     request: Request
@@ -39,6 +39,7 @@ class Plan:
     bound: Numbers
     power: Numbers
     gpu_time: Numbers
+    relaxed: tuple[Program, Solution]
 
     @property
     def gap(self) -> Numbers:
@@ -64,7 +65,7 @@ def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrice
         offset = (problem.terminal_price.astype(float) * missing).sum(-1)
     program = slot_program(problem, t, state, prices)
     solution = solve(program)
-    bound = solution.bound
+    bound, relaxed = solution.bound, (program, solution)
     if (problem.generator_max > 0).any():
         program, solution = _committed(problem, t, state, prices, program, solution)
     sites = Rows(program).split(solution.multipliers)[2]
@@ -75,6 +76,7 @@ def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrice
         bound=(bound - offset).astype(kind),
         power=(sites[POWER] * scale[POWER] / problem.shape.slot_hours).T.astype(kind),
         gpu_time=(-sites[GPU] * scale[GPU] * 3600).T.astype(kind),
+        relaxed=relaxed,
     )
 
 

@@ -15,6 +15,7 @@ def levers(
     gap: Gap = 1e-4,
     time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
+    seeds: Annotated[int, typer.Option(help="How often forecast errors are drawn, from --seed on.")] = 1,
     history: Annotated[
         list[Path] | None,
         typer.Option(help="Yesterday's instance, for forecasts; one per instance, in order."),
@@ -43,13 +44,15 @@ def levers(
             gap=gap,
             time_limit=time_limit,
             seed=seed,
+            seeds=seeds,
             workers=workers,
             progress=progress,
         ),
     )
     rows = found.table.reset_index().to_dict("records")
     if as_json:
-        print_json({"currency": found.currency, "levers": rows})
+        known = found.information.reset_index().to_dict("records")
+        print_json({"currency": found.currency, "levers": rows, "information": known})
         return
     money = found.currency
     headings = ("lever", f"{money} a day", "to", f"{money} a year", "to", "of the utility", "")

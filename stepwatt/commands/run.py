@@ -28,6 +28,10 @@ def run(
     slots: Annotated[
         Path | None, typer.Option(help="File of slots, one JSON object per line. Default: standard input.")
     ] = None,
+    why: Annotated[
+        bool,
+        typer.Option("--why", help="With each decision a reason for every site, and what was rejected."),
+    ] = False,
 ) -> None:
     """Read slots, write decisions: one JSON line each.
 
@@ -46,7 +50,7 @@ def run(
     from ..streaming import Run, run_stream
 
     chosen = foresight() if policy == "foresight" else load_policy(policy)
-    with closing(Run(chosen, load(instance), state)) as session, _lines(slots) as lines:
+    with closing(Run(chosen, load(instance), state, why=why)) as session, _lines(slots) as lines:
         session.warm(tell)
         for decision in run_stream(session, lines):
             sys.stdout.write(json.dumps(decision) + "\n")

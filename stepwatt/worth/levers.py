@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stepwatt.formulation import InputError, Instance
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.many import Many, WorkerDied, in_order
 from stepwatt.solvers.methods import solve
-from stepwatt.solvers.optimum.levers import LEVERS, Worth, lever_worths
+from stepwatt.solvers.optimum.levers import LEVERS, NOT_APPLICABLE, Worth, lever_worths
 
 from ..scores.intervals import mean_interval
 from ..scores.scores import check_currency
@@ -21,28 +22,38 @@ from ..scores.scores import check_currency
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What is known, and what it is held against: the perfect day against the best that is done without it.
-INFORMATION = {
-    "knowing tomorrow, not a day-ahead forecast": ("rolling", "day-ahead"),
-    "knowing tomorrow, not only yesterday": ("rolling", "persistence"),
-    "knowing tomorrow, not only now": ("greedy", None),
+#: What may be known of tomorrow, from the least on: who decides with it, on which forecast, and the row that
+#: holds the perfect day against it.
+INFORMATION: dict[str, tuple[str, str | None, str]] = {
+    "real-time": ("greedy", None, "knowing tomorrow, not only now"),
+    "persistence": ("rolling", "persistence", "knowing tomorrow, not only yesterday"),
+    "day-ahead": ("rolling", "day-ahead", "knowing tomorrow, not a day-ahead forecast"),
 }
+PERFECT = "perfect"
+#: Information whose errors are drawn: once a seed.
+_DRAWN = "day-ahead"
 
 DAYS_A_YEAR = 365
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Levers:
-    """Worths over each instance (USD of its horizon), by lever; ``utility`` and ``bound`` of the optimum.
+    """Worths over each instance (USD of its horizon), by lever; ``utility`` and ``bound`` of the optimum, and
+    what is ``earned`` with each information, by seed of the forecast's errors.
 
     ``table`` has one row per lever: ``low`` and ``high`` of a mean day, the same of a year, share of the
-    utility, and, over several instances, the 95 % interval that drawing other days would give
-    (``interval_low`` of the low ends, ``interval_high`` of the high ones).
+    utility, and, over several instances or seeds, the two-way 95 % interval that drawing other days and other
+    errors would give (``interval_low`` of the low ends, ``interval_high`` of the high ones). ``information``
+    has one row per information set.
     """
 
     instances: tuple[Instance, ...]
     worths: tuple[dict[str, Worth], ...]
     utility: tuple[float, ...]
+    bound: tuple[float, ...]
+    earned: tuple[dict[str, tuple[float, ...]], ...]
 
     @property
     def currency(self) -> str:
@@ -56,11 +67,49 @@ class Levers:
 
         return pd.DataFrame([self._row(name) for name in self.worths[0]]).set_index("lever")
 
+    @property
+    def information(self) -> pd.DataFrame:
+        """One row per information set, the least first: what is ``earned`` a day with it, what that ``adds``
+        to the set before, and what the perfect day brings beyond it, from ``low`` to ``high``, with intervals
+        as in ``table``; what perfect information earns is known from utility to bound."""
+        import pandas as pd
+
+        rows: list[dict[str, object]] = []
+        before = float("nan")
+        for name, (_, _, row) in INFORMATION.items():
+            earned = float(self._of_seeds(name).mean())
+            found = self._row(row)
+            ends: dict[str, object] = {
+                key: found[key] for key in ("low", "high", "interval_low", "interval_high") if key in found
+            }
+            rows.append({"information": name, "earned": earned, "adds": earned - before, **ends})
+            before = earned
+        perfect, most = (float((self._a_day * one).mean()) for one in (self.utility, self.bound))
+        last = {"earned": perfect, "adds": perfect - before, "low": 0.0, "high": most - perfect}
+        rows.append({"information": PERFECT, **last})
+        return pd.DataFrame(rows).set_index("information")
+
+    @property
+    def _a_day(self) -> Floats:
+        return np.array([24 / (inst.n_slots * inst.slot_hours) for inst in self.instances])
+
+    def _of_seeds(self, name: str) -> Floats:
+        """(S,N) what is earned a day with the information."""
+        return np.array([earned[name] for earned in self.earned]).T * self._a_day
+
+    def _ends(self, name: str) -> tuple[Floats, Floats]:
+        """(S,N) ends of the lever's worth a day; one row where nothing is drawn."""
+        drawn = next((key for key, (_, _, row) in INFORMATION.items() if row == name), None)
+        if drawn is None or self.worths[0][name].note:
+            found = [[getattr(worths[name], end) for worths in self.worths] for end in ("low", "high")]
+            return np.array(found[:1]) * self._a_day, np.array(found[1:]) * self._a_day
+        earned = self._of_seeds(drawn)
+        low = np.maximum(0.0, np.array(self.utility) * self._a_day - earned)
+        return low, np.array(self.bound) * self._a_day - earned
+
     def _row(self, name: str) -> dict[str, object]:
-        found = [worths[name] for worths in self.worths]
-        a_day = np.array([24 / (inst.n_slots * inst.slot_hours) for inst in self.instances])
-        low, high = (a_day * [getattr(one, end) for one in found] for end in ("low", "high"))
-        notes = sorted({one.note for one in found})
+        (low, high), a_day = self._ends(name), self._a_day
+        notes = sorted({worths[name].note for worths in self.worths})
         counted = bool(np.isfinite([low, high]).all())
         row: dict[str, object] = {
             "lever": name,
@@ -70,9 +119,9 @@ class Levers:
             "high_year": float(DAYS_A_YEAR * high.mean()),
             "share_of_utility": float(low.mean() / max(abs(float((a_day * self.utility).mean())), 1e-9)),
         }
-        if len(found) > 1:
-            row["interval_low"] = mean_interval([low], 0).low if counted else float("nan")
-            row["interval_high"] = mean_interval([high], 0).high if counted else float("nan")
+        if low.size > 1 or len(self.worths) > 1:
+            row["interval_low"] = mean_interval(low, 0).low if counted else float("nan")
+            row["interval_high"] = mean_interval(high, 0).high if counted else float("nan")
         what = LEVERS[name].what if name in LEVERS else name
         return row | {"note": ", ".join(note for note in notes if note), "what": what}
 
@@ -92,6 +141,7 @@ def levers(
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
     seed: int = 0,
+    seeds: int = 1,
     workers: int = 1,
     progress: Progress = silent,
 ) -> Levers:
@@ -106,11 +156,12 @@ def levers(
         gap: to which optima are certified; it sets how far the ends are apart.
         time_limit: seconds of a solve; where it ends one, the ends are further apart.
         seed: of the errors of day-ahead forecasts.
+        seeds: how often these are drawn, from ``seed`` on.
         workers: instances in work at a time.
         progress: called with the share done and what was done.
 
     Raises:
-        InputError: no instance, several currencies, or not a history each.
+        InputError: no instance, several currencies, not a history each, or no seed.
         SolverError: an instance has no schedule.
     """
     chosen = (instances,) if isinstance(instances, Instance) else tuple(instances)
@@ -120,10 +171,12 @@ def levers(
     past = [None] * len(chosen) if histories is None else list(histories)
     if len(past) != len(chosen):
         raise InputError(field="histories", value=len(past), expected=f"{len(chosen)}, one per instance")
+    if type(seeds) is not int or seeds < 1:
+        raise InputError(field="seeds", value=seeds, expected="at least 1")
     effort = Settings(gap=gap, time_limit=time_limit, seed=seed)
     answers = []
     for count, answer in enumerate(
-        Many(partial(_of_one, effort), workers).run(zip(chosen, past, strict=True))
+        Many(partial(_of_one, effort, seeds), workers).run(zip(chosen, past, strict=True))
     ):
         progress((count + 1) / len(chosen), f"{count + 1} of {len(chosen)} instances")
         answers.append(answer)
@@ -132,18 +185,29 @@ def levers(
         if isinstance(one, WorkerDied):
             raise one
         found.append(one)
-    return Levers(chosen, tuple(worths for _, worths in found), tuple(utility for utility, _ in found))
+    worths, utility, bound, earned = (tuple(part) for part in zip(*found, strict=True))
+    return Levers(chosen, worths, utility, bound, earned)
 
 
-def _of_one(effort: Settings, item: tuple[Instance, Instance | None]) -> tuple[float, dict[str, Worth]]:
+def _of_one(
+    effort: Settings, seeds: int, item: tuple[Instance, Instance | None]
+) -> tuple[dict[str, Worth], float, float, dict[str, tuple[float, ...]]]:
     from stepwatt.solvers.highs.session import SolverError
 
     inst, history = item
     full, found = lever_worths(inst, effort)
     if full.utility is None or full.bound is None:
         raise SolverError(f"{inst.name} has no schedule: {full.message or full.status}")
-    for name, (method, forecast) in INFORMATION.items():
-        planned = solve(inst, method, forecast=forecast, history=history, seed=effort.seed).utility
-        assert planned is not None
-        found[name] = Worth(max(0.0, full.utility - planned), full.bound - planned)
-    return full.utility, found
+    earned: dict[str, tuple[float, ...]] = {}
+    for name, (method, forecast, row) in INFORMATION.items():
+        drawn = []
+        for seed in range(effort.seed, effort.seed + (seeds if name == _DRAWN else 1)):
+            planned = solve(inst, method, forecast=forecast, history=history, seed=seed).utility
+            assert planned is not None
+            drawn.append(planned)
+        earned[name] = tuple(drawn * (1 if name == _DRAWN else seeds))
+        mean = sum(drawn) / len(drawn)
+        found[row] = Worth(max(0.0, full.utility - mean), full.bound - mean)
+        if inst.n_slots == 1:  # there is no later slot to know
+            found[row] = Worth(0.0, 0.0, NOT_APPLICABLE)
+    return found, full.utility, full.bound, earned

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.hybrid import causes, confirmation, latency, validation
+from benchmarks.hybrid import causes, confirmation, latency, reasons, validation
 from benchmarks.hybrid.cases import DEMAND_CHARGE, ELSEWHERE, GENERATOR, TRAINED_ON, WORLD, Case, cases
 from benchmarks.hybrid.tables import by_solve, cell_file, confirmed, latencies, on_validation_days, table
 from stepwatt.data import series
@@ -76,6 +76,12 @@ def test_latency_is_told_by_the_medians_of_quotients(tmp_path: Path) -> None:
     told = {"sets": {"some days": row}, "about": {"date": "2026-11-28"}}
     (tmp_path / "latency.json").write_text(json.dumps(told), encoding="utf-8")
     assert "| some days | renewed 2 h | 0.200 | 10.00 | 50.0 | 25.0 … 100.0 |" in latencies(tmp_path)
+
+
+def test_reasons_are_timed_beside_the_responses_they_are_of() -> None:
+    response, reason = reasons.measure(2, rounds=2)
+    assert response > 0
+    assert reason > 0
 
 
 def test_latency_times_rolling_and_every_policy_in_every_round() -> None:

@@ -38,7 +38,9 @@ def test_every_number_has_a_unit_a_source_and_an_evidence_tag() -> None:
 
 def test_what_the_scenario_is_made_of_is_all_in_the_table() -> None:
     table = catalogue_table()
-    assert set(table["group"]) == {"gpu", "server", "model", "jemas model", "clock", "class", "constant"}
+    assert set(table["group"]) == {
+        *("gpu", "server", "model", "jemas model", "clock", "class", "constant", "technology")
+    }
     assert set(table.query("group == 'model'")["name"]) == set(PUBLISHED)
     assert set(table.query("group == 'clock'")["name"]) == {"eco", "base", "boost"}
     assert set(table.query("group == 'class'")["name"]) == {"urgent", "normal", "flexible"}

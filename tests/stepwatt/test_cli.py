@@ -23,7 +23,8 @@ from stepwatt.solvers.methods import METHODS, Kind, Method
 
 COMMANDS = [
     ["demo"], ["init"], ["build"], ["scenario"], ["solve"], ["explain"], ["evaluate"], ["compare"],
-    ["report"], ["levers"], ["what-if"], ["export"], ["quality", "fit"], ["describe"], ["schema"],
+    ["report"], ["levers"], ["what-if"], ["pareto"], ["expansion"], ["why"], ["where-lost"], ["export"],
+    ["quality", "fit"], ["describe"], ["schema"],
 ]  # fmt: skip
 Output = pytest.CaptureFixture[str]
 
@@ -81,7 +82,7 @@ def test_shells_complete_commands(capsys: Output, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("COMP_CWORD", "1")
     with pytest.raises(SystemExit):
         run([])
-    assert capsys.readouterr().out.split() == ["explain", "export"]
+    assert capsys.readouterr().out.split() == ["explain", "expansion", "export"]
 
 
 def test_help_lists_every_command_and_version_prints(capsys: Output) -> None:

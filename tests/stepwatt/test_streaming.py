@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from places import ROOT
 
 import stepwatt as sw
 from stepwatt.cli import run
@@ -387,3 +388,30 @@ def test_bad_lines_are_told_in_one_line_and_exit_with_2(
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_a_decision_says_why_and_what_was_rejected(day: sw.Instance, tmp_path: Path) -> None:
+    """By site; the rest of the line is what it is without being asked why."""
+    lines = slot_lines(day)[:3]
+    plain = list(run_stream(Run(sw.foresight(), day), lines))
+    told = list(run_stream(Run(sw.foresight(), day, tmp_path / "state.json", why=True), lines))
+    for without, line in zip(plain, told, strict=True):
+        assert {name: line[name] for name in ("runs", "certificate", "utility")} == {
+            name: without[name] for name in ("runs", "certificate", "utility")
+        }
+        assert set(line["why"]) == set(day.sites)
+        for site, reason in line["why"].items():
+            assert reason["words"].startswith(f"{site} runs ")
+            if reason["rejected"] is not None:
+                gap = line["certificate"]["bound"] - line["certificate"]["worth"]
+                other = reason["rejected"]
+                assert other["regret"] == pytest.approx(other["jobs"] * other["loss_per_job"] - max(gap, 0.0))
+                assert other["words"] in reason["words"]
+        assert any(reason["rejected"] for reason in line["why"].values())
+    assert json.dumps(told)
+
+
+def test_who_says_no_prices_has_no_reasons(day: sw.Instance) -> None:
+    direct = sw.load_policy(ROOT / "tests/examples/policy.npz")
+    with pytest.raises(InputError, match="a policy that says prices"):
+        Run(direct, day, why=True)

@@ -24,6 +24,7 @@ class _Rows:
         self.upper: list[float] = []
         self.equal: list[tuple[Row, float]] = []
         self.at_most: list[tuple[Row, float]] = []
+        self.named: dict[tuple[str, int, int, int], list[int]] = {}
 
     def column(self, cost: float, upper: float = np.inf) -> int:
         self.cost.append(float(cost))
@@ -64,8 +65,18 @@ SERIES = [
 ]
 
 
-def slot_optimum(problem: Problem, t: int, state: PlantState, prices: SlotPrices, b: int) -> float | None:
-    """USD of instance b's best response, generators relaxed; None where there is none."""
+def slot_optimum(
+    problem: Problem,
+    t: int,
+    state: PlantState,
+    prices: SlotPrices,
+    b: int,
+    forced: tuple[tuple[str, int, int, int], float] | None = None,
+) -> float | None:
+    """USD of instance b's best response, generators relaxed; None where there is none.
+
+    ``forced``: at least so many jobs by transfer (i,k,j), held (i,k,−1), lost (i,k,−1) or option (j,k,o).
+    """
     n, classes = problem.shape.sites, problem.shape.classes
     p = {name: v for name, v in _of(problem, b).items() if name not in SERIES}
     p |= {name: np.asarray(getattr(problem, name))[t][b] for name in SERIES}
@@ -82,6 +93,7 @@ def slot_optimum(problem: Problem, t: int, state: PlantState, prices: SlotPrices
             for j in range(n):
                 if p["open"][i, k, j] > 0:
                     column = lp.column(p["moving_cost"][i, k, j])
+                    lp.named["transfer", i, k, j] = [column]
                     row[column] = 1.0
                     inflow.setdefault((j, k), {})[column] = -1.0
                     moved.setdefault((i, j), {})[column] = float(p["payload"][0, k, 0])
@@ -90,13 +102,17 @@ def slot_optimum(problem: Problem, t: int, state: PlantState, prices: SlotPrices
             for start, end, slope in zip(points[:-1], points[1:], said["waiting"][i, k], strict=True):
                 worth = 0.0 if final else max(slope, -penalty[i, k])
                 row[lp.column(-worth, end - start)] = 1.0
+                lp.named.setdefault(("held", i, k, -1), []).append(len(lp.cost) - 1)
             row[lp.column(penalty[i, k])] = 1.0
+            lp.named["lost", i, k, -1] = [len(lp.cost) - 1]
             lp.equal.append((row, at_hand[i, k]))
     for (i, j), row in moved.items():
         if p["link"][i, j] < UNLIMITED / 10:
             lp.at_most.append((row, p["link"][i, j]))
     for j in range(n):
         constant += _site(lp, problem, p, now, said, j, final, inflow)
+    if forced is not None:
+        lp.at_most.append((dict.fromkeys(lp.named[forced[0]], -1.0), -forced[1]))
     a_eq, b_eq = lp.matrix(lp.equal)
     a_ub, b_ub = lp.matrix(lp.at_most)
     tight = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
@@ -132,6 +148,7 @@ def _site(
         for o in range(p["row"].shape[-1]):
             if p["row"][j, k, o] >= 0:
                 column = lp.column(-p["revenue"][j, k, o])
+                lp.named["option", j, k, o] = [column]
                 row[column] = 1.0
                 gpu[column] = p["seconds"][j, k, o]
                 idle = p["idle_mw"][j] * p["seconds"][j, k, o] / p["per_gpu"][j]

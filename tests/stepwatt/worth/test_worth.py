@@ -74,20 +74,57 @@ def test_what_there_is_no_schedule_without_is_said() -> None:
     assert table.loc["renewables", "low"] == np.inf
 
 
+@pytest.fixture(scope="module")
+def two_days(day: sw.Instance) -> sw.worth.levers.Levers:
+    """With three draws of forecast errors."""
+    return sw.levers(
+        [day, sw.scenario("jemas", start="2018-06-12T15:00", n_slots=6, slot_minutes=60)], seeds=3
+    )
+
+
 def test_several_days_have_an_interval_that_holds_their_means(
-    day: sw.Instance, worth: sw.worth.levers.Levers
+    day: sw.Instance, worth: sw.worth.levers.Levers, two_days: sw.worth.levers.Levers
 ) -> None:
-    other = sw.scenario("jemas", start="2018-06-12T15:00", n_slots=6, slot_minutes=60)
-    found = sw.levers([day, other])
-    both, two = found.table, found.worths[1]
-    for lever, one in worth.worths[0].items():
+    both, two = two_days.table, two_days.worths[1]
+    for lever in LEVERS:
+        one = worth.worths[0][lever]
         # four times six hours are a day
         assert both.loc[lever, "low"] == pytest.approx(4 * (one.low + two[lever].low) / 2)
     row = both.loc["transfer"]
     assert row["interval_low"] <= row["low"] <= row["high"] <= row["interval_high"]
-    euros = sw.Instance.from_dict(other.to_dict() | {"currency": "EUR"})
+    euros = sw.Instance.from_dict(day.to_dict() | {"currency": "EUR"})
     with pytest.raises(sw.InputError, match="one currency"):
         sw.levers([day, euros])
+
+
+def test_information_is_a_ladder_from_now_to_the_whole_day(two_days: sw.worth.levers.Levers) -> None:
+    """Means of the planners' own utilities over days and draws, with two-way intervals."""
+    found, days, ladder = two_days, two_days.instances, two_days.information
+    assert list(ladder.index) == ["real-time", "persistence", "day-ahead", "perfect"]
+    drawn = [
+        sw.solve(inst, "rolling", forecast="day-ahead", seed=n).utility for inst in days for n in range(3)
+    ]
+    assert ladder.loc["day-ahead", "earned"] == pytest.approx(4 * np.mean(drawn))
+    greedy = [sw.solve(inst, "greedy").utility for inst in days]
+    assert ladder.loc["real-time", "earned"] == pytest.approx(4 * np.mean(greedy))
+    assert ladder["adds"].iloc[1:].sum() == pytest.approx(
+        ladder["earned"].iloc[-1] - ladder["earned"].iloc[0]
+    )
+    row = found.table.loc["knowing tomorrow, not a day-ahead forecast"]
+    assert ladder.loc["day-ahead", "low"] == row["low"]
+    assert row["interval_low"] <= row["low"] <= row["high"] <= row["interval_high"]
+    bounds = np.array(found.bound)
+    assert row["high"] == pytest.approx(4 * (bounds.mean() - np.mean(drawn)))
+    with pytest.raises(sw.InputError, match="at least 1"):
+        sw.levers(days[0], seeds=0)
+
+
+def test_where_there_is_no_later_slot_information_is_not_applicable(day: sw.Instance) -> None:
+    one = sw.scenario("jemas", start="2018-11-14T15:00", n_slots=1, slot_minutes=60)
+    table = sw.levers(one).table
+    for name in ("knowing tomorrow, not only now", "knowing tomorrow, not a day-ahead forecast"):
+        assert table.loc[name, "note"] == "not applicable"
+        assert table.loc[name, "high"] == 0
 
 
 def test_what_if_holds_variants_against_the_instance_as_it_is(day: sw.Instance) -> None:
