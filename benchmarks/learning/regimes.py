@@ -10,18 +10,15 @@ that `train` takes by itself, paid slot by slot.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.stats import t
-
 from stepwatt.formulation.files import write_text
 
-from .common import Cell, Record, begin, parser, run_cells
+from .common import Cell, begin, parser, run_cells
 from .convergence import training
 from .days import Spread
+from .regimes_table import tables
 
 STUDY = "regimes"
 SEEDS = 10
@@ -106,29 +103,6 @@ def cells(seeds: int, quick: bool) -> list[Cell]:
     ]
 
 
-def table(records: Sequence[Record]) -> str:
-    """One row per cell: share of the bound on validation days along the way, and on test days."""
-    lines = [
-        "| cell | seeds | first | a fifth | half | last (mean of seeds, 95 %) | captured | test gap |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for record in records:
-        share = 1 - np.array(record["curve"]["gap"], dtype=float)
-        captured = np.array(record["curve"]["captured"], dtype=float)[:, -1]
-        evaluations = share.shape[1] - 1
-        at = [float(share[:, n].mean()) for n in (0, evaluations // 5, evaluations // 2)]
-        last = share[:, -1]
-        seeds = len(last)
-        half = float(t.ppf(0.975, seeds - 1)) * last.std(ddof=1) / math.sqrt(seeds) if seeds > 1 else math.nan
-        gap = np.asarray(record["tests"]["test"]["gap"]).mean()
-        lines.append(
-            f"| {record['cell']} | {len(last)} | "
-            + " | ".join(f"{value:.3f}" for value in at)
-            + f" | {last.mean():.3f} ± {half:.3f} | {captured.mean():.2f} | {gap:.3f} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     """Run what is missing of the study; with --docs, write the table of what there is into the page."""
     options = parser(__doc__)
@@ -144,11 +118,11 @@ def main() -> None:
     if chosen.docs:
         plans = [plan for plan in plans if (folder / f"{plan.name}.json").exists()]
     records = run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
-    print(table(records))
+    print(tables(records))
     if chosen.docs:
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
         after = rest.partition(MARKS[1])[2]
-        write_text(PAGE, before + MARKS[0] + "\n" + table(records) + "\n" + MARKS[1] + after)
+        write_text(PAGE, before + MARKS[0] + "\n" + tables(records) + "\n" + MARKS[1] + after)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""The study of regimes as tables: one per algorithm and regime, a row per shaper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import t
+
+from stepwatt.scores.intervals import median_interval, steps_to_threshold
+
+from .common import Record
+from .reading import curve
+
+#: Share of the highest mean of a regime that counts as having learned.
+REACHED = 0.95
+HEAD = (
+    "shaper",
+    "last (mean, 95 %)",
+    "peak",
+    "captured",
+    "steps to 95 % of the best",
+    "CPU s to it",
+    "test gap",
+)
+
+
+def tables(records: Sequence[Record]) -> str:
+    """Share of the bound on validation days, when it was reached, and the gap on test days."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        algo, regime, _ = record["cell"].split("-", 2)
+        groups.setdefault((algo, regime), []).append(record)
+    parts = [_table(algo, regime, rows) for (algo, regime), rows in groups.items()]
+    return "\n".join(parts) + "\n" + _made(records)
+
+
+def _table(algo: str, regime: str, records: Sequence[Record]) -> str:
+    best = max(float(curve(record, "env_steps")[1].mean(0).max()) for record in records)
+    lines = [
+        f"**{regime}, {algo.upper()}**: best mean {best:.3f} of the bound",
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "| --- " * len(HEAD) + "|",
+    ]
+    lines += [_row(record, REACHED * best) for record in records]
+    return "\n".join(lines) + "\n"
+
+
+def _row(record: Record, threshold: float) -> str:
+    steps, share = curve(record, "env_steps")
+    seconds, same = curve(record, "cpu_seconds")
+    # what was taught before the training is part of its time
+    seconds = seconds + record["cloning_cpu_seconds"] / len(share)
+    last, captured = share[:, -1], np.array(record["curve"]["captured"], dtype=float)[:, -1]
+    half = (
+        float(t.ppf(0.975, len(last) - 1)) * last.std(ddof=1) / np.sqrt(len(last))
+        if len(last) > 1
+        else np.nan
+    )
+    return (
+        f"| {record['cell'].split('-', 2)[2]} | {last.mean():.3f} ± {half:.3f} | {share.mean(0).max():.3f} "
+        f"| {captured.mean():.2f} | {_first(steps, share, threshold, 0)} | {_first(seconds, same, threshold, 1)} "
+        f"| {np.asarray(record['tests']['test']['gap']).mean():.3f} |"
+    )
+
+
+def _first(at: np.ndarray, share: np.ndarray, threshold: float, digits: int) -> str:
+    """Median over runs of when the threshold is first crossed, with its interval."""
+    found = median_interval(steps_to_threshold(at, share, threshold))
+
+    def told(value: float) -> str:
+        return "never" if np.isinf(value) else f"{value:,.{digits}f}"
+
+    if np.isinf(found.estimate):
+        return "never"
+    low = "0" if found.low == -np.inf else told(found.low)
+    return f"{told(found.estimate)} [{low}, {told(found.high)}]"
+
+
+def _made(records: Sequence[Record]) -> str:
+    """Where and when, and what it cost."""
+    seeds = sorted({len(record["seeds"]) for record in records})
+    dates = sorted({record["made"]["date"] for record in records})
+    revisions = sorted({record["made"]["revision"] for record in records})
+    spent = sum(record["spent"]["cpu_seconds"] for record in records) / 3600
+    many = " or ".join(map(str, seeds))
+    return (
+        f"{len(records)} cells of {many} seeds, {spent:.1f} CPU hours; "
+        f"{records[0]['made']['machine']}; {', '.join(dates)}; revisions {', '.join(revisions)}.\n"
+    )
