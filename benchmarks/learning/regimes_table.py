@@ -53,16 +53,19 @@ def _row(record: Record, threshold: float) -> str:
     # what was taught before the training is part of its time
     seconds = seconds + record["cloning_cpu_seconds"] / len(share)
     last, captured = share[:, -1], np.array(record["curve"]["captured"], dtype=float)[:, -1]
-    half = (
-        float(t.ppf(0.975, len(last) - 1)) * last.std(ddof=1) / np.sqrt(len(last))
-        if len(last) > 1
-        else np.nan
+    half = np.nan
+    if len(last) > 1:
+        half = float(t.ppf(0.975, len(last) - 1)) * last.std(ddof=1) / np.sqrt(len(last))
+    told = (
+        record["cell"].split("-", 2)[2],
+        f"{last.mean():.3f} ± {half:.3f}",
+        f"{share.mean(0).max():.3f}",
+        f"{captured.mean():.2f}",
+        _first(steps, share, threshold, 0),
+        _first(seconds, same, threshold, 1),
+        f"{np.asarray(record['tests']['test']['gap']).mean():.3f}",
     )
-    return (
-        f"| {record['cell'].split('-', 2)[2]} | {last.mean():.3f} ± {half:.3f} | {share.mean(0).max():.3f} "
-        f"| {captured.mean():.2f} | {_first(steps, share, threshold, 0)} | {_first(seconds, same, threshold, 1)} "
-        f"| {np.asarray(record['tests']['test']['gap']).mean():.3f} |"
-    )
+    return f"| {' | '.join(told)} |"
 
 
 def _first(at: np.ndarray, share: np.ndarray, threshold: float, digits: int) -> str:
