@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from stepwatt.learned import foresight as foresight
     from stepwatt.learned import load_policy as load_policy
     from stepwatt.learned import train as train
+    from stepwatt.learning_curves import Curves as Curves
+    from stepwatt.learning_curves import curves as curves
     from stepwatt.practice import rules as rules
     from stepwatt.registering import register_agent as register_agent
     from stepwatt.registering import register_codec as register_codec
@@ -93,6 +95,8 @@ _HOME = {
     "Clock": "data",
     "Battery": "data",
     "Comparison": "comparing.comparison",
+    "Curves": "learning_curves",
+    "curves": "learning_curves",
     "Evaluation": "formulation",
     "Explanation": "solvers",
     "InputError": "formulation",
@@ -146,6 +150,7 @@ __all__ = [
     "Clock",
     "Comparison",
     "Cooling",
+    "Curves",
     "Evaluation",
     "Explanation",
     "Generator",
@@ -163,6 +168,7 @@ __all__ = [
     "build",
     "compare",
     "complete",
+    "curves",
     "data",
     "evaluate",
     "explain",

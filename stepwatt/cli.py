@@ -11,6 +11,7 @@ import typer
 from .commands import build as build_command
 from .commands import (
     compare,
+    curves,
     demo,
     describe,
     evaluate,
@@ -48,6 +49,7 @@ app.command("init")(init.init)
 app.command("build")(build_command.build)
 app.command("solve")(solve.solve)
 app.command("train")(train.train)
+app.command("curves")(curves.curves)
 app.command("run")(run_command.run)
 app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)

@@ -39,6 +39,18 @@ def compare(
         str | None,
         typer.Option(help="Policy that the statistics hold the others against. Default: the first one."),
     ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="What a policy of your own may be compared with: planner (competes for strongest planner), "
+            "ablation, optimum, yours; repeatable.",
+        ),
+    ] = None,
+    detail: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POLICY", help="Policy that the report shows in detail; repeatable."),
+    ] = None,
     gap: Gap = 1e-4,
     time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
@@ -95,7 +107,9 @@ def compare(
     from ..comparing.kept import KeptRuns
     from ..comparing.running import compare as run
     from ..console import print_json, print_table, tell, working
-    from ..reports.tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
+    from ..learning_curves import curves, has_log
+    from ..reports.page import html
+    from ..reports.tables import IN_TERMINALS, cells, headings, statistics_cells, statistics_headings
 
     folders = [path for path in instances if is_folder(path)]
     if (date or days is not None) and not folders:
@@ -107,6 +121,9 @@ def compare(
     make_rooms(targets)
     loaded = [inst for path in instances for inst in _instances(path, date, days, load)]
     policies = _policies(policy or list(_DEFAULT), loaded)
+    kinds: dict[str, Any] = dict(_pair(text) for text in kind or ())
+    if unknown := set(detail or ()) - set(policies):
+        raise InputError(field="--detail", value=min(unknown), expected=f"one of {', '.join(policies)}")
     past = [load(path) for path in history] if history else None
     if past and len(past) != len(loaded):
         raise InputError(
@@ -121,6 +138,7 @@ def compare(
                 policies,
                 bound=bound,
                 reference=reference,
+                kinds=kinds,
                 gap=gap,
                 time_limit=time_limit,
                 seed=seed,
@@ -136,7 +154,15 @@ def compare(
         settings: dict[str, Any] = {"policies": list(policies), "bound": bound}
         settings |= {"reference": comparison.reference}
         settings |= {"gap": gap, "time_limit": time_limit, "look_ahead_hours": look_ahead}
-        files: dict[Path, str | bytes] = {path: _content(path)(comparison) for path in targets}
+        folders_of_runs = [Path(text.partition("=")[2]) for text in policy or () if "=" in text]
+        runs = [folder for folder in folders_of_runs if has_log(folder)]
+        learning = curves(*runs) if runs else None
+        files: dict[Path, str | bytes] = {
+            path: html(comparison.scores, detail=detail or None, curves=learning)
+            if path.suffix == ".html"
+            else _content(path)(comparison)
+            for path in targets
+        }
         inputs = [*instances, *(history or [])]
         write_files(with_manifest(files, settings=settings, seeds=[seed], inputs=inputs))
     if store and not keep:
@@ -144,7 +170,8 @@ def compare(
     if as_json:
         print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
         return
-    print_table(headings(comparison.scores), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
+    shown = (headings(comparison.scores, IN_TERMINALS), cells(comparison.scores, IN_TERMINALS))
+    print_table(*shown, right=range(2, 2 + len(IN_TERMINALS)))
     if comparison.several:
         names = statistics_headings(comparison.scores)
         # intervals under their estimates, or the table is too wide for most terminals
@@ -164,6 +191,15 @@ def _instances(
         return [load(path)]
     wanted: list[str | None] = [*date] if date else [None]
     return [build_folder(path, day, days) for day in wanted]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from stepwatt.formulation import InputError
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(field="--kind", value=text, expected="NAME=KIND")
+    return name, value
 
 
 def _policies(given: list[str], loaded: list[Instance]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,6 +16,11 @@ from ..reports.tables import csv, latex, markdown
 from ..scores.file import load, text
 from ..scores.record import Case
 from ..scores.scores import Scores
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from ..learning_curves import Curves
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,25 @@ class Comparison:
         """The policy whose schedule stands for the optimum: the best optimum, else the best of all."""
         return self.scores.best_policy
 
-    def to_html(self, path: str | Path, *, number: int = 0) -> None:
-        """Write the self-contained report; details are those of instance ``number``."""
-        from ..reports.page import report  # brings plotly
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        number: int = 0,
+        detail: Sequence[str] | None = None,
+        curves: Curves | None = None,
+    ) -> None:
+        """Write the self-contained report (:func:`stepwatt.report` says what the arguments are)."""
+        from ..reports.page import report  # brings jinja2
 
-        report(self.scores, path, number=number)
+        report(self.scores, path, number=number, detail=detail, curves=curves)
+
+    def plot(self) -> Figure:
+        """The gaps of the policies, in % of the bound (plotly)."""
+        from ..reports.figures.gaps import gap_panel
+        from ..reports.notebook import figure
+
+        return figure(gap_panel(self.scores), "Distance from the bound")
 
     def to_markdown(self) -> str:
         """The table as Markdown, and that of the statistics where there are several instances or runs."""

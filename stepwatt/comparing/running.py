@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.solvers.interface.settings import silent
 from stepwatt.solvers.many import Many, WorkerDied, on_cluster
-from stepwatt.solvers.methods import proves_bound
+from stepwatt.solvers.methods import Kind, proves_bound
 
 from ..scores.record import Case, Entry, case_of
 from ..scores.scores import check_currency
@@ -20,6 +20,7 @@ from .accepted import (
     check_policies,
     check_portable,
     is_scheduler,
+    kinds_of,
     made,
     method_of,
     of_instance,
@@ -74,6 +75,7 @@ def compare(
     *,
     bound: str | None = "oracle",
     reference: str | None = None,
+    kinds: Mapping[str, Kind] | None = None,
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
     seed: int = 0,
@@ -92,6 +94,9 @@ def compare(
             (told apart by the name of the parameter), or :class:`.accepted.Seeds` of several of these.
         bound: method that proves the bound where no policy is one that does; None for no bound.
         reference: the policy that statistics hold the others against; the first one if not given.
+        kinds: what your own policies may be compared with, name → ``planner`` (knows at most a forecast, and
+            competes for strongest planner), ``ablation`` or ``optimum`` (know the whole day), ``yours`` (a given
+            schedule: nothing is known of it). A policy may say it by an attribute ``kind``, too.
         gap: relative optimality gap at which methods that search stop, as in ``solve``.
         time_limit: seconds for each method on each instance; None for no limit.
         seed: for methods that draw.
@@ -115,6 +120,7 @@ def compare(
     check_currency(cases)
     policies = made(policies)
     check_policies(policies, bound, reference)
+    declared = kinds_of(policies, kinds)
     if workers < 1:
         raise InputError(field="workers", value=workers, expected="1 or more")
     given = [
@@ -136,7 +142,10 @@ def compare(
     told = progress or silent
     if (workers > 1 and len(steps) > 1) or on_cluster():
         check_portable(policies)
-    found = _found(steps, workers, None if keep is None else KeptRuns(Path(keep)), told)
+    found = [
+        (replace(entry, declared=declared.get(entry.policy)), prices)
+        for entry, prices in _found(steps, workers, None if keep is None else KeptRuns(Path(keep)), told)
+    ]
     done = [
         _case(
             inst, [f for step, f in zip(steps, found, strict=True) if step.case == number], len(given[number])
