@@ -23,7 +23,7 @@ def report(
         str, typer.Option(help="With an instance: method that proves the bound and gives prices, or none.")
     ] = "lp",
     number: Annotated[
-        int, typer.Option(help="With a comparison of several instances: the one shown in detail first.")
+        int, typer.Option(help="With a comparison of several instances: the first that can be picked.")
     ] = 0,
     detail: Annotated[
         list[str] | None,

@@ -95,8 +95,8 @@ def compare(
         bound: method that proves the bound where no policy is one that does; None for no bound.
         reference: the policy that statistics hold the others against; the first one if not given.
         kinds: what your own policies may be compared with, name → ``planner`` (knows at most a forecast, and
-            competes for strongest planner), ``ablation`` or ``optimum`` (know the whole day), ``yours`` (a given
-            schedule: nothing is known of it). A policy may say it by an attribute ``kind``, too.
+            competes for strongest planner), ``ablation`` or ``optimum`` (know the whole day), ``yours``
+            (a given schedule, nothing is known of it). A policy may say it by an attribute ``kind``, too.
         gap: relative optimality gap at which methods that search stop, as in ``solve``.
         time_limit: seconds for each method on each instance; None for no limit.
         seed: for methods that draw.

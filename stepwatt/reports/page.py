@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a page; single instances are added to the overview of several as long as they fit.
 LARGEST = 1_500_000
+#: Bytes around a scope in the page: its element, its entry in the list of those that can be picked.
+_AROUND = 1_000
 
 
 class Scored(Protocol):
@@ -45,7 +47,8 @@ def report(
     Args:
         what: the result or comparison.
         path: the file.
-        number: of several instances, the one that is shown in detail at first.
+        number: of several instances, the one that can be picked first; others follow as far as a page of
+            1.5 MB has room.
         detail: policies whose schedules are shown in detail; if not given, the optimum, the strongest
             planner, your own, and all levers off.
         curves: learning curves to be shown, too.
@@ -102,7 +105,7 @@ def html(
     )
     for found in _scopes(comparison, number, detail, curves):
         found["html"], found["figures"] = part.render(found), packed_figures(found["drawn"])
-        room -= len(found["html"].encode()) + len(found["figures"])
+        room -= len(found["html"].encode()) + len(found["figures"]) + _AROUND
         if room < 0 and len(shown) > (count > 1):
             break
         kinds |= kinds_of(found["drawn"])
@@ -150,7 +153,7 @@ def _scopes(
         case = comparison.cases[place]
         alone = Scores((case,), comparison.reference)
         named = case.instance.name or f"instance {place}"
-        yield scope(alone, place, named, detail, None) | {"chosen": place == number}
+        yield scope(alone, place, named, detail, None)
 
 
 __all__ = ["comparison_of", "html", "report"]

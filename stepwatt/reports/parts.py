@@ -62,7 +62,6 @@ def scope(
         "place": place,
         "prefix": prefix,
         "named": named,
-        "chosen": False,
         "facts": instance_facts(case.instance) if single else [],
         "sentences": list(sentences(comparison)),
         "cards": list(cards(comparison)),
@@ -73,6 +72,7 @@ def scope(
         "notes": _notes(comparison),
         "overview": overview,
         "details": details,
+        "pick": not single,
         "drawn": drawn,
     }
 
@@ -87,7 +87,7 @@ def curves_scope(panel: dict[str, Any]) -> dict[str, Any]:
     """What the template is told where there are learning curves alone."""
     empty = ("facts", "sentences", "cards", "headings", "numeric", "rows", "notes", "details")
     found: dict[str, Any] = dict.fromkeys(empty, ())
-    named = {"place": 0, "prefix": "s0", "named": "", "chosen": False, "statistics": None}
+    named = {"place": 0, "prefix": "s0", "named": "", "statistics": None, "pick": False}
     return found | named | {"overview": [panel], "drawn": {"s0-o-curves": panel["figure"]}}
 
 

@@ -36,6 +36,7 @@ COMMANDS = [
     "evaluate",
     "compare",
     "report",
+    "curves",
     "levers",
     "what-if",
     "export",

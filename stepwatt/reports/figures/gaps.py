@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import log10
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.reports.facts import KIND_LABELS
 from stepwatt.scores.scores import Scores
 
 from ..tables import percent
+from .gap_axis import gap_scale
 from .panel import COLOURS, Panel, axis, colour, label, layout, numbers
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ _LOGARITHMIC = (
 )
 _ORDER: tuple[Kind, ...] = ("optimum", "planner", "ablation", "yours")
 
-#: The widest ratio of gaps (in %) that a plain axis shows, and the least gap that a logarithmic one does.
-_PLAIN_RATIO, _LEAST = 30.0, 0.001
-
 
 def gap_panel(comparison: Scores) -> Panel:
     """Gaps per policy, in % of the bound, on an axis that tells small ones apart beside large ones."""
@@ -37,7 +34,7 @@ def gap_panel(comparison: Scores) -> Panel:
     runs = comparison.results.dropna(subset=["gap"])
     runs = runs[runs["policy"].isin(table.index)]
     shown = [*(100 * table["gap"]), *(100 * runs["gap"])] if comparison.several else list(100 * table["gap"])
-    scale, least = _scale(shown)
+    scale, least = gap_scale(shown)
     traces: list[dict[str, Any]] = []
     if comparison.several:
         traces.append(
@@ -84,19 +81,3 @@ def gap_panel(comparison: Scores) -> Panel:
     dots = f"Each small dot is {one}, each large one the mean. " if comparison.several else ""
     told = _LOGARITHMIC.format(least=f"{least:g}") if "type" in scale else "Zero cannot be beaten. "
     return Panel(_WORDS.format(dots=dots, scale=told), {"data": traces, "layout": look})
-
-
-def _scale(gaps: list[float]) -> tuple[dict[str, Any], float]:
-    """The axis for gaps in %, and the least gap that it shows: logarithmic where the gaps differ much."""
-    above = [gap for gap in gaps if gap > _LEAST]
-    if not above or max(above) <= _PLAIN_RATIO * min(above):
-        return {"rangemode": "tozero"}, min(0.0, *gaps)
-    tens = [10.0**power for power in range(round(log10(_LEAST)), 10)]
-    ticks = [ten for ten in tens if ten <= 3 * max(above)]
-    while len(ticks) > 1 and ticks[1] <= min(above) and min(gaps) > ticks[1]:
-        del ticks[0]
-    named = [f"{tick:g}" for tick in ticks]
-    if ticks[0] == _LEAST:
-        named[0] = f"≤ {named[0]}"
-    ends = [log10(ticks[0]) - 0.15, log10(max(*above, ticks[-1])) + 0.1]
-    return {"type": "log", "range": ends, "tickvals": ticks, "ticktext": named}, ticks[0]
