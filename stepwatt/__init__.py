@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from stepwatt.registering import register_scenario as register_scenario
     from stepwatt.registering import register_shaper as register_shaper
     from stepwatt.reports.page import report as report
+    from stepwatt.showing import plot as plot
+    from stepwatt.showing import to_xarray as to_xarray
     from stepwatt.solvers import METHODS as METHODS
     from stepwatt.solvers import Explanation as Explanation
     from stepwatt.solvers import Result as Result
@@ -119,6 +121,7 @@ _HOME = {
     "load_policy": "learned",
     "load_schedule": "formulation",
     "look": "data",
+    "plot": "showing",
     "pv_capacity_factor": "data",
     "read_carbon": "data",
     "read_jobs": "data",
@@ -138,6 +141,7 @@ _HOME = {
     "scenario": "data",
     "solve": "solvers",
     "solve_many": "solvers",
+    "to_xarray": "showing",
     "train": "learned",
     "wind_capacity_factor": "data",
 }
@@ -180,6 +184,7 @@ __all__ = [
     "load_policy",
     "load_schedule",
     "look",
+    "plot",
     "pv_capacity_factor",
     "read_carbon",
     "read_jobs",
@@ -201,6 +206,7 @@ __all__ = [
     "solve",
     "solve_many",
     "solvers",
+    "to_xarray",
     "train",
     "what_if",
     "wind_capacity_factor",

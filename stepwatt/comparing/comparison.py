@@ -18,6 +18,7 @@ from ..scores.record import Case
 from ..scores.scores import Scores
 
 if TYPE_CHECKING:
+    import xarray
     from plotly.graph_objects import Figure
 
     from ..learning_curves import Curves
@@ -101,12 +102,17 @@ class Comparison:
 
         report(self.scores, path, number=number, detail=detail, curves=curves)
 
-    def plot(self) -> Figure:
-        """The gaps of the policies, in % of the bound (plotly)."""
-        from ..reports.figures.gaps import gap_panel
-        from ..reports.notebook import figure
+    def plot(self, figure: str = "gaps") -> Figure:
+        """A figure of the report (plotly): ``gaps``, ``money``; of several runs ``seeds``, ``profile``."""
+        from ..showing import plot
 
-        return figure(gap_panel(self.scores), "Distance from the bound")
+        return plot(self, figure=figure)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Every number of ``results`` (instance, policy, seed); needs the extra ``xarray``."""
+        from ..showing import to_xarray
+
+        return to_xarray(self)
 
     def to_markdown(self) -> str:
         """The table as Markdown, and that of the statistics where there are several instances or runs."""

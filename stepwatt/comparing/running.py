@@ -13,6 +13,7 @@ from stepwatt.solvers.interface.settings import silent
 from stepwatt.solvers.many import Many, WorkerDied, on_cluster
 from stepwatt.solvers.methods import Kind, proves_bound
 
+from ..console import told_progress
 from ..scores.record import Case, Entry, case_of
 from ..scores.scores import check_currency
 from .accepted import (
@@ -106,7 +107,8 @@ def compare(
             limit cuts in and policies decide by the instance alone, only the seconds depend on it. Inside
             ``joblib.parallel_config`` of another backend (Dask, Ray) runs go to its cluster.
         keep: folder where finished runs are stored as they come; the same call goes on from there.
-        progress: called with the share done and what is being worked on.
+        progress: called with the share done and what is being worked on; if not given, a bar is shown where
+            a person waits (a terminal at a prompt, a notebook).
 
     A policy that fails on an instance (an exception, a dead worker) is a row that says why.
 
@@ -139,20 +141,19 @@ def compare(
         for number, (inst, past) in enumerate(zip(cases, _histories(history, len(cases)), strict=True))
         for run in [*given[number], *_to_judge_by(given[number], bound)]
     ]
-    told = progress or silent
     if (workers > 1 and len(steps) > 1) or on_cluster():
         check_portable(policies)
-    found = [
-        (replace(entry, declared=declared.get(entry.policy)), prices)
-        for entry, prices in _found(steps, workers, None if keep is None else KeptRuns(Path(keep)), told)
-    ]
+    kept = None if keep is None else KeptRuns(Path(keep))
+    with told_progress("compare", progress) as told:
+        judged = _found(steps, workers, kept, told)
+        told(1.0, "")
+    found = [(replace(entry, declared=declared.get(entry.policy)), prices) for entry, prices in judged]
     done = [
         _case(
             inst, [f for step, f in zip(steps, found, strict=True) if step.case == number], len(given[number])
         )
         for number, inst in enumerate(cases)
     ]
-    told(1.0, "")
     return Comparison(tuple(done), reference or next(iter(policies)))
 
 

@@ -82,6 +82,11 @@ def test_what_is_no_log_is_told_in_a_line(
     assert "expected the log of a training" in capsys.readouterr().err
 
 
+def test_tensorboard_needs_a_folder() -> None:
+    with pytest.raises(sw.InputError, match="out = None"):
+        sw.train(tensorboard=True)
+
+
 def test_a_folder_without_a_log_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["curves", str(tmp_path)]) == 2
     assert "(missing)" in capsys.readouterr().err
