@@ -118,11 +118,12 @@ def to_xarray(what: Any, schedule: Schedule | None = None) -> xarray.Dataset:
         numbers = (
             rows.set_index(["instance", "policy", "seed"]).select_dtypes("number").drop(columns="number")
         )
-        return xarray.Dataset.from_dataframe(numbers).assign_attrs(currency=scores.currency)
+        found: xarray.Dataset = xarray.Dataset.from_dataframe(numbers)
+        return found.assign_attrs(currency=scores.currency)
     shown = _shown(what, schedule)
     if shown is None:
         raise InputError(field="what", value=type(what).__name__, expected=_EXPECTED.partition(",")[0])
-    return _dataset(xarray, shown)
+    return _dataset(shown)
 
 
 def _named(row: Any) -> str:
@@ -130,7 +131,9 @@ def _named(row: Any) -> str:
     return f"{row.number}: {row.instance}"
 
 
-def _dataset(xarray: Any, shown: Shown) -> Any:
+def _dataset(shown: Shown) -> xarray.Dataset:
+    import xarray
+
     from stepwatt.formulation.schedule.schedule import SITE_FLOWS
     from stepwatt.solvers.interface.dual_prices import slot_index
 

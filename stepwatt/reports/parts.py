@@ -162,8 +162,8 @@ def _table(comparison: Scores) -> list[dict[str, Any]]:
     for texts in cells(comparison):
         policy = texts[0]
         row = table.loc[policy]
-        values = [row["bound"] if row["kind"] == "bound" else row["utility"]]
-        values += [row[name] for name, *_ in COLUMNS[1:]]
+        first = row["bound"] if row["kind"] == "bound" else row["utility"]
+        values = [float(value) for value in (first, *(row[name] for name, *_ in COLUMNS[1:]))]
         sorted_by: list[Any] = [
             policy,
             texts[1],

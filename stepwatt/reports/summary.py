@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isnan
+from typing import TYPE_CHECKING
 
 from ..scores.scores import Scores
 from .tables import money, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What an ablation leaves out.
 LEVERS = {
@@ -77,9 +81,9 @@ def cards(scores: Scores) -> Iterator[tuple[str, str, str]]:
     mean = f"mean of {count} instances; " if count > 1 else ""
     best = scores.best_policy
     if best is not None:
-        gap = table.at[best, "gap"]
+        gap = _number(table, best, "gap")
         proof = "no bound proven" if isnan(gap) else f"at most {percent(max(gap, 0.0))} below the bound"
-        yield f"{money(table.at[best, 'utility'])} {unit}", f"utility of {best}", mean + proof
+        yield f"{money(_number(table, best, 'utility'))} {unit}", f"utility of {best}", mean + proof
     bounds = [case.bound for case in scores.cases if case.bound is not None]
     if len(bounds) == count:
         by = ", ".join(dict.fromkeys(case.bound_by for case in scores.cases))
@@ -87,7 +91,7 @@ def cards(scores: Scores) -> Iterator[tuple[str, str, str]]:
         yield f"{money(sum(bounds) / count)} {unit}", "bound", meaning
     planner = scores.strongest_planner
     if planner is not None and table.at[planner, "method"] != "all-off":
-        share = table.at[planner, "captured_share"]
+        share = _number(table, planner, "captured_share")
         if not isnan(share):
             meaning = f"{mean}of what can be gained over all levers off, without knowing the future"
             yield percent(share), f"captured by {planner}", meaning
@@ -95,3 +99,7 @@ def cards(scores: Scores) -> Iterator[tuple[str, str, str]]:
     if len(zeros) == count:
         meaning = f"{mean}what an operator without this toolkit gets"
         yield f"{money(sum(zeros) / count)} {unit}", "all levers off", meaning
+
+
+def _number(table: pd.DataFrame, policy: str, column: str) -> float:
+    return float(table[column].loc[policy])
