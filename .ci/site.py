@@ -1,8 +1,10 @@
-"""What mkdocs must be told of this checkout: files beside docs/ that pages link to, and the public names.
+"""What mkdocs must be told of this checkout: files beside docs/ that pages link to, the public names,
+and notebooks as pages.
 
 A page on the site has the name that it has below docs/; what lies elsewhere in the checkout is ``root/…``.
 """
 
+import json
 import posixpath
 import re
 import urllib.parse
@@ -55,6 +57,9 @@ def on_files(files, config):
             if path.endswith(".md"):
                 waiting.append(name)
     files.append(File.generated(config, "api.md", content=names()))
+    for notebook in (ROOT / "docs").glob("**/*.ipynb"):
+        name = notebook.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
+        files.append(File.generated(config, name, content=written(notebook)))
     return Files(list(files))
 
 
@@ -71,7 +76,8 @@ def on_page_markdown(markdown, page, config, files):
         path = posixpath.normpath(posixpath.join(posixpath.dirname(place(here)), target))
         if path.startswith("..") or not (ROOT / path).is_file():
             return match.group()
-        return before + posixpath.relpath(name_of(path), posixpath.dirname(here) or ".") + anchor + after
+        name = re.sub(r"\.ipynb$", ".md", name_of(path))
+        return before + posixpath.relpath(name, posixpath.dirname(here) or ".") + anchor + after
 
     return LINK.sub(moved, markdown)
 
@@ -79,6 +85,17 @@ def on_page_markdown(markdown, page, config, files):
 def on_page_content(html, page, config, files):
     """Roles of docstrings (``:class:`.Result```) as code."""
     return re.sub(r":\w+:<code>~?\.?([^<]*)</code>", r"<code>\1</code>", html)
+
+
+def written(notebook):
+    """A notebook as Markdown: its text and programs, and where the file is."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    parts = []
+    for cell in cells:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    parts.insert(1, f'<a href="{notebook.name}" download>This page as a notebook</a>')
+    return "\n\n".join(parts)
 
 
 def names():

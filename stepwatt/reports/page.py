@@ -17,7 +17,7 @@ from .library import kinds_of, packed_figures, packed_library
 from .parts import check_detail, curves_part, curves_scope, scope
 
 if TYPE_CHECKING:
-    from ..learning_curves import Curves
+    import pandas as pd
 
 #: Bytes of a page; single instances are added to the overview of several as long as they fit.
 LARGEST = 1_500_000
@@ -34,13 +34,22 @@ class Scored(Protocol):
         ...
 
 
+class Logged(Protocol):
+    """What holds learning curves, as :class:`stepwatt.Curves` does."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per run, kind, metric, seed and step."""
+        ...
+
+
 def report(
     what: Result | Scores | Scored,
     path: str | Path,
     *,
     number: int = 0,
     detail: Sequence[str] | None = None,
-    curves: Curves | None = None,
+    curves: Logged | None = None,
 ) -> None:
     """Write the report of a result or a comparison.
 
@@ -82,7 +91,7 @@ def html(
     number: int = 0,
     *,
     detail: Sequence[str] | None = None,
-    curves: Curves | None = None,
+    curves: Logged | None = None,
 ) -> str:
     """The page as text.
 
@@ -115,20 +124,20 @@ def html(
     return pages.get_template("report.html").render(_frame(comparison) | frame)
 
 
-def curves_html(curves: Curves) -> str:
+def curves_html(curves: Logged) -> str:
     """A page of learning curves alone."""
     import jinja2
 
-    panel = curves_part(curves.table)
+    panel, runs = curves_part(curves.table), list(dict.fromkeys(curves.table["run"]))
     if panel is None:
-        raise InputError(field="runs", value=curves.runs, expected="a log with at least one line")
+        raise InputError(field="runs", value=runs, expected="a log with at least one line")
     pages = jinja2.Environment(
         loader=jinja2.PackageLoader("stepwatt"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     found = curves_scope(panel)
     found["html"] = pages.get_template("report-scope.html").render(found)
     found["figures"] = packed_figures(found["drawn"])
-    frame = {"title": ", ".join(curves.runs), "count": 1, "currency": "", "missing": 0, "scopes": [found]}
+    frame = {"title": ", ".join(runs), "count": 1, "currency": "", "missing": 0, "scopes": [found]}
     return pages.get_template("report.html").render(frame | {"library": packed_library(())})
 
 
@@ -140,7 +149,7 @@ def _frame(comparison: Scores) -> dict[str, Any]:
 
 
 def _scopes(
-    comparison: Scores, number: int, detail: Sequence[str] | None, curves: Curves | None
+    comparison: Scores, number: int, detail: Sequence[str] | None, curves: Logged | None
 ) -> Iterator[dict[str, Any]]:
     """All instances together, then single ones; first the one that was asked for."""
     learning = None if curves is None else curves_part(curves.table)

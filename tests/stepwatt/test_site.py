@@ -5,6 +5,7 @@ That the site is built without a warning is for ``make docs``.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from places import ROOT
 
 PAGES = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
-#: The page of public names is made with the site.
-MADE = "api.md"
+NOTEBOOKS = sorted((ROOT / "docs").glob("**/*.ipynb"))
+
+#: Made with the site: the page of public names, and pages of notebooks.
+MADE = {"api.md", *(str(path.relative_to(ROOT / "docs").with_suffix(".md")) for path in NOTEBOOKS)}
 
 
 def named() -> list[str]:
@@ -34,14 +37,17 @@ def test_the_navigation_names_every_page_once_and_no_other() -> None:
     pages = named()
     assert len(pages) == len(set(pages))
     files = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").glob("**/*.md")}
-    assert {page for page in pages if not page.startswith("root/")} == {*files, MADE}
+    assert {page for page in pages if not page.startswith("root/")} == files | MADE
     assert all((ROOT / page.removeprefix("root/")).exists() for page in pages if page.startswith("root/"))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *(str(path.relative_to(ROOT)) for path in NOTEBOOKS)])
 def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: str) -> None:
     source = ROOT / page
-    text = re.sub(r"^```.*?^```", "", source.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = source.read_text(encoding="utf-8")
+    if source in NOTEBOOKS:
+        text = "\n".join(part for cell in json.loads(text)["cells"] for part in cell["source"])
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", text):
         if re.match(r"[a-z]+:", target):
             continue
