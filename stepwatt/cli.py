@@ -44,8 +44,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
 app.command("demo")(quietable(demo.demo))
 app.command("scenario")(quietable(scenario.scenario))
 app.command("init")(quietable(init.init))

@@ -138,15 +138,14 @@ def stop_now() -> None:
 
 @contextmanager
 def told_progress(title: str, given: Progress | None) -> Iterator[Progress]:
-    """The progress that was given; else one that is shown if a person waits for this process."""
+    """The progress that was given; else a line on stderr if a person waits: in a notebook, at a terminal."""
     if given is not None:
         yield given
-    elif in_notebook():
-        yield _overwritten(title)
-        sys.stderr.write("\n")
-    elif hasattr(sys, "ps1") and sys.stderr.isatty():
-        with shown_progress(title) as progress:
-            yield progress
+    elif in_notebook() or sys.stderr.isatty():
+        try:
+            yield _overwritten(title)
+        finally:
+            sys.stderr.write("\n" if in_notebook() else "\r\033[K")
     else:
         yield lambda done, what: None
 
@@ -158,7 +157,7 @@ def in_notebook() -> bool:
 
 
 def _overwritten(title: str) -> Progress:
-    """One line that is written over, for outputs that are no terminal."""
+    """One line that is written over: a bar would be in the way of one that the caller shows."""
 
     def tell_over(done: float, what: str) -> None:
         sys.stderr.write(f"\r{title}: {100 * done:3.0f} % {what:<60.60}")

@@ -55,8 +55,8 @@ def train(
         resume: go on from the checkpoint in ``out``; begin where there is none yet.
         overwrite: begin anew where ``out`` holds a training, which is otherwise refused.
         tensorboard: write the log as TensorBoard's events, too, into ``out/tensorboard``.
-        progress: called with the share done and what is being worked on; if not given, a bar is shown where
-            a person waits (a terminal at a prompt, a notebook).
+        progress: called with the share done and what is being worked on; if not given, a line is shown where
+            a person waits (a terminal, a notebook).
 
     Raises:
         InputError: settings that do not exist or do not fit together, TensorBoard without a folder.

@@ -81,6 +81,7 @@ def has_log(folder: Path) -> bool:
 
 def _rows(name: str, folder: Path) -> list[tuple[str, str, str, int, int, float]]:
     found = []
+    named = _seeds(folder)
     for record in _records(folder / LOG):
         kind, step = _KINDS.get(str(record.get("kind"))), record.get("env_steps")
         metrics = record.get("metrics")
@@ -89,8 +90,12 @@ def _rows(name: str, folder: Path) -> list[tuple[str, str, str, int, int, float]
         for metric, values in metrics.items():
             if not isinstance(values, list):
                 continue  # of all seeds together
-            seeds = _seeds(folder, len(values))
-            found += [(name, kind, metric, seeds[n], int(step), float(v)) for n, v in enumerate(values)]
+            seeds = named if len(named) == len(values) else range(len(values))
+            try:
+                line = [(seed, float(value)) for seed, value in zip(seeds, values, strict=True)]
+            except (TypeError, ValueError):
+                raise _unreadable(folder / LOG, f"{metric} = {values!r:.60}") from None
+            found += [(name, kind, metric, seed, int(step), value) for seed, value in line]
     return found
 
 
@@ -111,14 +116,13 @@ def _records(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _seeds(folder: Path, count: int) -> list[int]:
-    """The seeds as the settings name them; else the runs are numbered."""
+def _seeds(folder: Path) -> list[int]:
+    """The seeds as the settings name them; none where they do not, so that runs are numbered."""
     try:
         seeds = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["training"]["seeds"]
     except (OSError, ValueError, KeyError, TypeError):
-        return list(range(count))
-    fits = isinstance(seeds, list) and len(seeds) == count and all(isinstance(seed, int) for seed in seeds)
-    return seeds if fits else list(range(count))
+        return []
+    return seeds if isinstance(seeds, list) and all(isinstance(seed, int) for seed in seeds) else []
 
 
 def _unreadable(path: Path, told: str) -> InputError:

@@ -124,6 +124,9 @@ def compare(
     kinds: dict[str, Any] = dict(_pair(text) for text in kind or ())
     if unknown := set(detail or ()) - set(policies):
         raise InputError(field="--detail", value=min(unknown), expected=f"one of {', '.join(policies)}")
+    folders_of_runs = [Path(text.partition("=")[2]) for text in policy or () if "=" in text]
+    runs = [folder for folder in folders_of_runs if has_log(folder)]
+    learning = curves(*runs) if runs else None
     past = [load(path) for path in history] if history else None
     if past and len(past) != len(loaded):
         raise InputError(
@@ -154,9 +157,6 @@ def compare(
         settings: dict[str, Any] = {"policies": list(policies), "bound": bound}
         settings |= {"reference": comparison.reference}
         settings |= {"gap": gap, "time_limit": time_limit, "look_ahead_hours": look_ahead}
-        folders_of_runs = [Path(text.partition("=")[2]) for text in policy or () if "=" in text]
-        runs = [folder for folder in folders_of_runs if has_log(folder)]
-        learning = curves(*runs) if runs else None
         files: dict[Path, str | bytes] = {
             path: html(comparison.scores, detail=detail or None, curves=learning)
             if path.suffix == ".html"

@@ -107,8 +107,8 @@ def compare(
             limit cuts in and policies decide by the instance alone, only the seconds depend on it. Inside
             ``joblib.parallel_config`` of another backend (Dask, Ray) runs go to its cluster.
         keep: folder where finished runs are stored as they come; the same call goes on from there.
-        progress: called with the share done and what is being worked on; if not given, a bar is shown where
-            a person waits (a terminal at a prompt, a notebook).
+        progress: called with the share done and what is being worked on; if not given, a line is shown where
+            a person waits (a terminal, a notebook).
 
     A policy that fails on an instance (an exception, a dead worker) is a row that says why.
 

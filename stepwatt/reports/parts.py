@@ -163,7 +163,7 @@ def _table(comparison: Scores) -> list[dict[str, Any]]:
         policy = texts[0]
         row = table.loc[policy]
         first = row["bound"] if row["kind"] == "bound" else row["utility"]
-        values = [float(value) for value in (first, *(row[name] for name, *_ in COLUMNS[1:]))]
+        values: list[Any] = [first, *(row[name] for name, *_ in COLUMNS[1:])]
         sorted_by: list[Any] = [
             policy,
             texts[1],

@@ -23,9 +23,9 @@ def flows_panel(shown: Shown) -> Panel:
     count = len(names)
     if count == 1:
         return Panel("There is one site.")
-    sent = [
-        (float(jobs[i, j]), i, j) for i in range(count) for j in range(count) if i != j and jobs[i, j] > 0.5
-    ]
+    least = 1e-9 * float(jobs.sum())
+    pairs = [(i, j) for i in range(count) for j in range(count) if i != j and jobs[i, j] > least]
+    sent = [(float(jobs[i, j]), i, j) for i, j in pairs]
     if not sent:
         return Panel("Every job runs where it arrives.")
     drawn = sorted(sent, reverse=True)[:_MOST]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .panel import COLOURS, Panel, Shown, colour, held, label, stacked_rows, step_line, times
 
 _RUN = (
@@ -15,6 +13,8 @@ _RUN = (
 _WAITING = "Waiting: jobs that still wait after each slot, by class. "
 _MISSED = "Missed: jobs whose deadline passed; each costs its miss penalty and its revenue. "
 _NONE = "No job is missed. "
+#: Fewer jobs are rounding.
+_LEAST = 1e-6
 
 
 def jobs_panel(shown: Shown) -> Panel:
@@ -22,7 +22,7 @@ def jobs_panel(shown: Shown) -> Panel:
     inst, schedule, judged = shown.instance, shown.schedule, shown.evaluation
     a = inst.arrays()
     waiting, lost = judged.waiting.sum(axis=0), judged.lost.sum(axis=0)
-    stacks = {name: jobs for name, jobs in (("waiting", waiting), ("missed", lost)) if np.any(jobs > 0.5)}
+    stacks = {name: jobs for name, jobs in (("waiting", waiting), ("missed", lost)) if jobs.sum() > _LEAST}
     look, rows = stacked_rows(inst, ["arriving and run", *stacks], "jobs", row_height=170)
     for number in range(len(rows)):
         look[f"yaxis{number + 1 if number else ''}"]["rangemode"] = "tozero"
@@ -36,7 +36,7 @@ def jobs_panel(shown: Shown) -> Panel:
     told = set()
     for row, (group, jobs) in enumerate(stacks.items(), start=1):
         for k, name in enumerate(a.classes):
-            if not np.any(jobs[k] > 0.5):
+            if jobs[k].sum() <= _LEAST:
                 continue
             shade = colour(k)
             traces.append(

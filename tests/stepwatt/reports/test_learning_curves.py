@@ -73,7 +73,15 @@ def test_a_report_shows_the_curves_that_it_is_given(folder: Path) -> None:
     assert "s0-o-curves" in figures_of(target.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("text", ["no json\n", "[]\n", '{"kind": "other", "env_steps": 1, "metrics": {}}\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no json\n",
+        "[]\n",
+        '{"kind": "other", "env_steps": 1, "metrics": {}}\n',
+        '{"kind": "training", "env_steps": 1, "metrics": {"reward": ["much"]}}\n',
+    ],
+)
 def test_what_is_no_log_is_told_in_a_line(
     folder: Path, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
