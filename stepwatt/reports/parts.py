@@ -49,6 +49,8 @@ def scope(
     """What the template is told; ``place`` numbers the instance, -1 for all of several."""
     case, single = comparison.cases[0], len(comparison.cases) == 1
     prefix = f"s{place}" if place >= 0 else "all"
+    # a column of notes only where there are any
+    flagged = any(texts[-1] for texts in cells(comparison))
     overview = list(_overview(comparison)) + ([learning] if learning else [])
     details = (
         [_detail(comparison, case, entry) for entry in _shown(comparison, case, detail)] if single else []
@@ -65,10 +67,10 @@ def scope(
         "facts": instance_facts(case.instance) if single else [],
         "sentences": list(sentences(comparison)),
         "cards": list(cards(comparison)),
-        "headings": headings(comparison),
+        "headings": headings(comparison) if flagged else headings(comparison)[:-1],
         "numeric": range(2, 2 + len(COLUMNS)),
-        "rows": _table(comparison),
-        "statistics": _statistics(comparison) if comparison.several else None,
+        "rows": _table(comparison, flagged),
+        "statistics": _statistics(comparison, flagged) if comparison.several else None,
         "notes": _notes(comparison),
         "overview": overview,
         "details": details,
@@ -98,10 +100,12 @@ def _overview(comparison: Scores) -> Iterator[dict[str, Any]]:
             yield part
 
 
-def _statistics(comparison: Scores) -> dict[str, Any]:
+def _statistics(comparison: Scores, flagged: bool) -> dict[str, Any]:
+    names, rows = statistics_headings(comparison), statistics_cells(comparison)
     return {
-        "headings": statistics_headings(comparison),
-        "rows": statistics_cells(comparison),
+        "headings": names if flagged else names[:-1],
+        "numeric": range(1, len(names) - 1),
+        "rows": [{"cells": row if flagged else row[:-1], "flagged": bool(row[-1])} for row in rows],
         "reference": comparison.reference,
         "level": round(100 * LEVEL),
     }
@@ -155,7 +159,7 @@ def _shown(comparison: Scores, case: Case, detail: Sequence[str] | None) -> list
     return usable or [entry for entry in case.entries if entry.schedule is not None][:1]
 
 
-def _table(comparison: Scores) -> list[dict[str, Any]]:
+def _table(comparison: Scores, flagged: bool) -> list[dict[str, Any]]:
     strongest = comparison.strongest_planner
     table = comparison.table
     rows = []
@@ -172,7 +176,7 @@ def _table(comparison: Scores) -> list[dict[str, Any]]:
         ]
         rows.append(
             {
-                "cells": list(zip(texts, sorted_by, strict=True)),
+                "cells": list(zip(texts, sorted_by, strict=True))[: None if flagged else -1],
                 "what": method_note(str(row["method"])).what,
                 "strongest": policy == strongest,
                 "kind": str(row["kind"]),
