@@ -19,7 +19,7 @@ define locked
 	$(PIP) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: demo test test-long lint format clean lock audit
+.PHONY: demo test test-long lint docs format clean lock audit
 
 # needs no more than the solvers and planners: no torch
 demo: $(VENV)/planners
@@ -37,6 +37,12 @@ lint: $(VENV)/everything
 	$(BIN)/ruff format --check .
 	$(BIN)/python .ci/assembled.py mypy
 	$(BIN)/python .ci/assembled.py imports
+
+# the pages of docs/ as a site in build/site; a warning is an error
+docs: $(VENV)/everything
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(BIN)/python .ci/assembled.py docs
+	@echo "open build/site/index.html in a browser"
 
 format: $(VENV)/everything
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,7 @@
-"""Check types (``mypy``) or imports (``imports``) of the packages under the names they are imported by.
+"""Check types (``mypy``) or imports (``imports``), or make the site (``docs``), by the names of packages.
 
 The checkout's folders are not laid out like the packages (``formulation/`` is ``stepwatt.formulation``),
-so both read a copy that is.
+so all read a copy that is.
 """
 
 import os
@@ -23,7 +23,8 @@ commands = {
     "mypy": ["-m", "mypy", "--config-file", str(root / "pyproject.toml"), "-p", "stepwatt"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command as run; run()",
                 str(root / "pyproject.toml"), "--no-cache"],
+    "docs": ["-m", "mkdocs", "build", "--strict", "-f", str(root / "mkdocs.yml")],
 }  # fmt: skip
-found = {**os.environ, "MYPYPATH": str(copy), "PYTHONPATH": str(copy)}
+found = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "MYPYPATH": str(copy), "PYTHONPATH": str(copy)}
 done = subprocess.run([sys.executable, *commands[sys.argv[1]]], env=found, cwd=copy, check=False)
 sys.exit(done.returncode)

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from stepwatt.learned import foresight as foresight
     from stepwatt.learned import load_policy as load_policy
     from stepwatt.learned import train as train
+    from stepwatt.learning_curves import Curves as Curves
+    from stepwatt.learning_curves import curves as curves
     from stepwatt.practice import rules as rules
     from stepwatt.registering import register_agent as register_agent
     from stepwatt.registering import register_codec as register_codec
@@ -67,6 +69,8 @@ if TYPE_CHECKING:
     from stepwatt.registering import register_scenario as register_scenario
     from stepwatt.registering import register_shaper as register_shaper
     from stepwatt.reports.page import report as report
+    from stepwatt.showing import plot as plot
+    from stepwatt.showing import to_xarray as to_xarray
     from stepwatt.solvers import METHODS as METHODS
     from stepwatt.solvers import Explanation as Explanation
     from stepwatt.solvers import Result as Result
@@ -99,6 +103,8 @@ _HOME = {
     "Clock": "data",
     "Battery": "data",
     "Comparison": "comparing.comparison",
+    "Curves": "learning_curves",
+    "curves": "learning_curves",
     "Evaluation": "formulation",
     "Explanation": "solvers",
     "InputError": "formulation",
@@ -126,6 +132,7 @@ _HOME = {
     "load_schedule": "formulation",
     "look": "data",
     "planner": "declared",
+    "plot": "showing",
     "policy": "declared",
     "pv_capacity_factor": "data",
     "read_carbon": "data",
@@ -146,6 +153,7 @@ _HOME = {
     "scenario": "data",
     "solve": "solvers",
     "solve_many": "solvers",
+    "to_xarray": "showing",
     "train": "learned",
     "wind_capacity_factor": "data",
 }
@@ -158,6 +166,7 @@ __all__ = [
     "Clock",
     "Comparison",
     "Cooling",
+    "Curves",
     "Evaluation",
     "Explanation",
     "Generator",
@@ -175,6 +184,7 @@ __all__ = [
     "build",
     "compare",
     "complete",
+    "curves",
     "data",
     "evaluate",
     "expansion",
@@ -189,6 +199,7 @@ __all__ = [
     "look",
     "pareto",
     "planner",
+    "plot",
     "policy",
     "pv_capacity_factor",
     "read_carbon",
@@ -211,6 +222,7 @@ __all__ = [
     "solve",
     "solve_many",
     "solvers",
+    "to_xarray",
     "train",
     "what_if",
     "where_lost",

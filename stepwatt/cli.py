@@ -11,6 +11,7 @@ import typer
 from .commands import build as build_command
 from .commands import (
     compare,
+    curves,
     demo,
     describe,
     evaluate,
@@ -30,6 +31,7 @@ from .commands import (
 )
 from .commands import data as data_commands
 from .commands import run as run_command
+from .commands.options import quietable
 from .console import BROKEN_PIPE, INTERRUPTED, complain, print_json
 
 app = typer.Typer(
@@ -45,26 +47,27 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("scenario")(scenario.scenario)
-app.command("init")(init.init)
-app.command("build")(build_command.build)
-app.command("solve")(solve.solve)
-app.command("train")(train.train)
-app.command("run")(run_command.run)
-app.command("evaluate")(evaluate.evaluate)
-app.command("explain")(explain.explain)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("levers")(levers.levers)
-app.command("what-if")(what_if.what_if)
-app.command("pareto")(pareto.pareto)
-app.command("expansion")(expansion.expansion)
-app.command("why")(why.why)
-app.command("where-lost")(why.where_lost)
-app.command("export")(export.export)
-app.command("describe")(describe.describe)
-app.command("schema")(describe.schema)
+app.command("demo")(quietable(demo.demo))
+app.command("scenario")(quietable(scenario.scenario))
+app.command("init")(quietable(init.init))
+app.command("build")(quietable(build_command.build))
+app.command("solve")(quietable(solve.solve))
+app.command("train")(quietable(train.train))
+app.command("curves")(quietable(curves.curves))
+app.command("run")(quietable(run_command.run))
+app.command("evaluate")(quietable(evaluate.evaluate))
+app.command("explain")(quietable(explain.explain))
+app.command("compare")(quietable(compare.compare))
+app.command("report")(quietable(report.report))
+app.command("levers")(quietable(levers.levers))
+app.command("what-if")(quietable(what_if.what_if))
+app.command("pareto")(quietable(pareto.pareto))
+app.command("expansion")(quietable(expansion.expansion))
+app.command("why")(quietable(why.why))
+app.command("where-lost")(quietable(why.where_lost))
+app.command("export")(quietable(export.export))
+app.command("describe")(quietable(describe.describe))
+app.command("schema")(quietable(describe.schema))
 app.add_typer(quality.app, name="quality")
 app.add_typer(data_commands.app, name="data")
 

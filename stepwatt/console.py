@@ -11,10 +11,14 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 Progress = Callable[[float, str], None]
+
+#: Whether the command line asked for no progress and no hints.
+QUIET: ContextVar[bool] = ContextVar("QUIET", default=False)
 
 INTERRUPTED = 130
 
@@ -31,7 +35,9 @@ def complain(message: str) -> None:
 
 
 def tell(message: str) -> None:
-    """A line on stderr that is no error: where a file went, what comes next."""
+    """A line on stderr that is no error: where a file went, what comes next; not under ``--quiet``."""
+    if QUIET.get():
+        return
     print(message, file=sys.stderr, flush=True)
 
 
@@ -131,8 +137,41 @@ def stop_now() -> None:
 
 
 @contextmanager
+def told_progress(title: str, given: Progress | None) -> Iterator[Progress]:
+    """The progress that was given; else a line on stderr if a person waits: in a notebook, at a terminal."""
+    if given is not None:
+        yield given
+    elif in_notebook() or sys.stderr.isatty():
+        try:
+            yield _overwritten(title)
+        finally:
+            sys.stderr.write("\n" if in_notebook() else "\r\033[K")
+    else:
+        yield lambda done, what: None
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def _overwritten(title: str) -> Progress:
+    """One line that is written over: a bar would be in the way of one that the caller shows."""
+
+    def tell_over(done: float, what: str) -> None:
+        sys.stderr.write(f"\r{title}: {100 * done:3.0f} % {what:<60.60}")
+        sys.stderr.flush()
+
+    return tell_over
+
+
+@contextmanager
 def shown_progress(title: str) -> Iterator[Progress]:
     """What shows progress on stderr while work is done: a bar on a terminal, else a line a part."""
+    if QUIET.get():
+        yield lambda done, what: None
+        return
     if not sys.stderr.isatty():
         yield _lines(title)
         return

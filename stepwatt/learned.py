@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepwatt.formulation import InputError
 from stepwatt.formulation.errors import extra
 
 from .comparing.accepted import Seeds
+from .console import told_progress
 
 if TYPE_CHECKING:
     from stepwatt.learning.policies.trained import TrainedPolicy
@@ -32,6 +34,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    tensorboard: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> Any:
     """Train a policy on days of a scenario (learning.md); ``compare`` takes what comes back.
@@ -51,11 +54,15 @@ def train(
         out: folder for settings, log, checkpoint and ``policy.npz``.
         resume: go on from the checkpoint in ``out``; begin where there is none yet.
         overwrite: begin anew where ``out`` holds a training, which is otherwise refused.
-        progress: called with the share done and what is being worked on.
+        tensorboard: write the log as TensorBoard's events, too, into ``out/tensorboard``.
+        progress: called with the share done and what is being worked on; if not given, a line is shown where
+            a person waits (a terminal, a notebook).
 
     Raises:
-        InputError: settings that do not exist or do not fit together.
+        InputError: settings that do not exist or do not fit together, TensorBoard without a folder.
     """
+    if tensorboard and out is None:
+        raise InputError(field="out", value=None, expected="a folder, for TensorBoard's events")
     with extra("learning"):
         from stepwatt.learning.training.plan import read_plan
         from stepwatt.learning.training.run import run_plan
@@ -73,7 +80,10 @@ def train(
     given = [f"{key}={json.dumps(value)}" for key, value in words.items() if value is not None]
     plan = read_plan(config, [*given, *settings])
     folder = None if out is None else Path(out)
-    made = run_plan(plan, folder, resume=resume, overwrite=overwrite, progress=progress)
+    with told_progress("train", progress) as told:
+        made = run_plan(
+            plan, folder, resume=resume, overwrite=overwrite, tensorboard=tensorboard, progress=told
+        )
     return made[0] if len(made) == 1 else Seeds(made)
 
 

@@ -58,6 +58,11 @@ class TrainedPolicy:
     family: Mapping[str, Any]
     training: Mapping[str, Any]
 
+    @property
+    def kind(self) -> str:
+        """What comparisons hold it against: planners, unless it is told what will be."""
+        return "ablation" if self.task.information == "perfect" else "planner"
+
     def __call__(self, observation: Array) -> Array:
         """(B,O) observations to (B,A) actions in [-1,1], arrays as they came: of numpy or of torch."""
         said = self.network(np.asarray(observation))

@@ -49,6 +49,18 @@ def compare(
         str | None,
         typer.Option(help="Policy that the statistics hold the others against. Default: the first one."),
     ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="What a policy of your own may be compared with: planner (competes for strongest planner), "
+            "ablation, optimum, yours; repeatable.",
+        ),
+    ] = None,
+    detail: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POLICY", help="Policy that the report shows in detail; repeatable."),
+    ] = None,
     gap: Gap = 1e-4,
     time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
@@ -105,8 +117,10 @@ def compare(
     from ..comparing.kept import KeptRuns
     from ..comparing.running import compare as run
     from ..console import print_json, print_table, tell, working
+    from ..learning_curves import curves, has_log
     from ..practice import joined
-    from ..reports.tables import COLUMNS, cells, headings, statistics_cells, statistics_headings
+    from ..reports.page import html
+    from ..reports.tables import IN_TERMINALS, cells, headings, statistics_cells, statistics_headings
 
     folders = [path for path in instances if is_folder(path)]
     if (date or days is not None) and not folders:
@@ -119,6 +133,12 @@ def compare(
     loaded = [inst for path in instances for inst in _instances(path, date, days, load)]
     practice = _practice(folders, rules or [])
     policies = joined(_policies(policy or list(_DEFAULT), loaded), practice)
+    kinds: dict[str, Any] = dict(_pair(text) for text in kind or ())
+    if unknown := set(detail or ()) - set(policies):
+        raise InputError(field="--detail", value=min(unknown), expected=f"one of {', '.join(policies)}")
+    folders_of_runs = [Path(text.partition("=")[2]) for text in policy or () if "=" in text]
+    runs = [folder for folder in folders_of_runs if has_log(folder)]
+    learning = curves(*runs) if runs else None
     past = [load(path) for path in history] if history else None
     if past and len(past) != len(loaded):
         raise InputError(
@@ -133,6 +153,7 @@ def compare(
                 policies,
                 bound=bound,
                 reference=reference,
+                kinds=kinds,
                 gap=gap,
                 time_limit=time_limit,
                 seed=seed,
@@ -149,7 +170,12 @@ def compare(
         settings |= {"reference": comparison.reference}
         settings |= {"rules": {name: asdict(one) for name, one in practice}} if practice else {}
         settings |= {"gap": gap, "time_limit": time_limit, "look_ahead_hours": look_ahead}
-        files: dict[Path, str | bytes] = {path: _content(path)(comparison) for path in targets}
+        files: dict[Path, str | bytes] = {
+            path: html(comparison.scores, detail=detail or None, curves=learning)
+            if path.suffix == ".html"
+            else _content(path)(comparison)
+            for path in targets
+        }
         inputs = [*instances, *(history or [])]
         write_files(with_manifest(files, settings=settings, seeds=[seed], inputs=inputs))
     if store and not keep:
@@ -157,7 +183,8 @@ def compare(
     if as_json:
         print_json(as_plain(comparison) | {"files": [str(path) for path in targets]})
         return
-    print_table(headings(comparison.scores), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
+    shown = (headings(comparison.scores, IN_TERMINALS), cells(comparison.scores, IN_TERMINALS))
+    print_table(*shown, right=range(2, 2 + len(IN_TERMINALS)))
     if comparison.several:
         names = statistics_headings(comparison.scores)
         # intervals under their estimates, or the table is too wide for most terminals
@@ -195,6 +222,15 @@ def _practice(folders: list[Path], said: list[str]) -> list[tuple[str, Rules]]:
             except InputError as error:
                 raise error.in_file(str(folder / SITE_FILE)) from None
     return found + [rules_said(text) for text in said]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from stepwatt.formulation import InputError
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(field="--kind", value=text, expected="NAME=KIND")
+    return name, value
 
 
 def _policies(given: list[str], loaded: list[Instance]) -> dict[str, Any]:

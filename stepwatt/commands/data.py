@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json
+from .options import Json, quietable
 
 app = typer.Typer(
     help="Files of prices, carbon, weather and requests.\n\nExample: stepwatt data look prices.csv",
@@ -22,6 +22,7 @@ def _group() -> None:
 
 
 @app.command()
+@quietable
 def look(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV, also packed.")],
     layout: Annotated[

@@ -69,7 +69,7 @@ def demo(
     from ..console import print_facts, print_json, print_table, tell, working
     from ..reports.facts import instance_facts
     from ..reports.page import html
-    from ..reports.tables import COLUMNS, cells, headings
+    from ..reports.tables import IN_TERMINALS, cells, headings
     from ..scores.file import text
     from .compare import as_plain
 
@@ -89,7 +89,8 @@ def demo(
         print_json(as_plain(comparison) | {"files": files})
         return
     print_facts([("instance", inst.name), *instance_facts(inst)])
-    print_table(headings(comparison.scores), cells(comparison.scores), right=range(2, 2 + len(COLUMNS)))
+    shown = (headings(comparison.scores, IN_TERMINALS), cells(comparison.scores, IN_TERMINALS))
+    print_table(*shown, right=range(2, 2 + len(IN_TERMINALS)))
     tell(f"wrote {', '.join(files)}\nopen {out} in a browser")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,3 +25,23 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of methods that draw at 
 LookAhead = Annotated[
     float, typer.Option("--look-ahead", metavar="HOURS", help="How far the rolling horizon looks ahead.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="On stderr nothing but errors.")]
+
+
+def quietable(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option ``--quiet``: it shows no progress and no hints."""
+    from ..console import QUIET
+
+    @wraps(command)
+    def wrapped(*arguments: Any, quiet: bool = False, **named: Any) -> None:
+        before = QUIET.set(quiet)
+        try:
+            command(*arguments, **named)
+        finally:
+            QUIET.reset(before)
+
+    # typer asks for the signature, with annotations that are no text any more
+    known = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet)
+    wrapped.__signature__ = known.replace(parameters=[*known.parameters.values(), option])  # type: ignore[attr-defined]
+    return wrapped

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Json
+from .options import Json, quietable
 
 if TYPE_CHECKING:
     from stepwatt.data.importers.quality_fit import Fit
@@ -25,6 +25,7 @@ def _group() -> None:
 
 
 @app.command()
+@quietable
 def fit(
     points: Annotated[Path, typer.Argument(metavar="POINTS", help="CSV with columns steps and quality.")],
     worst: Annotated[

@@ -23,8 +23,16 @@ def report(
         str, typer.Option(help="With an instance: method that proves the bound and gives prices, or none.")
     ] = "lp",
     number: Annotated[
-        int, typer.Option(help="With a comparison of several instances: the one shown in detail.")
+        int, typer.Option(help="With a comparison of several instances: the first that can be picked.")
     ] = 0,
+    detail: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POLICY", help="Policy whose schedule is shown in detail; repeatable."),
+    ] = None,
+    curves: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="Folder of a training whose learning curves are shown; repeatable."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("report.html"),
     as_json: Json = False,
 ) -> None:
@@ -38,6 +46,7 @@ def report(
 
     from ..comparing.comparison import Comparison
     from ..console import print_json, tell
+    from ..learning_curves import curves as read_curves
     from ..reports.page import report as write
 
     make_room(out)
@@ -49,7 +58,8 @@ def report(
         comparison = Comparison.load(source)
     else:
         comparison = _of_schedules(source, schedules or [], bound)
-    write(comparison, out, number=number)
+    learning = read_curves(*curves) if curves else None
+    write(comparison, out, number=number, detail=detail or None, curves=learning)
     if as_json:
         print_json({"file": str(out), "policies": comparison.policies, "instances": len(comparison.cases)})
     else:

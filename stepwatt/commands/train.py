@@ -45,6 +45,9 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew where the folder holds a training.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard's events, too: OUT/tensorboard.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a policy; its folder can be given to stepwatt compare.
@@ -73,6 +76,7 @@ def train(
             out=out,
             resume=resume,
             overwrite=overwrite,
+            tensorboard=tensorboard,
             progress=progress,
         ),
     )

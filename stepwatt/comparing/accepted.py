@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from stepwatt.formulation import InputError, Instance, Schedule
 from stepwatt.formulation.errors import one_of
-from stepwatt.solvers.methods import proves_bound
+from stepwatt.solvers.methods import Kind, proves_bound
 
 from .registry import POLICIES
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
+
+#: What one's own policy can be said to be.
+DECLARED: tuple[Kind, ...] = ("planner", "optimum", "ablation", "yours")
 
 _EXPECTED = (
     "a method name, a result, a schedule, sw.policy(…), a scheduler or a callable (instance) -> Schedule"
@@ -136,6 +139,29 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
         raise InputError(field="bound", value=bound, expected=one_of(known, bound))
     if reference is not None and reference not in policies:
         raise InputError(field="reference", value=reference, expected="one of " + ", ".join(policies))
+
+
+def kinds_of(policies: Mapping[str, Any], declared: Mapping[str, Kind] | None) -> dict[str, Kind]:
+    """What each of one's own policies may be compared with: as declared, else as its attribute ``kind`` says.
+
+    Raises:
+        InputError: a name of no policy or of a method, which is known, or a kind that does not exist.
+    """
+    own = {name: policy for name, _, _, policy in runs_of(policies) if not method_of(policy)}
+    found: dict[str, Kind] = {}
+    for name, kind in (declared or {}).items():
+        if name not in own:
+            raise InputError(
+                field="kinds", value=name, expected=one_of([*own], name) if own else "no name here"
+            )
+        if kind not in DECLARED:
+            raise InputError(field=f"kinds.{name}", value=kind, expected=one_of(DECLARED, kind))
+        found[name] = kind
+    for name, policy in own.items():
+        said = getattr(policy, "kind", None)
+        if name not in found and said in DECLARED:
+            found[name] = said
+    return found
 
 
 def check_portable(policies: Mapping[str, Any]) -> None:

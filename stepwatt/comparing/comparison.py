@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,6 +16,12 @@ from ..reports.tables import csv, latex, markdown
 from ..scores.file import load, text
 from ..scores.record import Case
 from ..scores.scores import Scores
+
+if TYPE_CHECKING:
+    import xarray
+    from plotly.graph_objects import Figure
+
+    from ..learning_curves import Curves
 
 
 @dataclass(frozen=True)
@@ -81,11 +89,30 @@ class Comparison:
         """The policy whose schedule stands for the optimum: the best optimum, else the best of all."""
         return self.scores.best_policy
 
-    def to_html(self, path: str | Path, *, number: int = 0) -> None:
-        """Write the self-contained report; details are those of instance ``number``."""
-        from ..reports.page import report  # brings plotly
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        number: int = 0,
+        detail: Sequence[str] | None = None,
+        curves: Curves | None = None,
+    ) -> None:
+        """Write the self-contained report (:func:`stepwatt.report` says what the arguments are)."""
+        from ..reports.page import report  # brings jinja2
 
-        report(self.scores, path, number=number)
+        report(self.scores, path, number=number, detail=detail, curves=curves)
+
+    def plot(self, figure: str = "gaps") -> Figure:
+        """A figure of the report (plotly): ``gaps``, ``money``; of several runs ``seeds``, ``profile``."""
+        from ..showing import plot
+
+        return plot(self, figure=figure)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Every number of ``results`` (instance, policy, seed); needs the extra ``xarray``."""
+        from ..showing import to_xarray
+
+        return to_xarray(self)
 
     def to_markdown(self) -> str:
         """The table as Markdown, and that of the statistics where there are several instances or runs."""

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.solvers.interface.settings import silent
 from stepwatt.solvers.many import Many, WorkerDied, on_cluster
-from stepwatt.solvers.methods import proves_bound
+from stepwatt.solvers.methods import Kind, proves_bound
 
+from ..console import told_progress
 from ..scores.record import Case, Entry, case_of
 from ..scores.scores import check_currency
 from .accepted import (
     check_policies,
     check_portable,
     is_scheduler,
+    kinds_of,
     made,
     method_of,
     of_instance,
@@ -72,6 +74,7 @@ def compare(
     *,
     bound: str | None = "oracle",
     reference: str | None = None,
+    kinds: Mapping[str, Kind] | None = None,
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
     seed: int = 0,
@@ -90,6 +93,9 @@ def compare(
             ``(observation) -> action``, or :class:`.accepted.Seeds` of several of these.
         bound: method that proves the bound where no policy is one that does; None for no bound.
         reference: the policy that statistics hold the others against; the first one if not given.
+        kinds: what your own policies may be compared with, name → ``planner`` (knows at most a forecast, and
+            competes for strongest planner), ``ablation`` or ``optimum`` (know the whole day), ``yours``
+            (a given schedule, nothing is known of it). A policy may say it by an attribute ``kind``, too.
         gap: relative optimality gap at which methods that search stop, as in ``solve``.
         time_limit: seconds for each method on each instance; None for no limit.
         seed: for methods that draw.
@@ -99,7 +105,8 @@ def compare(
             limit cuts in and policies decide by the instance alone, only the seconds depend on it. Inside
             ``joblib.parallel_config`` of another backend (Dask, Ray) runs go to its cluster.
         keep: folder where finished runs are stored as they come; the same call goes on from there.
-        progress: called with the share done and what is being worked on.
+        progress: called with the share done and what is being worked on; if not given, a line is shown where
+            a person waits (a terminal, a notebook).
 
     A policy that fails on an instance (an exception, a dead worker) is a row that says why.
 
@@ -113,6 +120,7 @@ def compare(
     check_currency(cases)
     policies = made(policies)
     check_policies(policies, bound, reference)
+    declared = kinds_of(policies, kinds)
     if workers < 1:
         raise InputError(field="workers", value=workers, expected="1 or more")
     given = [
@@ -131,17 +139,19 @@ def compare(
         for number, (inst, past) in enumerate(zip(cases, _histories(history, len(cases)), strict=True))
         for run in [*given[number], *_to_judge_by(given[number], bound)]
     ]
-    told = progress or silent
     if (workers > 1 and len(steps) > 1) or on_cluster():
         check_portable(policies)
-    found = _found(steps, workers, None if keep is None else KeptRuns(Path(keep)), told)
+    kept = None if keep is None else KeptRuns(Path(keep))
+    with told_progress("compare", progress) as told:
+        judged = _found(steps, workers, kept, told)
+        told(1.0, "")
+    found = [(replace(entry, declared=declared.get(entry.policy)), prices) for entry, prices in judged]
     done = [
         _case(
             inst, [f for step, f in zip(steps, found, strict=True) if step.case == number], len(given[number])
         )
         for number, inst in enumerate(cases)
     ]
-    told(1.0, "")
     return Comparison(tuple(done), reference or next(iter(policies)))
 
 

@@ -48,22 +48,29 @@ COLUMNS: tuple[Column, ...] = (
     ("gap", "gap", percent),
     ("captured_share", "captured share", percent),
     ("energy_cost", "energy cost, {money}", money),
+    ("energy_mwh", "energy, MWh", plain),
+    ("carbon_t", "CO2, t", plain),
     ("miss_rate", "missed jobs", share),
     ("mean_quality", "mean quality", plain),
     ("seconds", "seconds", seconds),
 )
 
 
-def cells(comparison: Scores) -> list[list[str]]:
-    """Rows of text: policy, kind, then :data:`COLUMNS`, then the flag; blank where a number may not be given.
+#: What a terminal has no room for.
+NOT_IN_TERMINALS = ("energy_mwh", "carbon_t")
+IN_TERMINALS = tuple(column for column in COLUMNS if column[0] not in NOT_IN_TERMINALS)
+
+
+def cells(comparison: Scores, columns: tuple[Column, ...] = COLUMNS) -> list[list[str]]:
+    """Rows of text: policy, kind, then the columns, then the flag; blank where a number may not be given.
 
     A relaxation has no utility of its own, so its bound stands there, marked with ≤.
     """
     rows = []
     for policy, row in comparison.table.iterrows():
-        texts = [show(float(row[name])) if not math.isnan(row[name]) else "" for name, _, show in COLUMNS]
+        texts = [show(float(row[name])) if not math.isnan(row[name]) else "" for name, _, show in columns]
         if row["kind"] == "bound" and not math.isnan(row["bound"]):
-            texts = [f"≤ {money(row['bound'])}", *[""] * (len(COLUMNS) - 2), texts[-1]]
+            texts = [f"≤ {money(row['bound'])}", *[""] * (len(columns) - 2), texts[-1]]
         flag = "" if row["kind"] == "bound" else _flag(row)
         rows.append([str(policy), KIND_LABELS[row["kind"]], *texts, flag])
     return rows
@@ -77,9 +84,9 @@ def _flag(row: pd.Series[Any]) -> str:
     return f"{row['flag']} ({row['infeasible']} of {runs} {what} not scored)"
 
 
-def headings(comparison: Scores) -> list[str]:
+def headings(comparison: Scores, columns: tuple[Column, ...] = COLUMNS) -> list[str]:
     """Headings of :func:`cells`."""
-    named = [heading.replace("{money}", comparison.currency) for _, heading, _ in COLUMNS]
+    named = [heading.replace("{money}", comparison.currency) for _, heading, _ in columns]
     return ["policy", "kind", *named, "note"]
 
 

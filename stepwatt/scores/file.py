@@ -14,6 +14,9 @@ from stepwatt.formulation.records import Finite, Record, about, as_input_error, 
 from .record import Case, Entry
 from .scores import Scores
 
+#: What the owner of a policy may say that it is.
+Declared = Literal["planner", "optimum", "ablation", "yours"]
+
 if TYPE_CHECKING:
     from stepwatt.solvers.interface.dual_prices import Prices
 
@@ -34,6 +37,7 @@ class EntryFile(Record):
     # files of before policies could be run several times have neither this nor a reference
     seed: Annotated[int, Field(ge=0), about("number of the run, where a policy was made several times")] = 0
     failure: Annotated[str, about("why there is no schedule, where the policy failed")] = ""
+    kind: Annotated[Declared | None, about("what its owner says it may be compared with")] = None
 
 
 class CaseFile(Record):
@@ -97,6 +101,7 @@ def _case_to_dict(case: Case) -> dict[str, Any]:
             "bound": entry.bound,
             "schedule": entry.schedule.to_dict(inst) if entry.schedule else None,
             **({"failure": entry.failure} if entry.failure else {}),
+            **({"kind": entry.declared} if entry.declared else {}),
         }
         for entry in case.entries
     ]
@@ -125,7 +130,8 @@ def _case_from_file(case: CaseFile, number: int) -> Case:
         schedule = _located(where, lambda c=content: Schedule.from_dict(inst, c)) if content else None
         judged = evaluate(inst, schedule) if schedule else None
         named = (entry.policy, entry.method, entry.status, entry.seconds)
-        entries.append(Entry(*named, schedule, judged, entry.bound, entry.seed, entry.failure))
+        told = (entry.bound, entry.seed, entry.failure, entry.kind)
+        entries.append(Entry(*named, schedule, judged, *told))
     prices = _prices(inst, case.prices, f"{at}.prices") if case.prices else None
     return Case(inst, tuple(entries), case.bound, case.bound_by, case.all_off, prices)
 

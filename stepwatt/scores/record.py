@@ -18,7 +18,8 @@ class Entry:
 
     ``method`` is a method name, or ``schedule`` or ``callable`` for the user's own; ``bound`` (USD) is set
     only where the method proves one for this instance; ``seconds`` is wall-clock time to the schedule;
-    ``seed`` numbers the runs of a policy made several times; ``failure`` says why there is no schedule.
+    ``seed`` numbers the runs of a policy made several times; ``failure`` says why there is no schedule;
+    ``declared`` is the kind that its owner says it is, where the method does not say it.
     """
 
     policy: str
@@ -30,11 +31,12 @@ class Entry:
     bound: float | None = None
     seed: int = 0
     failure: str = ""
+    declared: Kind | None = None
 
     @property
     def kind(self) -> Kind:
         """What the row may be compared with."""
-        return method_note(self.method).kind
+        return self.declared or method_note(self.method).kind
 
     @property
     def scored(self) -> bool:

@@ -132,7 +132,16 @@ class Scores:
 def _summary(rows: pd.DataFrame) -> dict[str, Any]:
     """One row of the table from the rows of one policy."""
     flags = [flag for flag in rows["flag"] if flag]
-    scores = ["utility", "gap", "captured_share", "energy_cost", "miss_rate", "mean_quality"]
+    scores = [
+        "utility",
+        "gap",
+        "captured_share",
+        "energy_cost",
+        "energy_mwh",
+        "carbon_t",
+        "miss_rate",
+        "mean_quality",
+    ]
     known = rows.reindex(columns=scores) if not flags else pd.DataFrame(float("nan"), rows.index, scores)
     mean, median = known.mean(), known.median()
     first = rows.iloc[0]
@@ -148,6 +157,8 @@ def _summary(rows: pd.DataFrame) -> dict[str, Any]:
         "captured_share": mean["captured_share"],
         "captured_share_median": median["captured_share"],
         "energy_cost": mean["energy_cost"],
+        "energy_mwh": mean["energy_mwh"],
+        "carbon_t": mean["carbon_t"],
         "miss_rate": mean["miss_rate"],
         "mean_quality": mean["mean_quality"],
         "seconds": rows["seconds"].mean(),

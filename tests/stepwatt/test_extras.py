@@ -74,6 +74,7 @@ NEEDED: dict[str, tuple[str, list[str], list[str]]] = {
     "torch": ("learning", ["lambda: sw.train(settings=short)", "vector"], ["train --out trained"]),
     "gymnasium": ("learning", ["single", "vector"], []),
     "tensorboard": ("learning", ["with_events"], []),
+    "xarray": ("xarray", ["lambda: sw.to_xarray(sw.solve(day, 'greedy'))"], []),
     "pvlib": ("weather", ["lambda: sw.pv_capacity_factor(None)"], []),
 }
 

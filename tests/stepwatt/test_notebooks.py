@@ -1,10 +1,19 @@
-"""What objects say of themselves at a prompt and in a notebook: the headline, never the arrays."""
+"""What prompts, notebooks and terminals show: headlines, figures, labelled arrays, progress."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 import stepwatt as sw
+from stepwatt.cli import run
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +51,88 @@ def test_notebooks_show_tables_in_which_names_are_text(day: sw.Instance) -> None
     assert "a &lt;day&gt;" in shown
     assert "revenue" in shown
     assert "greedy" in sw.compare(day, {"best": best, "greedy": "greedy"})._repr_html_()
+
+
+def test_what_is_computed_can_be_drawn(day: sw.Instance) -> None:
+    best = sw.solve(day)
+    compared = sw.compare(day, {"best": best, "greedy": "greedy"})
+    prices = pd.Series([1.0, 3.0], index=pd.date_range("2025-01-01", periods=2, freq="h", tz="Europe/Oslo"))
+    for figure in (
+        sw.plot(best),
+        sw.plot(best, figure="charge"),
+        sw.plot(day),
+        sw.plot(day, best.schedule, figure="jobs"),
+        sw.plot(compared, figure="money"),
+        compared.plot(),
+        sw.plot(prices),
+    ):
+        assert isinstance(figure, go.Figure)
+        assert figure.data
+    assert list(sw.plot(prices).data[0].x) == ["2025-01-01 00:00:00", "2025-01-01 01:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("what", "named", "told"),
+    [("text", {}, "what = 'str'"), ("day", {"figure": "gaps"}, "figure = 'gaps'")],
+)
+def test_what_cannot_be_drawn_is_told(day: sw.Instance, what: str, named: Any, told: str) -> None:
+    with pytest.raises(sw.InputError, match=told):
+        sw.plot({"day": day}.get(what, what), **named)
+    best = sw.solve(day, "greedy")
+    with pytest.raises(sw.InputError, match=r"figure = 'other': expected one of .*dispatch"):
+        sw.plot(best, figure="other")
+
+
+def test_a_schedule_as_labelled_arrays(day: sw.Instance) -> None:
+    best = sw.solve(day)
+    assert best.schedule is not None
+    found = sw.to_xarray(best)
+    assert dict(found.sizes) | {"option": 0} == {
+        "slot": 6, "site": 3, "origin": 3, "job_class": 3, "option": 0
+    }  # fmt: skip
+    assert float(found.transfers.sum()) == pytest.approx(best.schedule.transfers.sum())
+    at = found.runs.where(found.option_site == "DE", drop=True).sum()
+    a = day.arrays()
+    assert float(at) == pytest.approx(best.schedule.runs[a.options.site == a.sites.index("DE")].sum())
+    assert found.attrs["currency"] == "EUR"
+    same = sw.to_xarray(day, best.schedule)
+    assert same.identical(found)
+
+
+def test_a_comparison_as_labelled_arrays(day: sw.Instance) -> None:
+    compared = sw.compare([day, day], {"greedy": "greedy", "random": sw.Seeds(["random"] * 2)}, bound="lp")
+    found = compared.to_xarray()
+    assert dict(found.sizes) == {"instance": 2, "policy": 2, "seed": 2}
+    rows = compared.results.set_index(["number", "policy", "seed"])["utility"]
+    assert float(found.utility.isel(instance=0).sel(policy="random", seed=1)) == rows[0, "random", 1]
+    assert np.isnan(found.utility.sel(policy="greedy", seed=1)).all()
+
+
+class Kernel:
+    """What IPython gives in a notebook."""
+
+    kernel = True
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_progress_is_shown_in_a_notebook_and_not_in_a_script(
+    day: sw.Instance, waits: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if waits:
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=Kernel))
+    sw.compare(day, {"greedy": "greedy"}, bound="lp")
+    assert ("compare: 100 %" in capsys.readouterr().err) is waits
+
+
+def test_quiet_commands_tell_errors_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = str(tmp_path / "day.json")
+    words = ["scenario", "jemas", "--slots", "2", "--out", target]
+    assert run(words) == 0
+    assert "wrote" in capsys.readouterr().err
+    assert run([*words, "--quiet"]) == 0
+    assert run(["solve", target, "--method", "greedy", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["solve", target, "--method", "other", "--quiet"]) == 2
+    assert "method" in capsys.readouterr().err
+    assert run(words) == 0
+    assert "wrote" in capsys.readouterr().err

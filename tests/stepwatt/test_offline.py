@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from pages import figures_of
 
 from stepwatt.cli import run
 
@@ -47,7 +48,7 @@ def test_commands_open_no_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ["scenario", "jemas", "--zones=DE,FR", "--slots=3", "--slot-minutes=60", "--out=day.json"],
         ["solve", "day.json", "--out", "result.json", "--prices", "prices.csv"],
         ["evaluate", "day.json", "result.json"],
-        ["train", "--shaping", "none", "--out", "trained", *TRAINING],
+        ["train", "--shaping", "none", "--out", "trained", "--tensorboard", *TRAINING],
         ["run", "trained", "day.json", "--slots", "slots.jsonl", "--state", "state.json"],
         ["compare", "day.json", "--policy=lp", "--policy=mine=trained", "--out=c.json", "--out=c.html"],
         ["report", "c.json", "--out", "report.html"],
@@ -56,6 +57,8 @@ def test_commands_open_no_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert run(words) == 0, words
     for name in ("c.html", "report.html"):
         assert loaded_by((tmp_path / name).read_text(encoding="utf-8")) == []
+    assert list((tmp_path / "trained" / "tensorboard").glob("events.*"))
+    assert "s0-o-curves" in figures_of((tmp_path / "c.html").read_text(encoding="utf-8"))
 
 
 class Loads(HTMLParser):

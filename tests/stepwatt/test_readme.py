@@ -36,6 +36,7 @@ COMMANDS = [
     "evaluate",
     "compare",
     "report",
+    "curves",
     "levers",
     "what-if",
     "pareto",
@@ -98,7 +99,7 @@ def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[
     options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     section = text.partition(f"## stepwatt {command}\n")[2].partition("\n## ")[0]
-    common = {"--help", "--json"}
+    common = {"--help", "--json", "--quiet"}
     assert options - common == set(re.findall(r"`(--[a-z-]+)", section)) - common
     assert f"`stepwatt {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -1,6 +1,8 @@
 """The figures of a report, one subject per file; each returns a panel of plain words and figure."""
 
+from .curves import curves_panel
 from .dispatch import dispatch_panel
+from .flows import flows_panel
 from .gaps import gap_panel
 from .jobs import jobs_panel
 from .money import money_panel
@@ -20,7 +22,9 @@ __all__ = [
     "Shown",
     "charge_panel",
     "clock_panel",
+    "curves_panel",
     "dispatch_panel",
+    "flows_panel",
     "gap_panel",
     "jobs_panel",
     "money_panel",

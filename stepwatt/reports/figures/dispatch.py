@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .panel import COLOURS, Panel, Shown, held, stacked_rows, times
 
 _WORDS = (
@@ -17,7 +19,6 @@ def dispatch_panel(shown: Shown) -> Panel:
     """Stacks of supply and use per site over time, in MW."""
     inst, schedule, judged = shown.instance, shown.schedule, shown.evaluation
     sites = list(inst.sites)
-    look, rows = stacked_rows(inst, sites, "MW", row_height=230)
     cooling = judged.facility_mw - judged.it_mw
     supply = {
         "import": ("grid import", schedule.import_mw),
@@ -31,6 +32,11 @@ def dispatch_panel(shown: Shown) -> Panel:
         "charge": ("battery charge", schedule.charge_mw),
         "export": ("grid export", schedule.export_mw),
     }
+    highest, lowest = (
+        float(np.sum([flow for _, flow in group.values()], axis=0).max()) for group in (supply, use)
+    )
+    span = (-lowest, highest)
+    look, rows = stacked_rows(inst, sites, "MW", row_height=230, span=span)
     traces: list[dict[str, Any]] = []
     for sign, group in ((1.0, supply), (-1.0, use)):
         for key, (name, flow) in group.items():

@@ -1,4 +1,4 @@
-"""How far each policy is from the bound, one dot per instance and run."""
+"""How far each policy is from the bound, one dot per policy and small ones for instances and runs."""
 
 from __future__ import annotations
 
@@ -8,73 +8,76 @@ from stepwatt.reports.facts import KIND_LABELS
 from stepwatt.scores.scores import Scores
 
 from ..tables import percent
-from .panel import Panel, axis, colour, label, layout, numbers
+from .gap_axis import gap_scale
+from .panel import COLOURS, Panel, axis, colour, label, layout, numbers
 
 if TYPE_CHECKING:
     from stepwatt.solvers.methods import Kind
 
 _WORDS = (
-    "{dots}he distance of the policy's utility from the bound, in % of the bound. "
-    "Zero cannot be beaten. {bar}Compare a planner with other planners: those that know "
-    "the day beforehand (optimum, restricted foresight) show what is lost, not what could have been "
-    "decided."
+    "The distance of the policy's utility from the bound, in % of the bound; further left is better. {scale}"
+    "{dots}Compare a planner with other planners: those that know the day beforehand (optimum, restricted "
+    "foresight) show what is lost, not what could have been decided."
+)
+_LOGARITHMIC = (
+    "Every line to the right is ten times as far; what lies at {least} % or below stands at the left edge. "
 )
 _ORDER: tuple[Kind, ...] = ("optimum", "planner", "ablation", "yours")
 
 
 def gap_panel(comparison: Scores) -> Panel:
-    """Gaps per policy, in % of the bound."""
+    """Gaps per policy, in % of the bound, on an axis that tells small ones apart beside large ones."""
     table = comparison.table.dropna(subset=["gap"]).sort_values("gap", ascending=False)
     if table.empty:
         return Panel("There is no bound, or no schedule that may be scored.")
-    traces: list[dict[str, Any]] = []
     order = [label(str(policy), 22) for policy in table.index]
+    runs = comparison.results.dropna(subset=["gap"])
+    runs = runs[runs["policy"].isin(table.index)]
+    shown = [*(100 * table["gap"]), *(100 * runs["gap"])] if comparison.several else list(100 * table["gap"])
+    scale, least = gap_scale(shown)
+    traces: list[dict[str, Any]] = []
+    if comparison.several:
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "showlegend": False,
+                "y": [label(str(policy), 22) for policy in runs["policy"]],
+                "x": numbers((100 * runs["gap"]).clip(lower=least)),
+                "text": [
+                    f"{label(str(name), 60)}: {percent(gap)}"
+                    for name, gap in zip(runs["instance"], runs["gap"], strict=True)
+                ],
+                "marker": {"color": COLOURS["faint"], "size": 5, "opacity": 0.6},
+                "hovertemplate": "%{text}<extra></extra>",
+            }
+        )
     for number, kind in enumerate(_ORDER):
         mine = table[table["kind"] == kind]
         if mine.empty:
             continue
-        names = [label(str(policy), 22) for policy in mine.index]
-        words = KIND_LABELS[kind]
         traces.append(
             {
-                "type": "bar",
-                "orientation": "h",
-                "name": words,
-                "legendgroup": kind,
-                "y": names,
-                "x": numbers(100 * mine["gap"]),
-                "marker": {"color": colour(number), "opacity": 0.75},
-                "text": [percent(value) for value in mine["gap"]],
-                "textposition": "outside",
+                "type": "scatter",
+                "mode": "markers+text",
+                "name": KIND_LABELS[kind],
+                "y": [label(str(policy), 22) for policy in mine.index],
+                "x": numbers((100 * mine["gap"]).clip(lower=least)),
+                "marker": {"color": colour(number), "size": 12},
+                "text": [f" {percent(value)}" for value in mine["gap"]],
+                "textposition": "middle right",
                 "cliponaxis": False,
-                "hovertemplate": "mean %{x:.4g} %<extra>%{y}</extra>",
+                "hovertemplate": "%{text}<extra>%{y}</extra>",
             }
         )
-        rows = comparison.results[comparison.results["policy"].isin(mine.index)]
-        if comparison.several:
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "legendgroup": kind,
-                    "showlegend": False,
-                    "y": [label(str(policy), 22) for policy in rows["policy"]],
-                    "x": numbers(100 * rows["gap"]),
-                    "text": [label(str(name), 60) for name in rows["instance"]],
-                    "marker": {"color": "#1F2933", "size": 6, "opacity": 0.7},
-                    "hovertemplate": "%{x:.4g} %<extra>%{text}</extra>",
-                }
-            )
     look = layout(
-        130 + 28 * len(order),
+        110 + 28 * len(order),
         hovermode="closest",
-        barmode="overlay",
-        bargap=0.35,
-        margin={"l": 58, "r": 70, "t": 24, "b": 42},
-        xaxis=axis("gap, % of the bound", rangemode="tozero"),
-        yaxis=axis(type="category", categoryorder="array", categoryarray=order, showgrid=False),
+        margin={"l": 58, "r": 78, "t": 24, "b": 42},
+        xaxis=axis("gap, % of the bound", zeroline=False, **scale),
+        yaxis=axis(type="category", categoryorder="array", categoryarray=order),
     )
     one = "one instance" if comparison.table["seeds"].max() == 1 else "one run on one instance"
-    dots, bar = (f"Each dot is {one}: t", "The bar is the mean. ") if comparison.several else ("T", "")
-    words = _WORDS.format(dots=dots, bar=bar)
-    return Panel(words, {"data": traces, "layout": look})
+    dots = f"Each small dot is {one}, each large one the mean. " if comparison.several else ""
+    told = _LOGARITHMIC.format(least=f"{least:g}") if "type" in scale else "Zero cannot be beaten. "
+    return Panel(_WORDS.format(dots=dots, scale=told), {"data": traces, "layout": look})

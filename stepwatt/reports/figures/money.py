@@ -6,7 +6,7 @@ from typing import Any
 
 from stepwatt.scores.scores import Scores
 
-from .panel import COLOURS, Panel, axis, label, layout, numbers
+from .panel import COLOURS, SERIES, Panel, axis, label, layout, numbers
 
 _WORDS = (
     "Income to the right of zero, costs to the left; the diamond is what remains, the utility. "
@@ -17,16 +17,16 @@ _WORDS = (
 #: Money term, its name for readers, sign, colour.
 _TERMS = (
     ("revenue", "service revenue", 1, COLOURS["revenue"]),
-    ("export", "grid export", 1, "#7BC8AE"),
+    ("export", "grid export", 1, COLOURS["export"]),
     ("import", "grid import", -1, COLOURS["import"]),
-    ("carbon", "carbon", -1, "#5F6B76"),
+    ("carbon", "carbon", -1, COLOURS["ink"]),
     ("wear", "battery wear", -1, COLOURS["discharge"]),
     ("fuel", "generator fuel", -1, COLOURS["generator"]),
-    ("startup", "generator starts", -1, "#BF812D"),
-    ("demand", "demand charge", -1, "#6B5B95"),
+    ("startup", "generator starts", -1, SERIES[4]),
+    ("demand", "demand charge", -1, SERIES[7]),
     ("transfer", "transfers", -1, COLOURS["it"]),
     ("miss_penalty", "missed jobs", -1, COLOURS["bad"]),
-    ("terminal", "energy and heat owed at the end", -1, COLOURS["cooling"]),
+    ("terminal", "energy and heat owed at the end", -1, COLOURS["faint"]),
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -17,22 +18,26 @@ from stepwatt.formulation import Evaluation, Instance, Schedule
 if TYPE_CHECKING:
     from stepwatt.solvers.interface.dual_prices import Prices
 
-#: Colours that stay apart for colour-blind readers (Okabe and Ito), by what is shown.
+#: Colours near those of Okabe and Ito, but dark enough to be seen on white, and apart to every kind of eye
+#: (tests/stepwatt/reports/test_colours.py measures both).
+SERIES = ("#2161BA", "#C78700", "#00864C", "#E469A2", "#1E9ED5", "#B74600", "#683300", "#755895", "#4F5F6A")
+_BLUE, _ORANGE, _GREEN, _PINK, _SKY, _RED, _BROWN, _VIOLET, _GREY = SERIES
+
+#: Colours by what is shown.
 COLOURS = {
-    "import": "#0072B2",
-    "renewable": "#009E73",
-    "discharge": "#CC79A7",
-    "generator": "#8C510A",
-    "it": "#E69F00",
-    "cooling": "#56B4E9",
-    "charge": "#E8BFD6",
-    "export": "#9AA5B1",
-    "revenue": "#009E73",
-    "bad": "#D55E00",
+    "import": _BLUE,
+    "renewable": _GREEN,
+    "discharge": _PINK,
+    "generator": _BROWN,
+    "it": _ORANGE,
+    "cooling": _SKY,
+    "charge": _RED,
+    "export": _GREY,
+    "revenue": _GREEN,
+    "bad": _RED,
     "ink": "#1F2933",
-    "faint": "#9AA5B1",
+    "faint": "#66727E",
 }
-SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C510A", "#6B5B95", "#5F6B76")
 
 
 @dataclass(frozen=True)
@@ -126,27 +131,46 @@ def axis(title: str = "", **more: Any) -> dict[str, Any]:
 
 
 def time_axis(inst: Instance, **more: Any) -> dict[str, Any]:
-    """The date axis."""
-    return axis(f"time ({zone_label(inst)})", type="date", **more)
+    """The date axis: the whole horizon, so that it is the same in all figures."""
+    first = inst.start_time.replace(tzinfo=None)
+    last = first + timedelta(hours=inst.n_slots * inst.slot_hours)
+    ends = [first.isoformat(sep=" "), last.isoformat(sep=" ")]
+    return axis(f"time ({zone_label(inst)})", type="date", range=ends, nticks=7, **more)
 
 
 def stacked_rows(
-    inst: Instance, names: list[str], unit: str, *, row_height: int, same_scale: bool = True
+    inst: Instance,
+    names: list[str],
+    unit: str,
+    *,
+    row_height: int,
+    span: tuple[float, float] | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """A layout with one row per name over a shared time axis, and the axis names of each row's traces."""
+    """A layout with one row per name, each with labels of the same time, and the axes of each row's traces.
+
+    ``span`` holds the least and the largest value of all rows, where they are to have one scale.
+    """
     count = len(names)
     height = 110 + row_height * count
-    space = 28 / height if count > 1 else 0.0
+    space = 46 / height if count > 1 else 0.0
     each = (1 - space * (count - 1)) / count
     found = layout(height)
     found["annotations"] = []
+    brief = "%H:%M" if inst.n_slots * inst.slot_hours <= 48 else "%-d %b"
     rows = []
     for number, name in enumerate(names):
         suffix = "" if number == 0 else str(number + 1)
         top = 1 - number * (each + space)
-        found[f"yaxis{suffix}"] = axis(unit, domain=[max(top - each, 0.0), top])
-        if same_scale and number:
-            found[f"yaxis{suffix}"]["matches"] = "y"
+        found[f"yaxis{suffix}"] = axis(unit, domain=[max(top - each, 0.0), top], anchor=f"x{suffix}")
+        found[f"xaxis{suffix}"] = time_axis(inst, anchor=f"y{suffix}")
+        if number:
+            found[f"xaxis{suffix}"]["matches"] = "x"
+        if number < count - 1:
+            del found[f"xaxis{suffix}"]["title"]
+            found[f"xaxis{suffix}"]["tickformat"] = brief
+        if span is not None:
+            slack = 0.06 * max(span[1] - span[0], 1e-6)
+            found[f"yaxis{suffix}"]["range"] = numbers((span[0] - slack, span[1] + slack))
         found["annotations"].append(
             {
                 "text": f"<b>{label(name)}</b>",
@@ -159,7 +183,5 @@ def stacked_rows(
                 "showarrow": False,
             }
         )
-        rows.append({"xaxis": "x", "yaxis": f"y{suffix}"})
-    last = "" if count == 1 else str(count)
-    found["xaxis"] = time_axis(inst, anchor=f"y{last}")
+        rows.append({"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"})
     return found, rows

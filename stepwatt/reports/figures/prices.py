@@ -25,7 +25,16 @@ def prices_panel(shown: Shown) -> Panel:
     """Import and export price and the value of stored energy per site, per MWh."""
     inst, prices = shown.instance, shown.prices
     sites, unit = list(inst.sites), f"{label(inst.currency, 20)}/MWh"
-    look, rows = stacked_rows(inst, sites, unit, row_height=190)
+    stored = prices.stored_energy if prices is not None else None
+    drawn = [
+        np.asarray(p)
+        for site in inst.sites.values()
+        for p in (site.grid.import_price, site.grid.export_price)
+    ]
+    if stored is not None and stored.size:
+        drawn.append(stored.to_numpy())
+    span = (min(float(values.min()) for values in drawn), max(float(values.max()) for values in drawn))
+    look, rows = stacked_rows(inst, sites, unit, row_height=190, span=span)
     traces: list[dict[str, Any]] = []
     written = "%{y:.1f} " + unit
     for j, site in enumerate(inst.sites.values()):
@@ -47,7 +56,6 @@ def prices_panel(shown: Shown) -> Panel:
                     **rows[j],
                 )
             )
-    stored = prices.stored_energy if prices is not None else None
     first = True
     for j, name in enumerate(sites):
         if stored is not None and name in stored.columns:

@@ -10,6 +10,7 @@ from stepwatt.scores.intervals import performance_profile
 from stepwatt.scores.scores import Scores
 from stepwatt.scores.statistics import SEED, score_matrix
 
+from .gap_axis import gap_scale
 from .panel import Panel, axis, colour, label, layout, numbers
 
 _WORDS = (
@@ -27,7 +28,11 @@ def profile_panel(comparison: Scores) -> Panel:
     if not gaps:
         return Panel("There is no bound, or no policy all of whose schedules are scored.")
     widest = max(float(matrix.max()) for matrix in gaps.values())
-    at = np.linspace(0.0, max(1.05 * widest, 1e-6), _POINTS)
+    scale, least = gap_scale([100 * float(gap) for matrix in gaps.values() for gap in matrix.ravel()])
+    if "type" in scale:
+        at = np.geomspace(least / 100, 1.05 * widest, _POINTS)
+    else:
+        at = np.linspace(0.0, max(1.05 * widest, 1e-6), _POINTS)
     traces: list[dict[str, Any]] = []
     for number, (policy, matrix) in enumerate(gaps.items()):
         profile = performance_profile(matrix, at, SEED)
@@ -57,7 +62,7 @@ def profile_panel(comparison: Scores) -> Panel:
         ]
     look = layout(
         340,
-        xaxis=axis("gap, % of the bound", rangemode="tozero"),
+        xaxis=axis("gap, % of the bound", **scale),
         yaxis=axis("% of runs", range=[-2, 102]),
     )
     return Panel(_WORDS, {"data": traces, "layout": look})

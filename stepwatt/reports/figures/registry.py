@@ -9,6 +9,7 @@ from typing import Any, Literal
 from stepwatt.formulation.registry import Registry
 
 from .dispatch import dispatch_panel
+from .flows import flows_panel
 from .gaps import gap_panel
 from .jobs import jobs_panel
 from .money import money_panel
@@ -50,9 +51,10 @@ FIGURES: Registry[Figure] = Registry(
         "prices": Figure("Prices and the value of stored energy", "schedule", prices_panel),
         "charge": Figure("State of charge", "schedule", charge_panel, "half"),
         "temperature": Figure("Room temperature", "schedule", temperature_panel, "half"),
-        "transfers": Figure("Transfers between sites", "schedule", transfers_panel, "third"),
-        "steps": Figure("Denoising steps", "schedule", steps_panel, "third"),
-        "clocks": Figure("GPU clocks", "schedule", clock_panel, "third"),
+        "flows": Figure("Which jobs travel", "schedule", flows_panel, "half"),
+        "transfers": Figure("Transfers between sites", "schedule", transfers_panel, "half"),
+        "steps": Figure("Denoising steps", "schedule", steps_panel, "half"),
+        "clocks": Figure("GPU clocks", "schedule", clock_panel, "half"),
         "jobs": Figure("Jobs waiting and missed", "schedule", jobs_panel),
     },
 )

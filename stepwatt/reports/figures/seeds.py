@@ -9,6 +9,8 @@ from stepwatt.scores.intervals import iqm
 from stepwatt.scores.scores import Scores
 from stepwatt.scores.statistics import score_matrix
 
+from ..tables import percent
+from .gap_axis import gap_scale
 from .panel import COLOURS, Panel, axis, colour, label, layout, numbers
 
 _WORDS = (
@@ -30,16 +32,19 @@ def seeds_panel(comparison: Scores) -> Panel:
         if (matrix := found[str(policy)]) is not None
         for seed, gaps in enumerate(matrix)
     ]
+    ends = [value for name in ("gap", "gap_low", "gap_high") for value in 100 * table[name].dropna()]
+    scale, least = gap_scale([*(100 * gap for *_, gap in runs), *ends])
+    shown = (100 * table["gap"]).clip(lower=least)
     error: dict[str, Any] = {"type": "data", "symmetric": False, "color": COLOURS["ink"], "thickness": 1.5}
     for side, column, sign in (("array", "gap_high", 1), ("arrayminus", "gap_low", -1)):
-        widths = (sign * 100 * (table[column] - table["gap"])).tolist()
+        widths = (sign * ((100 * table[column]).clip(lower=least) - shown)).tolist()
         error[side] = numbers(0.0 if isnan(width) else width for width in widths)
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",
             "mode": "markers",
             "y": [name for name, _, _ in runs],
-            "x": numbers(100 * gap for _, _, gap in runs),
+            "x": numbers(max(100 * gap, least) for _, _, gap in runs),
             "text": [f"seed {seed}" for _, seed, _ in runs],
             "marker": {"color": colour(0), "size": 8, "opacity": 0.6},
             "hovertemplate": "%{x:.4g} %<extra>%{text}</extra>",
@@ -48,7 +53,8 @@ def seeds_panel(comparison: Scores) -> Panel:
             "type": "scatter",
             "mode": "markers",
             "y": order,
-            "x": numbers(100 * table["gap"]),
+            "x": numbers(shown),
+            "text": [percent(gap) for gap in table["gap"]],
             "error_x": error,
             "marker": {
                 "symbol": "diamond",
@@ -56,13 +62,13 @@ def seeds_panel(comparison: Scores) -> Panel:
                 "color": "white",
                 "line": {"width": 2, "color": COLOURS["ink"]},
             },
-            "hovertemplate": "%{x:.4g} %<extra>all seeds</extra>",
+            "hovertemplate": "%{text}<extra>all seeds</extra>",
         },
     ]
     look = layout(
         130 + 28 * len(order),
         hovermode="closest",
-        xaxis=axis("gap, % of the bound"),
+        xaxis=axis("gap, % of the bound", zeroline=False, **scale),
         yaxis=axis(type="category", categoryorder="array", categoryarray=order, showgrid=False),
     )
     return Panel(_WORDS, {"data": traces, "layout": look})

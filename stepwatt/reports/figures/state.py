@@ -93,7 +93,7 @@ def _lines(
     slack = 0.06 * max(highest - lowest, 1e-6)
     look = layout(
         330,
-        xaxis=time_axis(inst, nticks=5),
+        xaxis=time_axis(inst),
         yaxis=axis(unit, range=[lowest - slack, highest + slack]),
         shapes=shapes,
         annotations=[

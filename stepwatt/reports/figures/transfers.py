@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .panel import Panel, Shown, axis, label, layout
+from .panel import SERIES, Panel, Shown, axis, label, layout
 
 _WORDS = (
     "Share of each origin's jobs that ran at each site (hover for counts). The diagonal is work done at "
@@ -18,6 +18,8 @@ def transfers_panel(shown: Shown) -> Panel:
     jobs = schedule.transfers.sum(axis=(2, 3))
     totals = jobs.sum(axis=1, keepdims=True)
     share = 100 * jobs / totals.clip(min=1e-12)
+    if len(names) == 1:
+        return Panel("There is one site.")
     if not totals.any():
         return Panel("No job was run.")
     figure = {
@@ -30,7 +32,7 @@ def transfers_panel(shown: Shown) -> Panel:
                 "customdata": jobs.round(1).tolist(),
                 "zmin": 0,
                 "zmax": 100,
-                "colorscale": [[0, "#F7FBFF"], [1, "#0072B2"]],
+                "colorscale": [[0, "#F7FBFF"], [1, SERIES[0]]],
                 "texttemplate": "%{z:.0f} %",
                 "hovertemplate": "from %{y} to %{x}: %{customdata:,} jobs (%{z:.1f} %)<extra></extra>",
                 "xgap": 2,

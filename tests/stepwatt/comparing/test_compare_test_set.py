@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from pages import figures_of
 
 import stepwatt as sw
 from stepwatt.cli import run
@@ -188,19 +189,13 @@ def test_tables_give_intervals_of_all_that_decide_something(comparison: sw.Compa
     assert comparison.to_latex().count(r"\begin{tabular}") == 2
 
 
-def figures_of(page: str) -> dict[str, Any]:
-    text = page.partition('<script type="application/json" id="figures">')[2].partition("</script>")[0]
-    found: dict[str, Any] = json.loads(text, parse_constant=pytest.fail)
-    return found
-
-
 def test_page_shows_statistics_profile_and_every_seed(comparison: sw.Comparison) -> None:
     page = html(comparison)
     assert "Over seeds and instances" in page
-    assert "the first of 4 runs" not in page, "the details are of the optimum and the strongest planner"
-    for key in ("o-seeds", "o-profile"):
+    assert "the first of 4 runs" in page, "one's own policies are shown in detail, too"
+    for key in ("all-o-seeds", "all-o-profile"):
         go.Figure(figures_of(page)[key])
-    seeds = figures_of(page)["o-seeds"]["data"][0]
+    seeds = figures_of(page)["all-o-seeds"]["data"][0]
     mine = score_matrix(comparison, "mine", "gap")
     assert mine is not None
     shown = sorted(x for x, y in zip(seeds["x"], seeds["y"], strict=True) if y == "mine")
@@ -210,7 +205,7 @@ def test_page_shows_statistics_profile_and_every_seed(comparison: sw.Comparison)
 def test_page_of_one_instance_and_one_seed_has_no_statistics(instances: list[sw.Instance]) -> None:
     page = html(sw.compare(instances[0], {"greedy": "greedy"}, bound="lp"))
     assert "Over seeds and instances" not in page
-    assert not {"o-seeds", "o-profile"} & set(figures_of(page))
+    assert not {"s0-o-seeds", "s0-o-profile"} & set(figures_of(page))
 
 
 def test_profile_curves_rise_to_all_runs(comparison: sw.Comparison) -> None:

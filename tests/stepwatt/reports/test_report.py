@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
-from html.parser import HTMLParser
+from base64 import b64decode
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from pages import Page, figures_of, unpacked
 from places import EXAMPLES
 
 import stepwatt as sw
 from stepwatt.reports import figures
+from stepwatt.reports import page as pages
+from stepwatt.reports.figures.gap_axis import gap_scale
 from stepwatt.reports.figures.registry import FIGURES
+from stepwatt.reports.library import packed_library
 from stepwatt.reports.page import html
+from stepwatt.reports.summary import amount, cards, sentences
 from stepwatt.reports.tables import money, percent, share
-
-
-class Page(HTMLParser):
-    """What a browser would fetch or run, and the places where figures go."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.fetched: list[str] = []
-        self.places: list[str] = []
-        self.scripts: list[str] = []
-        self.tags: list[str] = []
-        self._inside = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.tags.append(tag)
-        self.fetched += [value for name, value in attrs if name in ("src", "href") and value]
-        if given.get("class") == "plot":
-            self.places.append(given["id"] or "")
-        self._inside = tag == "script"
-        if self._inside:
-            self.scripts.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = False
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.scripts[-1] += data
-
-
-def figures_of(text: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    loaded: dict[str, Any] = json.loads(found.group(1), parse_constant=pytest.fail)
-    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +40,18 @@ def test_one_file_that_needs_no_network(page: str) -> None:
     seen = Page(page)
     assert seen.fetched == []
     assert not {"link", "img", "iframe"} & set(seen.tags)
-    assert page.count("* plotly.js v") == 1
+    assert "* plotly.js (cartesian - minified) v" in unpacked(page, "library")
     assert "@import" not in page.partition("</style>")[0]
 
 
 def test_every_place_has_a_figure_and_every_figure_a_place(page: str) -> None:
     assert sorted(Page(page).places) == sorted(figures_of(page))
-    subjects = {key.partition("-")[2] for key in figures_of(page)}
+    subjects = {key.split("-", 2)[2] for key in figures_of(page)}
     assert subjects == {name for name, figure in FIGURES.items() if figure.needs != "several"}
+
+
+def test_a_page_of_a_day_is_small(page: str) -> None:
+    assert len(page.encode()) < 1_000_000
 
 
 def test_every_figure_is_one_that_plotly_knows(page: str) -> None:
@@ -193,8 +165,9 @@ def test_comparison_of_several_instances_shows_the_chosen_one(tmp_path: Path) ->
     found = sw.compare(instances, {"greedy": "greedy"}, bound="lp")
     found.to_html(tmp_path / "report.html", number=1)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "One of 2 instances" in text
-    assert f"<h1>{instances[1].name}</h1>" in text
+    assert [name for name in ("all", "s0", "s1") if f'<option value="{name}"' in text] == ["all", "s0", "s1"]
+    details = {place.partition("-")[0] for place in figures_of(text) if "-d0-" in place}
+    assert details == {"s0", "s1"}
     with pytest.raises(sw.InputError, match="number = 2"):
         sw.report(found, tmp_path / "report.html", number=2)
 
@@ -209,3 +182,91 @@ def test_small_gaps_keep_their_size(value: float, shown: str) -> None:
 
 def test_few_missed_jobs_are_not_none() -> None:
     assert (share(0.0), share(1e-7), share(0.02)) == ("0.00 %", "< 0.01 %", "2.00 %")
+
+
+def test_the_page_opens_with_what_it_comes_to_in_money(comparison: sw.Comparison) -> None:
+    first, planner = sentences(comparison.scores)
+    utility = comparison.table["utility"]
+    more = f"{amount(utility['oracle'] - utility['all-off'])} USD more than all levers off"
+    assert f"all levers off {amount(utility['all-off'])} USD" in first
+    assert f"the optimum {amount(utility['oracle'])} USD, {more}" in first
+    assert "greedy" in planner
+    text = html(comparison)
+    assert text.index("In money") < text.index("Policies against the bound")
+
+
+def test_levers_are_told_by_what_is_lost_without_them() -> None:
+    inst = sw.scenario("jemas", start="2018-06-12T16:00", n_slots=3)
+    found = sw.compare(inst, {"oracle": "oracle", "local": "local", "no-dvfs": "no-dvfs"})
+    lost = found.table.at["oracle", "utility"] - found.table.at["local", "utility"]
+    assert f"sending jobs to other sites {amount(lost)}" in list(sentences(found.scores))[-1]
+
+
+def test_own_policies_are_shown_in_detail_and_others_if_named(comparison: sw.Comparison) -> None:
+    inst = comparison.cases[0].instance
+    own = sw.compare(inst, {"mine": comparison.cases[0].entry("greedy").schedule, "random": "random"})
+    assert tabs(html(own.scores)) == ["mine", "random"]
+    assert tabs(html(own.scores, detail=["random"])) == ["random"]
+    with pytest.raises(sw.InputError, match="detail = 'other'"):
+        html(own.scores, detail=["other"])
+
+
+def tabs(page: str) -> list[str]:
+    return re.findall(r'role="tabpanel"[^>]*>\n<p class="words"><b>([^<]*)</b>', page)
+
+
+def test_cards_and_table_have_the_same_scope() -> None:
+    days = [sw.scenario("jemas", start=start, n_slots=2) for start in ("2018-06-12", "2018-06-13")]
+    found = sw.compare(days, {"greedy": "greedy"}, bound="lp").scores
+    (value, *_), *_ = cards(found)
+    assert value == f"{money(found.table.at['greedy', 'utility'])} USD"
+    page = html(found)
+    for case in found.cases:
+        judged = case.entry("greedy").evaluation
+        assert judged is not None
+        assert f"<b>{money(judged.utility)} USD</b>" in page
+
+
+def test_a_page_of_many_days_stays_within_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [sw.scenario("jemas", start=f"2018-06-{day}", n_slots=2) for day in (11, 12, 13)]
+    found = sw.compare(days, {"greedy": "greedy"}, bound="lp").scores
+    whole = html(found)
+    monkeypatch.setattr(pages, "LARGEST", len(whole.encode()) - 1000)
+    less = html(found, number=1)
+    assert len(less.encode()) < len(whole.encode())
+    assert [f'<option value="s{place}"' in less for place in range(3)] == [True, True, False]
+    assert "room for 2 single instances" in less
+
+
+def test_gaps_of_all_sizes_are_told_apart() -> None:
+    scale, least = gap_scale([0.0046, 0.1, 39.5])
+    assert scale["type"] == "log"
+    assert scale["ticktext"] == ["≤ 0.001", "0.01", "0.1", "1", "10", "100"]
+    assert least == pytest.approx(0.001)
+    assert "type" not in gap_scale([1.0, 2.0])[0]
+
+
+def test_arrows_are_the_jobs_that_leave_home(comparison: sw.Comparison) -> None:
+    case = comparison.cases[0]
+    entry = case.entry("oracle")
+    assert entry.schedule is not None
+    assert entry.evaluation is not None
+    figure = figures.flows_panel(figures.Shown(case.instance, entry.schedule, entry.evaluation)).figure
+    assert figure is not None
+    jobs = entry.schedule.transfers.sum(axis=(2, 3))
+    sent = [jobs[i, j] for i in range(3) for j in range(3) if i != j and jobs[i, j] > 0.5]
+    assert len(figure["layout"]["annotations"]) == len(sent)
+    told = sorted(
+        float(re.sub(r".*: ([\d,]+) jobs", r"\1", text).replace(",", ""))
+        for text in figure["data"][0]["text"]
+    )
+    assert told == pytest.approx(sorted(sent), abs=1)
+
+
+def test_a_figure_of_another_kind_brings_the_whole_library() -> None:
+    assert "(cartesian" not in gunzip(packed_library(["scatter", "sunburst"]))[:100]
+    assert "(cartesian" in gunzip(packed_library(["scatter", "heatmap"]))[:100]
+
+
+def gunzip(text: str) -> str:
+    return gzip.decompress(b64decode(text)).decode("utf-8")

@@ -1,0 +1,30 @@
+"""Panels as plotly figures, for notebooks and prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .figures.panel import Panel
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+def figure(panel: Panel, title: str) -> Figure:
+    """The panel as a figure of its own, with legend; its words where there is nothing to draw."""
+    import plotly.graph_objects as go
+
+    given = panel.figure or {
+        "data": [],
+        "layout": {"annotations": [{"text": panel.words, "showarrow": False}]},
+    }
+    found = go.Figure(given)
+    height = found.layout.height
+    found.update_layout(
+        title=title,
+        showlegend=sum(trace.name is not None for trace in found.data) > 1,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02},
+        margin={"t": 90},
+        height=None if height is None else height + 70,
+    )
+    return found
