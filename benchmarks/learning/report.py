@@ -1,4 +1,4 @@
-"""Tables and figures of the studies from the kept results, and the generated section of the documentation.
+"""Tables and figures of the studies before that of regimes, from the kept results, as results/report.md.
 
 python -m benchmarks.learning.report [--quick]
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stepwatt.formulation.files import write_text
 from stepwatt.scores.intervals import (
     Interval,
     area_under_curve,
@@ -31,8 +32,7 @@ from .days import Spread, days
 from .pictures import adaptation_figure, figures
 from .reading import curve, load
 
-DOCUMENT = Path("docs") / "learning-studies.md"
-BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
+DOCUMENT = RESULTS / "report.md"
 #: Share of the common best that counts as having learned.
 REACHED = 0.95
 
@@ -119,8 +119,8 @@ def convergence_text(records: dict[str, Record], timing: Record | None) -> str:
         "earned over the training; last: what the last policy earns on validation days. "
         f"Test: {test} unseen days, last policy. Brackets: 95 % intervals.\n\n"
         + table(head, rows)
-        + "\n\n![Learning curves](../benchmarks/learning/results/convergence.png)\n\n"
-        "![Gap of every seed](../benchmarks/learning/results/final.png)\n"
+        + "\n\n![Learning curves](convergence.png)\n\n"
+        "![Gap of every seed](final.png)\n"
     )
 
 
@@ -315,7 +315,7 @@ def variations_text(title: str, records: dict[str, Record]) -> str:
             gap = float(playing.gaps(found["runs"], record["bound"]).mean())
             cells = [record["cell"], method, f"{gap:.3f}", f"{mean('transfers'):.3f}", f"{mean('steps'):.1f}"]
             rows.append([*cells, f"{mean('cycles'):.2f}", f"{100 * mean('miss'):.2f} %"])
-    picture = f"\n![{title}](../benchmarks/learning/results/{title.lower().replace(' ', '-')}.png)\n"
+    picture = f"\n![{title}]({title.lower().replace(' ', '-')}.png)\n"
     return f"### {title}\n\n" + table(head, rows) + "\n" + picture
 
 
@@ -344,8 +344,8 @@ def made_text(records: Sequence[Record]) -> str:
     return f"Made on {words}; {len(records)} results, {spent:,.0f} CPU seconds.\n"
 
 
-def section(folder: Path) -> str:
-    """The generated section."""
+def page(folder: Path) -> str:
+    """All tables."""
     studies = {name: load(folder / name) for name in ("convergence", "methods", "sensitivity")}
     varied = {name: load(folder / name) for name in VARIED}
     timing = folder / "timing.json"
@@ -366,25 +366,17 @@ def section(folder: Path) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def put(text: str, document: Path) -> None:
-    """Replace the generated section of a document."""
-    whole = document.read_text(encoding="utf-8")
-    before, rest = whole.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
-    """Rewrite figures and the generated section (``--quick``: print it)."""
+    """Rewrite figures and the page (``--quick``: print it)."""
     chosen = parser(__doc__).parse_args()
     folder = QUICK_RESULTS if chosen.quick else RESULTS
     figures(load(folder / "convergence"), folder)
     for study, title in VARIED.items():
         adaptation_figure(load(folder / study), folder / f"{title.lower().replace(' ', '-')}.png")
     say: Callable[[str], Any] = print
-    say(section(folder))
+    say(page(folder))
     if not chosen.quick:
-        put(section(folder), DOCUMENT)
+        write_text(DOCUMENT, page(folder))
 
 
 if __name__ == "__main__":
