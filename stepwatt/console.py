@@ -6,6 +6,7 @@ import atexit
 import json
 import math
 import os
+import re
 import sys
 import threading
 import warnings
@@ -24,6 +25,9 @@ INTERRUPTED = 130
 
 #: Whoever read the output reads no more; what shells give for it.
 BROKEN_PIPE = 141
+
+#: "slot 5 of 288": a part that is counted.
+_COUNTED = re.compile(r" \d+ of \d+$")
 
 #: Seconds that work has to end after its workers were ended.
 _PATIENCE = 5.0
@@ -195,13 +199,15 @@ def shown_progress(title: str) -> Iterator[Progress]:
 
 
 def _lines(title: str) -> Progress:
-    """Without a terminal: a line whenever the work moves on to another part."""
-    last: list[str] = []
+    """Without a terminal: a line when the work moves on to another part, and every tenth of a counted one."""
+    last: list[tuple[str, float]] = []
 
     def tell_line(done: float, what: str) -> None:
         part = what.partition(": ")[0]
-        if part and part not in last:
-            last[:] = [part]
+        name = _COUNTED.sub("", part)
+        goes_on = any(name == told and (name == part or done < share + 0.1) for told, share in last)
+        if part and not goes_on:
+            last[:] = [(name, done)]
             tell(f"{title}: {100 * done:3.0f} % {part}")
 
     return tell_line

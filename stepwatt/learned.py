@@ -42,7 +42,7 @@ def train(
     Args:
         scenario: name of the scenario whose training days are learned from (jemas).
         algo: sac (as by default), td3, ddpg or ppo.
-        shaping: the reward shaper (none), a key of ``stepwatt.learning.shapers.SHAPERS``.
+        shaping: the reward shaper (booked), a key of ``stepwatt.learning.shapers.SHAPERS``.
         seed: one seed (0) gives one policy, several (trained side by side) give ``Seeds`` of them.
         codec: how actions are coded (direct).
         reward: how they are paid (sparse).

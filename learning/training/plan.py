@@ -78,6 +78,7 @@ class TrainingPlan:
 #: Settings of a training on scheduling tasks, chosen on validation days.
 DEFAULTS: Mapping[str, Any] = {
     "horizon_hours": 1.0,
+    "shaper": "booked",
     "batch_size": 128,
     "agent": {"hidden": [128, 128]},
 }

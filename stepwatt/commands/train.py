@@ -21,7 +21,7 @@ def train(
     algo: Annotated[str | None, typer.Option(help="sac (as by default), td3, ddpg or ppo.")] = None,
     shaping: Annotated[
         str | None,
-        typer.Option(help="Reward shaper (none); an unknown name lists the known ones."),
+        typer.Option(help="Reward shaper (booked); an unknown name lists the known ones."),
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; several are trained side by side.")] = None,
     codec: Annotated[str | None, typer.Option(help="How actions are coded: direct (or priced).")] = None,

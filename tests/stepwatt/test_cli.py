@@ -16,6 +16,7 @@ from places import EXAMPLES
 
 import stepwatt as sw
 from stepwatt.cli import run
+from stepwatt.console import shown_progress
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.solvers.interface.result import Seconds, Status
 from stepwatt.solvers.interface.settings import Settings
@@ -355,3 +356,15 @@ def test_prices_are_written_slot_by_slot(inside: Path, capsys: Output) -> None:
     assert run(["solve", "instance.json", "--method", "greedy", "--prices", "none.csv"]) == 2
     assert "prices" in capsys.readouterr().err.splitlines()[-1]
     assert not (inside / "none.csv").exists()
+
+
+def test_without_a_terminal_counted_work_is_told_by_tenths(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown_progress("solve") as progress:
+        progress(0.0, "compiling")
+        for slot in range(1, 289):
+            progress(slot / 288, f"slot {slot} of 288")
+        progress(1.0, "rounding: whole jobs")
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "solve:   0 % compiling"
+    assert told[-1] == "solve: 100 % rounding"
+    assert 10 <= len(told) <= 13
