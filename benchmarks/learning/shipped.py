@@ -30,7 +30,7 @@ EVERY, TAKEN = 2, 4
 PAGE = Path(__file__).parents[2] / "docs" / "learning.md"
 MARKS = ("<!-- shipped: begin -->\n", "<!-- shipped: end -->\n")
 #: Methods of the package and the forecast that they plan on.
-PLANNERS = {"rolling": "day-ahead", "foresight": "day-ahead", "greedy": None}
+PLANNERS = {"foresight": "day-ahead", "greedy": None}
 
 
 def days(quick: bool) -> list[Instance]:
