@@ -165,7 +165,7 @@ def test_a_callable_that_says_something_else_is_told_in_one_line(
         ("seeds=[]", "seeds"),
         ("seeds=[1,1]", "seeds = .*different seeds"),
         ("algo=[1]", "algo = .*expected one of sac"),
-        ("shaping.x=1", "shaping.x = 1: expected no settings"),
+        ("shaping.x=1", "shaping.x = 1: expected one of the fields weight"),
         ("shaping=3", "shaping = 3: expected a table"),
         ("horizon_hours=0", "horizon_hours = 0: expected a number ≥ 1e-12"),
         ("task.codec=[1]", "task.codec = .*expected one of direct, priced"),
