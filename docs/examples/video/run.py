@@ -1,4 +1,4 @@
-"""Video: jobs of many GPU-minutes and many megabytes, two sites with sun and wind, and a link between them."""
+"""Video: jobs of many GPU-minutes and many megabytes, at two sites with sun and wind and a link."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ hours = pd.date_range("2018-05-08", periods=24, freq="h", tz="Europe/Copenhagen"
 
 
 def clips(studio: str) -> pd.DataFrame:
-    """Clips of each kind by the hour they are asked for; hours before the first and after the last have none."""
+    """Clips of each kind by the hour; the log says nothing before its first and after its last."""
     rows = log[log.studio == studio]
     jobs = sw.read_jobs(
         rows, time="submitted", dayfirst=True, tz=str(hours.tz), job_class="kind", count="clips", every="1h"
