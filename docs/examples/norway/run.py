@@ -108,7 +108,7 @@ table = sw.compare(
         "the month at once": whole,
     },
 ).table
-print(table[["utility", "energy_cost", "captured_share", "gap"]].to_string(float_format="{:,.3f}".format))
+print(table[["utility", "energy_cost", "gap"]].to_string(float_format="{:,.4f}".format))
 
 booked = sum(day.utility for day in carried)
 judged = sw.evaluate(month, joined(carried))

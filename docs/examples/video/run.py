@@ -87,3 +87,6 @@ table = sw.compare(
 
 print(worth.table[["utility", "bound", "low", "high", "mean_steps"]].to_string(float_format="{:,.2f}".format))
 print(table[["utility", "energy_cost", "miss_rate", "gap"]].to_string(float_format="{:,.4f}".format))
+for name, result in worth.results.items():
+    told = result.evaluation.metrics
+    print(f"{name}: mean quality {told['mean_quality']:.3f}, {told['renewable_share']:.0%} sun and wind")
