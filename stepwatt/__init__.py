@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from stepwatt.data import scenario as scenario
     from stepwatt.data import sizing as sizing
     from stepwatt.data import wind_capacity_factor as wind_capacity_factor
+    from stepwatt.data.importers.quality_fit import fit_quality as fit_quality
     from stepwatt.declared import planner as planner
     from stepwatt.declared import policy as policy
     from stepwatt.formulation import Evaluation as Evaluation
@@ -93,6 +94,7 @@ install()
 _HOME = {
     "sizing": "data",
     "build": "data",
+    "fit_quality": "data.importers.quality_fit",
     "Site": "data",
     "Model": "data",
     "JobClass": "data",
@@ -189,6 +191,7 @@ __all__ = [
     "evaluate",
     "expansion",
     "explain",
+    "fit_quality",
     "foresight",
     "formulation",
     "learning",

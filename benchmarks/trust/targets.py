@@ -18,7 +18,7 @@ import pandas as pd
 
 import stepwatt as sw
 from stepwatt import data
-from stepwatt.data.importers.quality_fit import fit_curves
+from stepwatt.data.importers.quality_fit import fit_quality
 from stepwatt.data.importers.registry import IMPORTERS, imported
 from stepwatt.formulation import Instance, Schedule, evaluate, load, load_schedule
 from stepwatt.solvers import METHODS, SolverError, solve
@@ -133,7 +133,7 @@ def _use_stream(bases: Bases, folder: Path, given: Drawn, rng: Rng) -> str:
 
 def _use_points(bases: Bases, folder: Path, given: Drawn, rng: Rng) -> str:
     steps, quality = imported(folder / next(iter(given.files)), "quality-points", "points")
-    for fit in fit_curves(steps, quality):
+    for fit in fit_quality(steps, quality):
         assert np.isfinite([fit.rmse, *fit.parameters.values()]).all(), f"{fit}"
     return "fitted"
 

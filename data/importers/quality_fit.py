@@ -38,7 +38,7 @@ class Fit:
         return {"kind": self.kind, **self.parameters}
 
 
-def fit_curves(steps: ArrayLike, quality: ArrayLike) -> list[Fit]:
+def fit_quality(steps: ArrayLike, quality: ArrayLike) -> list[Fit]:
     """Exponential, power, logarithmic and sigmoid fits, the smallest RMSE first.
 
     Kinds with more parameters than there are points are left out.

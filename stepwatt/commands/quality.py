@@ -51,7 +51,7 @@ def fit(
     import json
 
     from stepwatt.data import imported
-    from stepwatt.data.importers.quality_fit import fit_curves
+    from stepwatt.data.importers.quality_fit import fit_quality
     from stepwatt.formulation import InputError
 
     from ..console import print_json, print_table
@@ -70,7 +70,7 @@ def fit(
             file=str(points), field=f"quality[{outside}]", value=values[outside], expected=expected
         )
     try:
-        fits = fit_curves(steps, values)
+        fits = fit_quality(steps, values)
     except InputError as error:
         raise error.in_file(str(points)) from None
     pasted = {"quality": {"default": rounded(fits[0])}}

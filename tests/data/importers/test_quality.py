@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from stepwatt.cli import run
 from stepwatt.data import IMPORTERS
-from stepwatt.data.importers.quality_fit import fit_curves
+from stepwatt.data.importers.quality_fit import fit_quality
 from stepwatt.formulation import InputError
 from stepwatt.formulation.instance.curves import Curve
 
@@ -31,7 +31,7 @@ CURVES = [
 @pytest.mark.parametrize("given", CURVES, ids=lambda curve: str(curve["kind"]))
 def test_the_curve_that_made_the_points_is_found_again(given: dict[str, object]) -> None:
     quality = TypeAdapter(Curve).validate_python(given).raw(STEPS)
-    best = fit_curves(STEPS, quality)[0]
+    best = fit_quality(STEPS, quality)[0]
     assert best.kind == given["kind"]
     assert best.parameters == pytest.approx({k: v for k, v in given.items() if k != "kind"}, rel=1e-3)
     assert best.r2 == pytest.approx(1)
@@ -41,7 +41,7 @@ def test_the_curve_that_made_the_points_is_found_again(given: dict[str, object])
 def test_every_fit_is_a_curve_that_an_instance_accepts(given: dict[str, object]) -> None:
     rng = np.random.default_rng(0)
     quality = TypeAdapter(Curve).validate_python(given)(STEPS) + rng.normal(0, 0.02, len(STEPS))
-    fits = fit_curves(STEPS, quality)
+    fits = fit_quality(STEPS, quality)
     assert {fit.kind for fit in fits} == {"exponential", "power", "logarithmic", "sigmoid"}
     assert [fit.rmse for fit in fits] == sorted(fit.rmse for fit in fits)
     for fit in fits:
@@ -51,7 +51,7 @@ def test_every_fit_is_a_curve_that_an_instance_accepts(given: dict[str, object])
 
 def test_falling_and_flat_points_give_flat_curves() -> None:
     for quality in (np.linspace(0.9, 0.3, 8), np.full(8, 0.5)):
-        for fit in fit_curves(STEPS, quality):
+        for fit in fit_quality(STEPS, quality):
             curve = TypeAdapter(Curve).validate_python(fit.quality)
             assert curve.raw(STEPS) == pytest.approx(np.full(8, quality.mean()))
 
@@ -70,7 +70,7 @@ def test_published_exponential_fits_are_met() -> None:
     assert fits
     for row in fits:
         steps, distance = zip(*points[row["model"], row["solver"], row["metric"]], strict=True)
-        found = {fit.kind: fit for fit in fit_curves(steps, -np.array(distance))}
+        found = {fit.kind: fit for fit in fit_quality(steps, -np.array(distance))}
         for kind, prefix in (("exponential", "exp"), ("power", "pow")):
             # published with a + b·exp(−c·n) for a distance, which is ours upside down
             assert found[kind].rmse == pytest.approx(float(row[f"{prefix}_rmse"]), rel=1e-3)
@@ -129,4 +129,4 @@ def test_reading_points_accepts_other_columns(tmp_path: Path) -> None:
 
 def test_lengths_must_agree() -> None:
     with pytest.raises(InputError, match="quality"):
-        fit_curves([4, 8], [0.5])
+        fit_quality([4, 8], [0.5])
