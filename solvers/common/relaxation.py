@@ -138,14 +138,20 @@ def lp(inst: Instance, settings: Settings) -> Result:
 
 
 def infeasible_or_raise(
-    inst: Instance, a: InstanceArrays, method: str, begun: float, stuck: NoDecision
+    inst: Instance,
+    a: InstanceArrays,
+    method: str,
+    begun: float,
+    stuck: NoDecision,
+    deadline: Deadline | None = None,
 ) -> Result:
     """The result of a slot-by-slot method that got stuck: infeasible, if the instance is.
 
     Raises:
-        NoDecision: the instance has schedules, the method only ran into a slot without a decision.
+        NoDecision: the instance has schedules, or whether it has is open at the deadline; the method ran into
+            a slot without a decision.
     """
-    if solve_relaxation(a).outcome.termination is not Termination.INFEASIBLE:
+    if solve_relaxation(a, deadline).outcome.termination is not Termination.INFEASIBLE:
         raise stuck
     total = time.perf_counter() - begun
     return Result(inst, method, Status.INFEASIBLE, Seconds(0.0, total, total), message=EXPLAINED)

@@ -21,6 +21,7 @@ from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import first_slots, fresh_state, joined, next_state, window
 
 from ..common.relaxation import Relaxation, price_arrays, solve_priced_by_rows
+from ..common.sizes import columns_per_slot
 from ..highs.session import HighsSession, SolverError, Termination
 from ..interface.deadline import Deadline
 from ..interface.dual_prices import labelled_prices
@@ -31,8 +32,6 @@ from .search import Search
 
 Floats = NDArray[np.float64]
 
-#: Columns beyond which one relaxation is solved in pieces.
-LARGEST_PROBLEM = 250_000
 #: Columns that blocks should have, and hours that windows look beyond the slots they commit: short blocks are
 #: quick (simplex time grows faster than size), long ones have fewer edges.
 _LADDER = ((40_000, 18.0), (200_000, 36.0), (400_000, 36.0))
@@ -44,12 +43,6 @@ _DAY_COLUMNS = 250_000
 _WINDOW_COLUMNS = 450_000
 #: Share of the gap asked for that whole jobs may use up in a window, and the seconds they may take at least.
 _WINDOW_SHARE, _WINDOW_SECONDS = 0.3, 5.0
-
-
-def columns_per_slot(a: InstanceArrays) -> float:
-    """Size of the model per slot."""
-    slots = min(a.n_slots, 4)
-    return len(linear_problem(window(a, 0, slots, fresh_state(a))).cost) / slots
 
 
 def blocks_of(a: InstanceArrays, columns_per_slot: float, columns: float) -> list[tuple[int, int]]:

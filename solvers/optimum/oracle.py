@@ -19,11 +19,12 @@ import time
 from stepwatt.formulation import Instance, InstanceArrays
 
 from ..common.relaxation import prices_from_duals, solve_relaxation
+from ..common.sizes import LARGEST_PROBLEM, columns_per_slot
 from ..common.trimming import trimmed
 from ..highs.session import Termination
 from ..interface.result import EXPLAINED, INTERRUPTED, Result, Seconds, Status
 from ..interface.settings import Settings
-from .long_horizon import LARGEST_PROBLEM, columns_per_slot, solve_long
+from .long_horizon import solve_long
 from .search import Search
 
 

@@ -19,6 +19,7 @@ from stepwatt.formulation.milp.linear_problem import Block, LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import SERIES, window
 
+from ..common.sizes import LARGEST_PROBLEM, columns_per_slot
 from ..highs.certificate import safe_bound
 from ..highs.session import HighsSession, NoDecision, Outcome, Termination
 from .coarsening import Coarsening
@@ -69,7 +70,7 @@ class LookAhead:
     Args:
         a: the instance; slots after the current one are read only through ``forecast``.
         hours: length of the window, current slot included; one that reaches beyond two hours ends on a whole
-            half-hour.
+            half-hour. A window of more than :data:`LARGEST_PROBLEM` columns is shorter.
     """
 
     def __init__(self, a: InstanceArrays, forecast: Forecast, hours: float) -> None:
@@ -78,6 +79,8 @@ class LookAhead:
         self._length, self._fine, self._every = (
             max(1, round(each / a.slot_hours)) for each in (hours, _FINE_HOURS, _BLOCK_HOURS)
         )
+        most = max(1, int(LARGEST_PROBLEM / columns_per_slot(a)))
+        self._length = min(self._length, most)
         if self._length <= self._fine:
             self._every = 1
         self._model: _Model | None = None

@@ -168,7 +168,7 @@ def test_between_plans_storage_follows_the_last_one(
 
     monkeypatch.setattr(LookAhead, "plan", plan)
     planner = RollingPlanner(a, make_forecast("perfect", a, None, 0), 24.0, Deadline(100.0, clock))
-    done = slot_by_slot(a, planner.decide, lambda done, what: None)
+    done = slot_by_slot(a, planner.decide, lambda done, what: None).schedule
     assert planner.cut_short
     assert len(plans) == 3
     p, x = plans[-1].problem, plans[-1].outcome.x

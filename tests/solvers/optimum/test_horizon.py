@@ -37,7 +37,6 @@ FEATURES = (
 @pytest.fixture
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a few slots, so that small instances are long."""
-    monkeypatch.setattr(horizon, "LARGEST_PROBLEM", 0)
     monkeypatch.setattr(horizon, "_LADDER", ((300, 18.0), (300, 18.0)))
     monkeypatch.setattr(horizon, "_DAY_COLUMNS", 300)
     monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 0)
