@@ -1,4 +1,4 @@
-"""How large a model is, and how large one may be."""
+"""How large a model is, and how large one relaxation may be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from stepwatt.formulation import InstanceArrays
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state, window
 
-#: Columns beyond which one relaxation is solved in pieces, and windows that look ahead are shorter.
+#: Columns beyond which one relaxation is solved in pieces.
 LARGEST_PROBLEM = 250_000
 
 
