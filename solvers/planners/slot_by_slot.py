@@ -31,6 +31,8 @@ Decision = tuple[InstanceArrays, Schedule, Evaluation]
 _SLOT_GAP, _NODES = 1e-6, 100
 #: Loss by rounding jobs, as a share of the money that moves in the slot, above which the MIP is asked.
 _SLOT_LOSS = 1e-4
+#: The same of a slot of many columns: less is not worth branching there.
+_WIDE_LOSS = 1e-3
 #: A MIP of more columns than this is not worth its root, and more nodes than these find little more.
 _MIP_COLUMNS, _MIP_NODES = 2000, 200
 #: HiGHS looks at the clock only after the root, so less time than this is no time.
@@ -98,7 +100,7 @@ class SlotSolver:
         return problem
 
     def best(self, alone: InstanceArrays, problem: LinearProblem, deadline: Deadline) -> Decided | None:
-        """The optimum of the slot, up to :data:`_SLOT_LOSS`; None if there is none.
+        """The optimum of the slot, up to :data:`_SLOT_LOSS` or :data:`_WIDE_LOSS`; None if there is none.
 
         Where rounding loses more, a small MIP is asked. Where the time is over, rounding has to do. Of a slot
         with many columns GPUs and modes are branched on only where rounding loses more, too.
@@ -109,7 +111,7 @@ class SlotSolver:
             if fluid.x is None or fluid.objective is None:
                 return None
             best = self._next_to(alone, session, fluid, fluid.objective)
-            if best is not None and best.short_of(fluid.objective) <= _SLOT_LOSS:
+            if best is not None and best.short_of(fluid.objective) <= _WIDE_LOSS:
                 return best
             session = self._holding(problem)
         gpus = problem.ids("gpus_on") if alone.integral_jobs else np.empty(0, dtype=np.int64)
@@ -165,7 +167,7 @@ class SlotSolver:
                 decided = _judged(alone, problem, found.x)
                 if decided.evaluation.feasible:
                     best, value = decided, found.objective
-                    if decided.short_of(bound) <= _SLOT_LOSS:
+                    if decided.short_of(bound) <= _WIDE_LOSS:
                         return best
             if best is not None:
                 return best

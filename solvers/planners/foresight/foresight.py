@@ -20,14 +20,13 @@ from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
-from stepwatt.formulation.schedule.windows import SERIES, calendar_of_blocks
 from stepwatt.solvers.highs.session import NoDecision, SolverError
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
 from stepwatt.solvers.response.slot_prices import local_ends, queue_values, uniform_ends
 
 from ..forecasts import make_forecast
-from .expected import Expected, expected_of, in_blocks, planning_problem
+from .expected import Expected, expected_of, planning_problem
 from .values import commit, energy_values, slopes, warmth_values
 
 Numbers = NDArray[Any]
@@ -239,30 +238,6 @@ def block_size(slots: int, hours: float, width: int = 0) -> int:
     if work(slots // size, width) > MOST_WORK:
         raise TooWide("too many sites and classes for a plan of the horizon")
     return size
-
-
-def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
-    """The instance with ``size`` slots as one: their means, and all their jobs."""
-    if size == 1:
-        return a
-
-    def means(name: str) -> NDArray[np.float64]:
-        values: NDArray[np.float64] = getattr(a, name)
-        blocks: NDArray[np.float64] = values.reshape(*values.shape[:-1], -1, size).mean(-1)
-        return blocks
-
-    series: dict[str, Any] = {name: means(name) for name in SERIES}
-    series |= calendar_of_blocks(a, np.arange(0, a.n_slots, size))
-    series["arrivals"] = series["arrivals"] * size
-    waiting = in_blocks(a.state.backlog, size)
-    return replace(
-        a,
-        n_slots=a.n_slots // size,
-        slot_hours=a.slot_hours * size,
-        deadline=np.round(a.deadline / size).astype(np.int64),
-        state=replace(a.state, backlog=waiting),
-        **series,
-    )
 
 
 def _after_slots(tables: Numbers, slots: int, size: int) -> Numbers:
