@@ -71,7 +71,7 @@ def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: st
     fewer, longer slots (:mod:`.coarse`). Status ``feasible`` with a message: the longest blocks did not reach
     the gap asked for.
     """
-    begun, deadline = time.perf_counter(), settings.deadline()
+    begun, deadline, message = time.perf_counter(), settings.deadline(), ""
     size = columns_per_slot(a)
     best = in_coarse(a, size, settings, deadline) if is_wide(a, size) else None
     if best is None or not (_closed(best, settings) or deadline.passed):
@@ -83,8 +83,8 @@ def solve_long(inst: Instance, a: InstanceArrays, settings: Settings, method: st
     if best is None:
         schedule = gone_on(a, 0, fresh_state(a), None)
         best = Pieces(schedule, evaluate(a, schedule), None, None)
+        message = "jobs run where they arrive, with the shortest options: there was time for nothing else"
     total = time.perf_counter() - begun
-    message = ""
     if _closed(best, settings):
         status = Status.OPTIMAL
     elif deadline.passed:

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import time
 
-from stepwatt.formulation import Instance, InstanceArrays
+from stepwatt.formulation import Instance, InstanceArrays, evaluate
+from stepwatt.formulation.schedule.windows import fresh_state
 
 from ..common.relaxation import prices_from_duals, solve_relaxation
 from ..common.sizes import LARGEST_PROBLEM, columns_per_slot
@@ -24,6 +25,7 @@ from ..common.trimming import trimmed
 from ..highs.session import Termination
 from ..interface.result import EXPLAINED, INTERRUPTED, Result, Seconds, Status
 from ..interface.settings import Settings
+from ..planners.going_on import gone_on
 from .long_horizon import solve_long
 from .search import Search
 
@@ -59,7 +61,7 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
     if outcome.termination is Termination.INFEASIBLE:
         return Result(inst, method, Status.INFEASIBLE, seconds(), message=EXPLAINED)
     if outcome.x is None or outcome.row_dual is None or relaxed.bound is None:
-        return Result(inst, method, Status.TIME_LIMIT, seconds(), message="stopped in the relaxation")
+        return _undecided(inst, a, method, seconds())
     search = Search(a, relaxed.problem, settings, deadline, relaxed.bound)
     search.interrupted = outcome.termination is Termination.INTERRUPTED
     prices = prices_from_duals(inst, a, relaxed.problem, outcome.row_dual)
@@ -84,4 +86,22 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
         bound=search.bound,
         prices=prices,
         message=INTERRUPTED if search.interrupted else "",
+    )
+
+
+def _undecided(inst: Instance, a: InstanceArrays, method: str, seconds: Seconds) -> Result:
+    """The result of a search that ends before its first relaxation: what the plant does by itself."""
+    schedule = gone_on(a, 0, fresh_state(a), None)
+    evaluation = evaluate(a, schedule)
+    message = "stopped in the relaxation: jobs run where they arrive, with the shortest options"
+    if not evaluation.feasible:
+        return Result(inst, method, Status.TIME_LIMIT, seconds, message="stopped in the relaxation")
+    return Result(
+        inst,
+        method,
+        Status.TIME_LIMIT,
+        seconds,
+        schedule=schedule,
+        evaluation=evaluation,
+        message=message,
     )

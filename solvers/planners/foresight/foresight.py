@@ -231,8 +231,9 @@ def block_size(slots: int, hours: float, width: int = 0) -> int:
         TooWide: even with the longest blocks a plan is too much work.
     """
     size = min(slots, max(1, round(BLOCK_HOURS / hours)))
-    while work(slots // size, width) > MOST_WORK and 2 * size * hours <= LONGEST_BLOCK_HOURS:
-        size = min(slots, 2 * size)
+    longest = min(slots, round(LONGEST_BLOCK_HOURS / hours))
+    while work(slots // size, width) > MOST_WORK and 2 * size <= longest:
+        size *= 2
     while slots % size:
         size -= 1
     if work(slots // size, width) > MOST_WORK:
