@@ -18,9 +18,13 @@ from ..interface.deadline import Deadline
 from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
+from .sizes import refuse_more_than
 from .trimming import trimmed
 
 Floats = NDArray[np.float64]
+
+#: A model takes a kilobyte for a column, here and in HiGHS.
+_MOST_COLUMNS = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,15 @@ def lp(inst: Instance, settings: Settings) -> Result:
     """Linear relaxation: jobs and GPUs fluid, battery mode and commitment fractional.
 
     The schedule is the relaxation's; for an instance of whole jobs its violations show what was relaxed.
+
+    Raises:
+        SolverError: a model of more than :data:`_MOST_COLUMNS` columns.
     """
     begun = time.perf_counter()
     whole = inst.arrays()
     cut = trimmed(whole)
     a = cut.arrays
+    refuse_more_than(_MOST_COLUMNS, a, "lp")
     relaxed = solve_relaxation(a, settings.deadline())
     outcome = relaxed.outcome
 

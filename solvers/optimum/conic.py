@@ -14,6 +14,7 @@ from stepwatt.formulation.conic.model import ConicModel, ConicSolverError
 from stepwatt.formulation.milp.linear_problem import members_of
 
 from ..common.relaxation import lp
+from ..common.sizes import refuse_more_than
 from ..common.trimming import trimmed
 from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.result import Result, Seconds, Status
@@ -22,6 +23,8 @@ from ..interface.settings import Settings
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+#: An interior point factors all of the model at once, and looks at the clock between its steps only.
+_MOST_COLUMNS = 2_000_000
 _TRICKLE_MW = 1e-6
 #: Clarabel takes no time limit of nothing.
 _LEAST_SECONDS = 1e-3
@@ -41,9 +44,13 @@ def conic(inst: Instance, settings: Settings) -> Result:
     and energy, so its evaluated utility can lie a little below the bound.
 
     Where Clarabel gets stuck, whatever is tried, the bound is that of the linear relaxation, and said to be.
+
+    Raises:
+        SolverError: a linear model of more than :data:`_MOST_COLUMNS` columns.
     """
     begun, deadline = time.perf_counter(), settings.deadline()
     a = inst.arrays()
+    refuse_more_than(_MOST_COLUMNS, a, "conic")
     useful = trimmed(a).arrays
     limits = {name: getattr(useful, name) for name in ("import_limit_mw", "export_limit_mw")}
     model = ConicModel(inst, replace(a, **limits))
