@@ -34,7 +34,8 @@ def oracle(inst: Instance, settings: Settings) -> Result:
     """Perfect foresight, certified: the best schedule found and a proven bound on every schedule.
 
     Status ``optimal`` when the gap asked for was reached, ``time_limit`` when time ran out before,
-    ``feasible`` when it was interrupted, ``infeasible`` when no schedule exists.
+    ``feasible`` when it was interrupted or the longest blocks of a long horizon do not reach the gap (the
+    message says which), ``infeasible`` when no schedule exists.
     """
     a = inst.arrays()
     return oracle_on(inst, a, settings, "oracle")
