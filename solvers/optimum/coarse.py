@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays, Schedule, evaluate
 
+from ..highs.session import NoDecision
 from ..interface.deadline import Deadline
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
@@ -27,7 +28,7 @@ def in_coarse(
     a: InstanceArrays, columns_per_slot: float, settings: Settings, deadline: Deadline
 ) -> Pieces | None:
     """The schedule next to the finest plan that there is time for, and the bound at its prices; None without
-    a plan."""
+    a plan, or where following it ends in a slot without a decision."""
     plan: CoarsePlan | None = None
     for columns in _LADDER:
         size = block_length(a.n_slots, columns / columns_per_slot)
@@ -40,7 +41,10 @@ def in_coarse(
         plan = finer
     if plan is None:
         return None
-    schedule = _beside(a, plan, settings, deadline.part(_SCHEDULE_SHARE))
+    try:
+        schedule = _beside(a, plan, settings, deadline.part(_SCHEDULE_SHARE))
+    except NoDecision:
+        return None
     evaluation = evaluate(a, schedule)
     bound, prices = _bound(a, plan, schedule, evaluation.utility, settings, deadline)
     return Pieces(schedule, evaluation, bound, prices)
@@ -74,7 +78,7 @@ def _bound(
     slots = [(t, t + 1) for t in range(a.n_slots)]
     edges = plan.edges()
     blocks = PricedBlocks(a, slots, [[price] for price in edges], schedule)
-    bounds = np.array([blocks.weak(t, edges, lambda p, t=t: plan.duals(t, p)) for t in range(a.n_slots)])
+    bounds = np.array([blocks.weak(t, edges, plan.duals) for t in range(a.n_slots)])
     for t in range(a.n_slots):
         if deadline.passed or relative_gap(float(bounds.sum()), utility) <= settings.gap:
             break

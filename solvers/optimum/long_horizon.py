@@ -190,7 +190,9 @@ def _committed(
         prices.append({name: values[..., : stop - first] for name, values in of_window.items()})
         relaxed = Relaxation(problem, session, outcome, outcome.bound, 0.0)
         share = max(_WINDOW_SECONDS, 2 * (time.perf_counter() - begun))
-        search = _searched(seen, relaxed, deadline.within(share), settings)
+        search = _searched(seen, relaxed, share, settings, deadline)
+        if search.schedule is None and deadline.passed:
+            return None
         if search.schedule is None:
             raise SolverError(f"no schedule was found for slots {first} to {first + length - 1}")
         committed = first_slots(search.schedule, stop - first)
@@ -201,15 +203,18 @@ def _committed(
     return joined(parts), boundaries, joined_prices
 
 
-def _searched(a: InstanceArrays, relaxed: Relaxation, seconds: float, settings: Settings) -> Search:
-    """Whole jobs of a window: in so many seconds, or in as many as a schedule takes."""
+def _searched(
+    a: InstanceArrays, relaxed: Relaxation, seconds: float, settings: Settings, end: Deadline
+) -> Search:
+    """Whole jobs of a window: in so many seconds, or in as many as a schedule takes before the end."""
     window_settings = replace(settings, progress=silent, gap=_WINDOW_SHARE * settings.gap)
     assert relaxed.bound is not None
     while True:
-        deadline = Deadline(seconds, settings.clock)
+        deadline = Deadline(end.within(seconds), settings.clock)
         search = Search(a, relaxed.problem, window_settings, deadline, relaxed.bound)
-        end = search.run(relaxed)
-        if search.schedule is not None or end is Termination.INFEASIBLE or not deadline.passed:
+        why = search.run(relaxed)
+        found = search.schedule is not None or why is Termination.INFEASIBLE
+        if found or not deadline.passed or end.passed:
             return search
         seconds *= 4
 

@@ -172,11 +172,11 @@ class PricedBlocks:
             return centre, np.inf
         return (answer.x * scale)[: edges * width].reshape(edges, width), float(answer.fun)
 
-    def weak(self, number: int, prices: Floats, duals: Callable[[LinearProblem], Floats]) -> float:
-        """A bound (USD) of a block at prices of its edges, from any duals of its rows."""
+    def weak(self, number: int, prices: Floats, duals: Callable[[int, LinearProblem], Floats]) -> float:
+        """A bound (USD) of a block at prices of its edges, from any ``duals`` of the rows of its problem."""
         before, after = self._edges(number, prices)
         priced, constant = self._priced(self._blocks[number].arrays, before, after)[:2]
-        row_dual = duals(priced)
+        row_dual = duals(number, priced)
         if before is not None:
             row_dual[_tie_rows(priced, 0)] -= _price_of(priced, self._blocks[number].arrays, before)
         return safe_bound(priced, row_dual) + constant

@@ -212,7 +212,7 @@ def test_the_bound_from_a_plan_slot_by_slot_is_that_of_the_relaxation() -> None:
     assert schedule is not None
     edges = plan.edges()
     slots = PricedBlocks(a, [(t, t + 1) for t in range(6)], [], schedule)
-    weak = sum(slots.weak(t, edges, lambda p, t=t: plan.duals(t, p)) for t in range(6))  # type: ignore[misc]
+    weak = sum(slots.weak(t, edges, plan.duals) for t in range(6))
     strong = sum(slots.strong(t, edges) for t in range(6))
     assert weak == pytest.approx(relaxed.bound, rel=1e-6, abs=1e-6)
     assert strong == pytest.approx(relaxed.bound, rel=1e-6, abs=1e-6)
