@@ -1,6 +1,7 @@
 """What many instances cost on one worker, two processes, a Dask and a Ray cluster of this machine.
 
 python -m benchmarks.scale [--items 24] [--rounds 3]
+python -m benchmarks.scale --large [--limit 60] [--year]: every method on two large instances (:mod:`.large`).
 
 Every backend solves the same instances; answers are held against those of one worker. Rounds take turns, and
 ratios are taken within a round. Prints the table of docs/scale.md.
@@ -21,6 +22,7 @@ import stepwatt as sw
 from stepwatt.cluster import cluster
 
 from ..telling import told
+from . import large
 
 BACKENDS: dict[str, tuple[int, Callable[[], AbstractContextManager[Any]]]] = {
     "one worker": (1, nullcontext),
@@ -53,7 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
     parser.add_argument("--items", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--limit", type=float, default=60.0)
+    parser.add_argument("--year", action="store_true")
     given = parser.parse_args(arguments)
+    if given.large:
+        large.main(given.limit, given.year)
+        return
     days = instances(given.items)
     begin: dict[str, list[float]] = {name: [] for name in BACKENDS}
     seconds: dict[str, list[float]] = {name: [] for name in BACKENDS}

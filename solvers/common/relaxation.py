@@ -21,12 +21,16 @@ from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.duals import Duals
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
+from .sizes import refuse_more_than
 from .trimming import trimmed, untrimmed
 
 if TYPE_CHECKING:
     from stepwatt.formulation.milp.extended import Extended
 
 Floats = NDArray[np.float64]
+
+#: A model takes a kilobyte for a column, here and in HiGHS.
+_MOST_COLUMNS = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,9 @@ def lp(inst: Instance, settings: Settings) -> Result:
     """Linear relaxation: jobs and GPUs fluid, battery mode and commitment fractional.
 
     The schedule is the relaxation's; for an instance of whole jobs its violations show what was relaxed.
+
+    Raises:
+        SolverError: a model of more than :data:`_MOST_COLUMNS` columns.
     """
     begun, deadline = time.perf_counter(), settings.deadline()
     whole = inst.arrays()
@@ -126,6 +133,7 @@ def lp(inst: Instance, settings: Settings) -> Result:
     # with constraints of a user's own anything may matter
     cut = trimmed(whole) if own is None else untrimmed(whole)
     a = cut.arrays
+    refuse_more_than(_MOST_COLUMNS, a, "lp")
     stated = time.perf_counter() - begun
     relaxed = solve_relaxation(a, deadline, None if own is None else own.problem)
     outcome, names = relaxed.outcome, () if own is None else own.names
@@ -190,14 +198,20 @@ def no_schedule(a: InstanceArrays, own: Extended) -> str:
 
 
 def infeasible_or_raise(
-    inst: Instance, a: InstanceArrays, method: str, begun: float, stuck: NoDecision
+    inst: Instance,
+    a: InstanceArrays,
+    method: str,
+    begun: float,
+    stuck: NoDecision,
+    deadline: Deadline | None = None,
 ) -> Result:
     """The result of a slot-by-slot method that got stuck: infeasible, if the instance is.
 
     Raises:
-        NoDecision: the instance has schedules, the method only ran into a slot without a decision.
+        NoDecision: the instance has schedules, or whether it has is open at the deadline; the method ran into
+            a slot without a decision.
     """
-    if solve_relaxation(a).outcome.termination is not Termination.INFEASIBLE:
+    if solve_relaxation(a, deadline).outcome.termination is not Termination.INFEASIBLE:
         raise stuck
     total = time.perf_counter() - begun
     return Result(inst, method, Status.INFEASIBLE, Seconds(0.0, total, total), message=EXPLAINED)

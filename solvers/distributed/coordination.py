@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.schedule.schedule import SITE_FLOWS
 
+from ..common.sizes import refuse_more_than
 from ..highs.session import SolverError
 from ..interface.deadline import Deadline
 from ..interface.result import INTERRUPTED, Result, Seconds, Status, relative_gap
@@ -34,10 +35,12 @@ Floats = NDArray[np.float64]
 ROUNDS = 50
 #: Share of the gap asked for that fluid jobs may use up; the rest is for whole jobs.
 _FLUID_SHARE = 0.8
+#: All providers keep their models at hand, several each.
+_MOST_COLUMNS = 1_000_000
 #: Relative gain that the judge's tolerance for rounding may allow.
 _JUDGED = 1e-6
 #: Gap to which each provider plans whole jobs, and the seconds it may take: as many at most, so few at least.
-_PLAN_GAP, _PLAN_SECONDS, _LEAST_SECONDS = 1e-4, 30.0, 10.0
+_PLAN_GAP, _PLAN_SECONDS, _LEAST_SECONDS = 1e-4, 30.0, 1.0
 #: Share of the time limit that the rounds may use up; the rest is for the plans.
 _ROUNDS_SHARE = 0.6
 
@@ -71,16 +74,17 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
 
     Args:
         inst: the instance; each provider is built from its own part of it.
-        settings: ``gap`` ends the rounds (default 0.5 %), so does most of ``time_limit``; every provider has
-            ten seconds at least to plan its jobs, which may come on top.
+        settings: ``gap`` ends the rounds (default 0.5 %), so does most of ``time_limit``; the round begun
+            is ended, and every provider has a second at least to plan its jobs, which may come on top.
         rounds: of questions and answers at most.
 
     Raises:
         InputError: fewer than one round.
-        SolverError: a provider's solver failed.
+        SolverError: a provider's solver failed; a model of more than :data:`_MOST_COLUMNS` columns.
     """
     if rounds < 1:
         raise InputError(field="rounds", value=rounds, expected="a whole number of at least 1")
+    refuse_more_than(_MOST_COLUMNS, inst.arrays(), "distributed")
     settings = settings or Settings(gap=5e-3)
     begun, deadline = time.perf_counter(), settings.deadline()
     rounds_end = deadline.part(_ROUNDS_SHARE)

@@ -15,6 +15,7 @@ from stepwatt.formulation.errors import listed
 from stepwatt.formulation.milp.linear_problem import members_of
 
 from ..common.relaxation import lp
+from ..common.sizes import refuse_more_than
 from ..common.trimming import trimmed
 from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.result import Result, Seconds, Status
@@ -23,6 +24,8 @@ from ..interface.settings import Settings
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+#: An interior point factors all of the model at once, and looks at the clock between its steps only.
+_MOST_COLUMNS = 2_000_000
 _TRICKLE_MW = 1e-6
 #: Clarabel takes no time limit of nothing.
 _LEAST_SECONDS = 1e-3
@@ -42,9 +45,13 @@ def conic(inst: Instance, settings: Settings) -> Result:
     and energy, so its evaluated utility can lie a little below the bound.
 
     Where Clarabel gets stuck, whatever is tried, the bound is that of the linear relaxation, and said to be.
+
+    Raises:
+        SolverError: a linear model of more than :data:`_MOST_COLUMNS` columns.
     """
     begun, deadline = time.perf_counter(), settings.deadline()
     a = inst.arrays()
+    refuse_more_than(_MOST_COLUMNS, a, "conic")
     # with constraints of a user's own anything may matter
     useful = a if settings.extra else trimmed(a).arrays
     limits = {name: getattr(useful, name) for name in ("import_limit_mw", "export_limit_mw")}

@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import time
 
-from stepwatt.formulation import Instance, InstanceArrays
+from stepwatt.formulation import Instance, InstanceArrays, evaluate
+from stepwatt.formulation.schedule.windows import fresh_state
 
 from ..common.relaxation import extended, no_schedule, prices_from_duals, solve_relaxation
+from ..common.sizes import LARGEST_PROBLEM, columns_per_slot
 from ..common.trimming import trimmed
 from ..highs.session import Termination
 from ..interface.duals import Duals
 from ..interface.result import EXPLAINED, INTERRUPTED, Result, Seconds, Status
 from ..interface.settings import Settings
-from .long_horizon import LARGEST_PROBLEM, columns_per_slot, solve_long
+from ..planners.going_on import gone_on
+from .long_horizon import solve_long
 from .search import Search
 
 
@@ -32,7 +35,8 @@ def oracle(inst: Instance, settings: Settings) -> Result:
     """Perfect foresight, certified: the best schedule found and a proven bound on every schedule.
 
     Status ``optimal`` when the gap asked for was reached, ``time_limit`` when time ran out before,
-    ``feasible`` when it was interrupted, ``infeasible`` when no schedule exists.
+    ``feasible`` when it was interrupted or the longest blocks of a long horizon do not reach the gap (the
+    message says which), ``infeasible`` when no schedule exists.
     """
     a = inst.arrays()
     if settings.extra is not None:
@@ -68,6 +72,8 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
         message = EXPLAINED if own is None else no_schedule(a, own)
         return Result(inst, method, Status.INFEASIBLE, seconds(), extra=names, message=message)
     if outcome.x is None or outcome.row_dual is None or relaxed.bound is None:
+        if own is None:
+            return _undecided(inst, a, method, seconds())
         message = "stopped in the relaxation"
         return Result(inst, method, Status.TIME_LIMIT, seconds(), extra=names, message=message)
     search = Search(a, relaxed.problem, settings, deadline, relaxed.bound, own)
@@ -95,4 +101,22 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
         duals=Duals(relaxed.problem, outcome.row_dual),
         extra=names,
         message=INTERRUPTED if search.interrupted else "",
+    )
+
+
+def _undecided(inst: Instance, a: InstanceArrays, method: str, seconds: Seconds) -> Result:
+    """The result of a search that ends before its first relaxation: what the plant does by itself."""
+    schedule = gone_on(a, 0, fresh_state(a), None)
+    evaluation = evaluate(a, schedule)
+    message = "stopped in the relaxation: jobs run where they arrive, with the shortest options"
+    if not evaluation.feasible:
+        return Result(inst, method, Status.TIME_LIMIT, seconds, message="stopped in the relaxation")
+    return Result(
+        inst,
+        method,
+        Status.TIME_LIMIT,
+        seconds,
+        schedule=schedule,
+        evaluation=evaluation,
+        message=message,
     )

@@ -1,14 +1,14 @@
 """A bound for long horizons: blocks solved alone, the rows between them dropped and priced.
 
-The rows that tie a block to the one before (queues, storage, rooms, commitment) are priced; what is left is
-one relaxation per block, and the sum of their optima bounds the whole, whatever the prices (Lagrangian
-duality). The bound of each block is computed from its duals alone (:mod:`.certificate`). The prices are
-improved until the bound is close enough.
+The rows that tie a block to the one before (queues, storage, rooms, commitment) are priced, and what is
+carried over is anything that may be; what is left is one relaxation per block, and the sum of their optima
+bounds the whole, whatever the prices (Lagrangian duality). The bound of each block is computed from its
+duals alone (:mod:`.certificate`). The prices are improved until the bound is close enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,6 +88,7 @@ class PricedBlocks:
         ]
         self._seen = seen
         self._session: HighsSession | None = None
+        self._like: LinearProblem | None = None
 
     def bound(self, utility: float, settings: Settings, deadline: Deadline | None = None) -> float:
         """The lowest bound found (USD) in a few rounds, or the first one within the gap of ``utility``.
@@ -171,26 +172,49 @@ class PricedBlocks:
             return centre, np.inf
         return (answer.x * scale)[: edges * width].reshape(edges, width), float(answer.fun)
 
-    def _answer(self, block: _Block, before: Floats | None, after: Floats | None) -> _Cut:
-        a = block.arrays
-        fits = self._session is not None and (
-            self._session.problem.columns["import_mw"].ids.shape[1] == a.n_slots
-        )
-        like = self._session.problem if self._session is not None and fits else None
-        p = linear_problem(a, like=like)
+    def weak(self, number: int, prices: Floats, duals: Callable[[int, LinearProblem], Floats]) -> float:
+        """A bound (USD) of a block at prices of its edges, from any ``duals`` of the rows of its problem."""
+        before, after = self._edges(number, prices)
+        priced, constant = self._priced(self._blocks[number].arrays, before, after)[:2]
+        row_dual = duals(number, priced)
+        if before is not None:
+            row_dual[_tie_rows(priced, 0)] -= _price_of(priced, self._blocks[number].arrays, before)
+        return safe_bound(priced, row_dual) + constant
+
+    def strong(self, number: int, prices: Floats) -> float:
+        """The bound (USD) of a block at prices of its edges."""
+        return self._answer(self._blocks[number], *self._edges(number, prices)).bound
+
+    def _edges(self, number: int, prices: Floats) -> tuple[Floats | None, Floats | None]:
+        return prices[number - 1] if number else None, prices[number] if number < len(prices) else None
+
+    def _priced(
+        self, a: InstanceArrays, before: Floats | None, after: Floats | None
+    ) -> tuple[LinearProblem, float, Floats]:
+        """A block's problem with its ties priced, what to add to it, and what its ties hold besides."""
+        if self._like is None or self._like.columns["import_mw"].ids.shape[1] != a.n_slots:
+            self._like = linear_problem(a)
+        p = linear_problem(a, like=self._like)
         rows, start = _tie_rows(p, 0), _start_constant(p, a)
         carried, weight = _carried_columns(p, a)
         cost, constant = p.cost.copy(), 0.0
         row_lower, row_upper = p.row_lower.copy(), p.row_upper.copy()
         if before is not None:
-            price = _signed(p, before)
+            least, most = _carried_in(p, a)
+            price = _price_of(p, a, before)
             cost -= p.matrix[rows].T @ price
-            row_lower[rows], row_upper[rows] = -np.inf, np.inf
+            heat = np.isin(rows, p.rows["room_heat"].ids[:, 0])
+            starting = np.isin(rows, p.rows["generator_starting"].ids[:, 0])
+            row_lower[rows] = np.where(starting, -np.inf, start + least)
+            row_upper[rows] = np.where(heat, np.inf, start + most)
             constant = float(price @ start)
         if after is not None:
             cost[carried] += weight * _signed(p, after)
-        priced = replace(p, cost=cost, row_lower=row_lower, row_upper=row_upper)
-        if self._session is not None and fits:
+        return replace(p, cost=cost, row_lower=row_lower, row_upper=row_upper), constant, start
+
+    def _answer(self, block: _Block, before: Floats | None, after: Floats | None) -> _Cut:
+        priced, constant, start = self._priced(block.arrays, before, after)
+        if self._session is not None and self._session.takes(priced):
             self._session.refresh(priced)
         else:
             self._session = HighsSession(priced, relaxed=True)
@@ -200,11 +224,13 @@ class PricedBlocks:
         if outcome.row_dual is None or outcome.x is None:
             raise SolverError("a block of the horizon has no bound")
         block.basis = self._session.basis()
+        rows = _tie_rows(priced, 0)
+        carried, weight = _carried_columns(priced, block.arrays)
         return _Cut(
             before=before,
             after=after,
             bound=safe_bound(priced, outcome.row_dual) + constant,
-            taken_over=p.matrix[rows] @ outcome.x - start,
+            taken_over=priced.matrix[rows] @ outcome.x - start,
             handed_over=weight * outcome.x[carried],
         )
 
@@ -225,6 +251,23 @@ def _start_constant(p: LinearProblem, a: InstanceArrays) -> Floats:
             np.zeros(len(at.generators)),
         ]
     )
+
+
+def _carried_in(p: LinearProblem, a: InstanceArrays) -> tuple[Floats, Floats]:
+    """What the slot before may put into the tie rows of the first slot, at least and at most."""
+    at, waiting = p.members, a.state.backlog.sum(axis=2)
+    weight = 1 - a.slot_hours / a.heat_capacity[at.rooms] * a.leak_mw_per_c[at.rooms]
+    warm = np.sort([weight * a.min_c[at.rooms], weight * a.max_c[at.rooms]], axis=0)
+    queued, engines = waiting[at.queue_origin, at.queue_class], len(at.generators)
+    least = (np.zeros(len(queued)), a.energy_min_mwh[at.batteries], warm[0], np.zeros(engines))
+    most = (queued, a.energy_max_mwh[at.batteries], warm[1], np.ones(engines))
+    return np.concatenate(least), np.concatenate(most)
+
+
+def _price_of(p: LinearProblem, a: InstanceArrays, before: Floats) -> Floats:
+    """The price of the tie rows of the first slot: none where nothing can be carried over."""
+    least, most = _carried_in(p, a)
+    return np.where(least < most, _signed(p, before), 0.0)
 
 
 def _carried_columns(p: LinearProblem, a: InstanceArrays) -> tuple[Ints, Floats]:
@@ -254,8 +297,8 @@ def _block_arrays(a: InstanceArrays, first: int, stop: int, demand_charge: Float
     depth = state.backlog.shape[2]
     if first:
         # what waits at the start is priced, so any job that may still wait has to be possible
-        come = a.arrivals[:, :, max(0, first - depth) : first][:, :, ::-1]
-        state.backlog[:, :, : come.shape[2]] = come
+        before = np.concatenate([a.arrivals[:, :, :first][:, :, ::-1], state.backlog], axis=2)[:, :, :depth]
+        state.backlog[:] = np.where(np.arange(depth) < a.deadline[:, None], before, 0.0)
     alone = replace(window(a, first, stop - first, state), demand_charge=demand_charge)
     if stop < a.n_slots:
         alone = replace(alone, terminal_price=np.zeros_like(a.terminal_price))

@@ -14,12 +14,20 @@ import numpy as np
 from stepwatt.formulation import Instance, evaluate
 from stepwatt.formulation.errors import listed
 
+from ..common.sizes import refuse_more_than
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
 
+#: Pyomo takes some kilobytes for a column and its share of the rows, and a second for ten thousand.
+_MOST_COLUMNS = 500_000
+
 
 def pyomo(inst: Instance, settings: Settings) -> Result:
-    """The Pyomo model of the instance, solved by HiGHS through Pyomo's own interface."""
+    """The Pyomo model of the instance, solved by HiGHS through Pyomo's own interface.
+
+    Raises:
+        SolverError: a model of more than :data:`_MOST_COLUMNS` columns.
+    """
     import pyomo.environ as pyo
     from pyomo.contrib.solver.common.results import SolutionStatus, TerminationCondition
     from pyomo.contrib.solver.solvers.highs import Highs
@@ -28,6 +36,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     from stepwatt.formulation.milp.pyomo_model import pyomo_model, schedule_from_pyomo
 
     begun, deadline = time.perf_counter(), settings.deadline()
+    refuse_more_than(_MOST_COLUMNS, inst.arrays(), "pyomo")
     names: tuple[str, ...] = ()
     if settings.extra is None:
         model = pyomo_model(inst)

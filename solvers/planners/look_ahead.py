@@ -19,6 +19,7 @@ from stepwatt.formulation.milp.linear_problem import Block, LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import SERIES, window
 
+from ..common.sizes import columns_per_slot
 from ..highs.certificate import safe_bound
 from ..highs.session import HighsSession, NoDecision, Outcome, Termination
 from .coarsening import Coarsening
@@ -29,6 +30,8 @@ Ints = NDArray[np.int64]
 
 #: Hours planned slot by slot, and of the blocks beyond.
 _FINE_HOURS, _BLOCK_HOURS = 2.0, 0.5
+#: Columns of a window before its slots are joined: more take gigabytes, and minutes for the first plan.
+_MOST_COLUMNS = 500_000
 #: What it is worth to run a job a slot sooner, as a share of what the best job earns.
 _SOONER = 1e-6
 #: A hot-started optimum must agree with the bound of its own duals, else the window is solved again, cold.
@@ -69,7 +72,7 @@ class LookAhead:
     Args:
         a: the instance; slots after the current one are read only through ``forecast``.
         hours: length of the window, current slot included; one that reaches beyond two hours ends on a whole
-            half-hour.
+            half-hour. A window of more than :data:`_MOST_COLUMNS` columns is shorter.
     """
 
     def __init__(self, a: InstanceArrays, forecast: Forecast, hours: float) -> None:
@@ -78,6 +81,8 @@ class LookAhead:
         self._length, self._fine, self._every = (
             max(1, round(each / a.slot_hours)) for each in (hours, _FINE_HOURS, _BLOCK_HOURS)
         )
+        most = max(1, int(_MOST_COLUMNS / columns_per_slot(a)))
+        self._length = min(self._length, most)
         if self._length <= self._fine:
             self._every = 1
         self._model: _Model | None = None

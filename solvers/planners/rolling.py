@@ -85,7 +85,8 @@ class RollingPlanner:
         decided, plan = None, self._last
         if plan is not None and plan.covers(t):
             first = _slot_of(plan, t, problem)
-            followed = _with_storage(alone, problem, first)
+            assert first.x is not None
+            followed = with_storage(alone, problem, first.x)
             if plan.slot == t:
                 decided = self._slots.finish(alone, followed, first)
             else:
@@ -152,10 +153,9 @@ def _slot_of(plan: Plan, t: int, alone: LinearProblem) -> Outcome:
     return replace(outcome, x=x, row_dual=row_dual)
 
 
-def _with_storage(a: InstanceArrays, p: LinearProblem, planned: Outcome) -> LinearProblem:
-    """Battery, generator, room and way of the grid as planned; curtailment and cooling needs are free."""
-    at, x = p.members, planned.x
-    assert x is not None
+def with_storage(a: InstanceArrays, p: LinearProblem, x: Floats) -> LinearProblem:
+    """Battery, generator, room and way of the grid as in the point ``x``; the rest is free."""
+    at = p.members
     lower, upper, cost = p.lower.copy(), p.upper.copy(), p.cost.copy()
     charge, discharge = x[p.columns["charge_mw"].ids], x[p.columns["discharge_mw"].ids]
     # what is charged and discharged at once only burns energy; its effect on the content is kept

@@ -20,6 +20,11 @@ from .drawing import Drawer
 from .slot_by_slot import Decision, Greedy, slot_by_slot
 
 
+def decided_until(slot: int, slots: int) -> str:
+    """What a result says whose time was over before its last slots."""
+    return f"{slot} of {slots} slots were decided in time, the others go on like the last of them"
+
+
 class Rule(Protocol):
     """Decides slots one after the other."""
 
@@ -63,15 +68,17 @@ def follow(
     cut = trimmed(a)
     decider = rule(cut.arrays, deadline)
     try:
-        schedule = cut.expanded(slot_by_slot(cut.arrays, decider.decide, settings.progress))
+        run = slot_by_slot(cut.arrays, decider.decide, settings.progress, deadline)
     except NoDecision as stuck:
-        return infeasible_or_raise(inst, a, method, begun, stuck)
+        return infeasible_or_raise(inst, a, method, begun, stuck, deadline)
+    schedule, late = cut.expanded(run.schedule), run.decided < inst.n_slots
     total = time.perf_counter() - begun
     return Result(
         inst,
         method,
-        Status.TIME_LIMIT if decider.cut_short else Status.FEASIBLE,
+        Status.TIME_LIMIT if late or decider.cut_short else Status.FEASIBLE,
         Seconds(0.0, total, total),
         schedule=schedule,
         evaluation=evaluate(a, schedule),
+        message=decided_until(run.decided, inst.n_slots) if late else "",
     )

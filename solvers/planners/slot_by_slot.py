@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from ..highs.session import HighsSession, NoDecision, Outcome, Termination
 from ..interface.deadline import Deadline
 from ..interface.settings import Progress
 from .branching import branched
+from .going_on import gone_on
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,6 +31,8 @@ Decision = tuple[InstanceArrays, Schedule, Evaluation]
 _SLOT_GAP, _NODES = 1e-6, 100
 #: Loss by rounding jobs, as a share of the money that moves in the slot, above which the MIP is asked.
 _SLOT_LOSS = 1e-4
+#: The same of a slot of many columns: less is not worth branching there.
+_WIDE_LOSS = 1e-3
 #: A MIP of more columns than this is not worth its root, and more nodes than these find little more.
 _MIP_COLUMNS, _MIP_NODES = 2000, 200
 #: HiGHS looks at the clock only after the root, so less time than this is no time.
@@ -49,16 +53,31 @@ class Decided:
         return (bound - self.evaluation.utility) / max(money, 1e-12)
 
 
-def slot_by_slot(a: InstanceArrays, decide: Callable[[int, State], Decision], progress: Progress) -> Schedule:
-    """Run the horizon with ``decide(slot, state)``."""
+class Run(NamedTuple):
+    """A schedule, and how many of its slots were decided before the time was over."""
+
+    schedule: Schedule
+    decided: int
+
+
+def slot_by_slot(
+    a: InstanceArrays,
+    decide: Callable[[int, State], Decision],
+    progress: Progress,
+    deadline: Deadline | None = None,
+) -> Run:
+    """Run the horizon with ``decide(slot, state)``; slots after the deadline go on as the last one decided
+    (:mod:`.going_on`)."""
     state = fresh_state(a)
     parts: list[Schedule] = []
     for t in range(a.n_slots):
+        if deadline is not None and deadline.passed:
+            return Run(joined([*parts, gone_on(a, t, state, parts[-1] if parts else None)]), t)
         alone, schedule, evaluation = decide(t, state)
         parts.append(schedule)
         state = next_state(alone, evaluation)
         progress((t + 1) / a.n_slots, f"slot {t + 1} of {a.n_slots}")
-    return joined(parts)
+    return Run(joined(parts), a.n_slots)
 
 
 class SlotSolver:
@@ -81,11 +100,20 @@ class SlotSolver:
         return problem
 
     def best(self, alone: InstanceArrays, problem: LinearProblem, deadline: Deadline) -> Decided | None:
-        """The optimum of the slot, up to :data:`_SLOT_LOSS`; None if there is none.
+        """The optimum of the slot, up to :data:`_SLOT_LOSS` or :data:`_WIDE_LOSS`; None if there is none.
 
-        Where rounding loses more, a small MIP is asked. Where the time is over, rounding has to do.
+        Where rounding loses more, a small MIP is asked. Where the time is over, rounding has to do. Of a slot
+        with many columns GPUs and modes are branched on only where rounding loses more, too.
         """
         session = self._holding(problem)
+        if len(problem.cost) > _MIP_COLUMNS:
+            fluid = session.solve()
+            if fluid.x is None or fluid.objective is None:
+                return None
+            best = self._next_to(alone, session, fluid, fluid.objective)
+            if best is not None and best.short_of(fluid.objective) <= _WIDE_LOSS:
+                return best
+            session = self._holding(problem)
         gpus = problem.ids("gpus_on") if alone.integral_jobs else np.empty(0, dtype=np.int64)
 
         def whole(x: Floats) -> Ints:
@@ -95,22 +123,32 @@ class SlotSolver:
         plan = plan or session.solve()
         if plan.x is None:
             return None
-        modes = problem.ids(*MODES)
-        values = np.round(with_modes(problem, plan.x)[modes])
-        session.change_bounds(modes, values, values)
-        best = self._rounded(alone, session, plan)
+        best = self._next_to(alone, session, plan)
         coarse = alone.integral_jobs and best is not None and best.short_of(bound) > _SLOT_LOSS
         self.cut_short |= coarse and deadline.passed
         if best is None or (coarse and len(problem.cost) <= _MIP_COLUMNS):
             return self._exact(alone, problem, best, deadline)
         return best
 
+    def _next_to(
+        self, alone: InstanceArrays, session: HighsSession, plan: Outcome, bound: float = np.inf
+    ) -> Decided | None:
+        """Whole jobs next to a plan of the session's problem, in its modes."""
+        assert plan.x is not None
+        modes = session.problem.ids(*MODES)
+        values = np.round(with_modes(session.problem, plan.x)[modes])
+        session.change_bounds(modes, values, values)
+        return self._rounded(alone, session, plan, bound)
+
     def finish(self, alone: InstanceArrays, problem: LinearProblem, plan: Outcome) -> Decided | None:
         """Whole jobs next to the plan, the energy side of ``problem`` solved for them; None if none fits."""
         return self._rounded(alone, self._holding(problem), plan)
 
-    def _rounded(self, alone: InstanceArrays, session: HighsSession, plan: Outcome) -> Decided | None:
-        """The better of rounding GPUs to the nearest number and up; None if neither is feasible."""
+    def _rounded(
+        self, alone: InstanceArrays, session: HighsSession, plan: Outcome, bound: float = np.inf
+    ) -> Decided | None:
+        """The better of rounding GPUs to the nearest number and up, the first that comes near the bound; None
+        if neither is feasible."""
         assert plan.x is not None
         problem = session.problem
         jobs = problem.ids("transfers", "runs", "gpus_on")
@@ -129,6 +167,8 @@ class SlotSolver:
                 decided = _judged(alone, problem, found.x)
                 if decided.evaluation.feasible:
                     best, value = decided, found.objective
+                    if decided.short_of(bound) <= _WIDE_LOSS:
+                        return best
             if best is not None:
                 return best
         return None
@@ -177,13 +217,15 @@ class Greedy:
 
     Args:
         a: the instance.
-        deadline: of all slots together. Slots without the time for a MIP are only rounded.
+        deadline: of all slots together. What a slot takes at least is kept for those to come; slots without
+            the time for branching or a MIP are only rounded.
     """
 
     def __init__(self, a: InstanceArrays, deadline: Deadline) -> None:
         self._solver = SlotSolver(a)
         self._n_slots = a.n_slots
         self._deadline = deadline
+        self._least = np.inf
 
     @property
     def cut_short(self) -> bool:
@@ -196,10 +238,21 @@ class Greedy:
         Raises:
             NoDecision: the slot has no feasible decision.
         """
+        before = self._deadline.left()
         alone = self._solver.window(t, state)
-        # no slot takes more than twice its share, so that the last ones get theirs
-        share = self._deadline.part(2 / (self._n_slots - t))
-        decided = self._solver.best(alone, self._solver.problem(alone), share)
+        decided = self._solver.best(alone, self._solver.problem(alone), self._share(before, t))
         if decided is None:
             raise NoDecision(f"slot {t} has no feasible decision")
+        after = self._deadline.left()
+        if before is not None and after is not None:
+            self._least = min(self._least, before - after)
         return alone, decided.schedule, decided.evaluation
+
+    def _share(self, left: float | None, t: int) -> Deadline:
+        """When slot t should be decided: no slot takes more than twice its share of what is free."""
+        if not left:
+            return self._deadline
+        slots = self._n_slots - t
+        least = self._least if np.isfinite(self._least) else 0.0
+        free = max(0.0, left - least * slots)
+        return self._deadline.part(min(1.0, (least + 2 * free / slots) / left))

@@ -21,7 +21,8 @@ from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.formulation.plant.step import advance
 
-from ..planners.foresight.foresight import TOLERANCE, Foresight, around, block_size, coarser, expectations
+from ..common.blocks import coarser
+from ..planners.foresight.foresight import TOLERANCE, Foresight, around, block_size, expectations
 from ..response import SlotPrices
 from ..response.day import DayPlan, plan_day
 from .exchange import ROUGH, announced, exchange

@@ -6,18 +6,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 from clocks import HeldClock
-from strategies import random_instance
+from hypothesis import given, settings
+from strategies import instances, random_instance
 
-from stepwatt.formulation import Instance, State
+from stepwatt.formulation import Instance, State, evaluate
+from stepwatt.formulation.schedule.windows import fresh_state
 from stepwatt.solvers import METHODS, Settings, Status
+from stepwatt.solvers.common.sizes import columns_per_slot
 from stepwatt.solvers.highs.session import HighsSession, Outcome
 from stepwatt.solvers.interface.deadline import Deadline
+from stepwatt.solvers.planners import look_ahead
 from stepwatt.solvers.planners.forecasts import make_forecast
+from stepwatt.solvers.planners.foresight.renewal import Beliefs
+from stepwatt.solvers.planners.going_on import gone_on
 from stepwatt.solvers.planners.look_ahead import LookAhead, Plan
 from stepwatt.solvers.planners.rolling import RollingPlanner, rolling
 from stepwatt.solvers.planners.rules import greedy
-from stepwatt.solvers.planners.slot_by_slot import slot_by_slot
+from stepwatt.solvers.planners.slot_by_slot import Greedy, slot_by_slot
 
 #: Methods that search, or decide slot by slot with more or less effort.
 SEARCHING = [
@@ -51,6 +58,108 @@ def test_whatever_is_looked_at_late_ends_soon(method: str) -> None:
     assert clock.now <= 60.0
 
 
+# ---------------------------------------------------------------------- slots that are left
+
+
+@pytest.mark.parametrize("method", ["greedy", "random", "rolling", "foresight"])
+@pytest.mark.parametrize("seed", range(3))
+def test_slots_that_are_left_go_on_like_the_last_one(method: str, seed: int) -> None:
+    """The clock jumps to the end after three slots of eight: what is done then is feasible, and said."""
+    features = ["deadline", "battery", "thermal", "generator", "dvfs", "link"][seed:]
+    inst = random_instance(np.random.default_rng(seed), n_slots=8, n_sites=3, features=features)
+    clock, seen = HeldClock(), list[str]()
+
+    def slot(done: float, what: str) -> None:
+        seen.append(what)
+        if what == "slot 3 of 8":
+            clock.now = 1e9
+
+    result = METHODS[method].run(inst, Settings(time_limit=1e6, clock=clock, progress=slot))
+    assert result.status is Status.TIME_LIMIT
+    assert result.message.startswith("3 of 8 slots were decided in time")
+    assert result.evaluation is not None
+    assert result.evaluation.feasible, result.evaluation.worst
+    assert result.schedule is not None
+    assert result.schedule.runs[:, 3:].any()
+
+
+@settings(max_examples=max(10, settings.default.max_examples // 2))
+@given(instances(max_slots=4, max_sites=3))
+def test_what_goes_on_from_nothing_can_be_done(inst: Instance) -> None:
+    a = inst.arrays()
+    judged = evaluate(a, gone_on(a, 0, fresh_state(a), None))
+    assert judged.feasible, judged.worst
+
+
+def test_more_jobs_than_a_habit_has_time_for_run_with_shorter_options() -> None:
+    """72 jobs of 50 s fill a GPU's hour. 300 come in the next: they run, as many with 50 s as there is room
+    for, and none is lost."""
+    inst = tiny.instance(
+        {"a": tiny.site([1.0, 1.0])},
+        {"a": [72, 300]},
+        steps={10: 1.0, 50: 4.0},
+        seconds_per_step=1.0,
+        mwh_per_step=0.0,
+    )
+    clock = HeldClock()
+
+    def slot(done: float, what: str) -> None:
+        clock.now = 1e9
+
+    result = greedy(inst, Settings(time_limit=1.0, clock=clock, progress=slot))
+    assert result.status is Status.TIME_LIMIT
+    assert result.schedule is not None
+    assert result.schedule.runs[:, 0].tolist() == [0.0, 72.0]
+    short, long = result.schedule.runs[:, 1]
+    assert short + long == 300
+    assert 10 <= long <= 15
+
+
+@pytest.mark.parametrize("clock", [HeldClock(tick=1e9), HeldClock()])
+def test_foresight_plans_again_only_where_there_is_time(
+    clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all the time every hour of a day is planned anew, with none only the beginning is."""
+    begun, real = list[int](), Beliefs.renewed
+
+    def renewed(beliefs: Beliefs, problem: Any, ahead: Any, t: int, state: Any) -> Any:
+        begun.append(t)
+        return real(beliefs, problem, ahead, t, state)
+
+    monkeypatch.setattr(Beliefs, "renewed", renewed)
+    inst = five_minutes(36)
+    result = METHODS["foresight"].run(inst, Settings(time_limit=1e6, clock=clock))
+    assert result.evaluation is not None
+    assert result.evaluation.feasible
+    if clock.tick:
+        assert begun == []
+        assert result.status is Status.TIME_LIMIT
+    else:
+        assert begun == [12, 24]
+        assert result.status is Status.FEASIBLE
+
+
+def test_what_is_too_wide_to_plan_is_decided_as_by_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    inst = five_minutes(6)
+    monkeypatch.setattr("stepwatt.solvers.planners.foresight.foresight.MOST_WORK", 1.0)
+    result = METHODS["foresight"].run(inst, Settings())
+    assert result.status is Status.FEASIBLE
+    assert "too many sites and classes" in result.message
+    assert result.utility == greedy(inst, Settings()).utility
+
+
+def test_a_window_of_too_many_columns_looks_less_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    inst = five_minutes(30)
+    a = inst.arrays()
+    monkeypatch.setattr(look_ahead, "_MOST_COLUMNS", 3 * columns_per_slot(a))
+    plan = LookAhead(a, make_forecast("perfect", a, None, 0), 24.0).plan(0, fresh_state(a))
+    assert plan is not None
+    assert plan.problem.columns["import_mw"].ids.shape[1] == 3
+    result = rolling(inst, Settings(forecast="perfect"))
+    assert result.evaluation is not None
+    assert result.evaluation.feasible
+
+
 # ---------------------------------------------------------------------- greedy
 
 
@@ -74,15 +183,17 @@ def test_greedy_with_enough_time_does_not_notice_the_limit() -> None:
     assert limited.utility == free.utility
 
 
-def test_greedy_without_time_only_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_greedy_with_little_time_only_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A linear model and its rounding, a handful of calls a slot, none of them a MIP; and it says so."""
     inst = random_instance(np.random.default_rng(0), n_slots=6, n_sites=6, features=["few", "dvfs"])
-    seen = solves(monkeypatch)
+    seen, clock = solves(monkeypatch), HeldClock()
     free = greedy(inst, Settings())
     often = len(seen)
     seen.clear()
-    late = greedy(inst, Settings(time_limit=1.0, clock=HeldClock(tick=1.0)))
+    monkeypatch.setattr(Greedy, "_share", lambda rule, left, t: Deadline(0.0))
+    late = greedy(inst, Settings(time_limit=1.0, clock=clock))
     assert late.status is Status.TIME_LIMIT
+    assert late.message == ""
     assert late.evaluation is not None
     assert late.evaluation.feasible
     assert len(seen) <= 6 * inst.n_slots < often
@@ -90,6 +201,19 @@ def test_greedy_without_time_only_rounds(monkeypatch: pytest.MonkeyPatch) -> Non
     assert late.utility is not None
     assert free.utility is not None
     assert 0 < late.utility <= free.utility + 1e-9
+
+
+def test_greedy_keeps_for_each_slot_what_one_takes_at_least() -> None:
+    """Of a hundred seconds ten slots of five each leave fifty, of which the first may have ten."""
+    clock = HeldClock()
+    rule = Greedy(coarse(10).arrays(), Deadline(100.0, clock))
+    assert rule._share(100.0, 0).left() == pytest.approx(20.0)
+    rule._least = 5.0
+    assert rule._share(100.0, 0).left() == pytest.approx(15.0)
+    clock.now = 99.0
+    assert rule._share(1.0, 0).left() == pytest.approx(1.0)
+    clock.now = 100.0
+    assert rule._share(0.0, 5).passed
 
 
 # ---------------------------------------------------------------------- rolling
@@ -168,7 +292,7 @@ def test_between_plans_storage_follows_the_last_one(
 
     monkeypatch.setattr(LookAhead, "plan", plan)
     planner = RollingPlanner(a, make_forecast("perfect", a, None, 0), 24.0, Deadline(100.0, clock))
-    done = slot_by_slot(a, planner.decide, lambda done, what: None)
+    done = slot_by_slot(a, planner.decide, lambda done, what: None).schedule
     assert planner.cut_short
     assert len(plans) == 3
     p, x = plans[-1].problem, plans[-1].outcome.x

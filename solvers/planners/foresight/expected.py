@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InstanceArrays
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState
+from stepwatt.solvers.common.blocks import in_blocks
 
 Numbers = NDArray[Any]
 
@@ -117,13 +118,6 @@ def planning_problem(problem: Problem, coming: Expected, state: PlantState, size
         **begun,
     )
     return replace(whole, ceiling=_ceiling(whole))
-
-
-def in_blocks(backlog: Numbers, size: int) -> Numbers:
-    """(...,D) jobs by age, newest first, as (...,⌈D/size⌉) jobs by age in blocks of ``size`` slots."""
-    whole = np.pad(backlog, [*[(0, 0)] * (backlog.ndim - 1), (0, -backlog.shape[-1] % size)])
-    found: Numbers = whole.reshape(*whole.shape[:-1], -1, size).sum(-1)
-    return found
 
 
 #: What plans read besides, and which of it grows with the length of a slot.

@@ -20,14 +20,13 @@ from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
-from stepwatt.formulation.schedule.windows import SERIES, calendar_of_blocks
-from stepwatt.solvers.highs.session import NoDecision
+from stepwatt.solvers.highs.session import NoDecision, SolverError
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
 from stepwatt.solvers.response.slot_prices import local_ends, queue_values, uniform_ends
 
 from ..forecasts import make_forecast
-from .expected import Expected, expected_of, in_blocks, planning_problem
+from .expected import Expected, expected_of, planning_problem
 from .values import commit, energy_values, slopes, warmth_values
 
 Numbers = NDArray[Any]
@@ -38,8 +37,15 @@ BLOCK_HOURS = 0.25
 #: is nearly as good, which serves a day that comes differently no worse than a corner does; but a highest
 #: import that is too high once stays so, plan after plan.
 TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.03
+#: How long the blocks of a plan may be where shorter ones make it too much work: as much of it may be done as
+#: :func:`work` counts, some fifteen seconds of a slow core.
+LONGEST_BLOCK_HOURS, MOST_WORK = 3.0, 3e8
 #: Days that are planned together: more make loops longer, and fall out of the caches.
 TOGETHER = 256
+
+
+class TooWide(SolverError):
+    """A plan of so many sites and classes would take minutes or more."""
 
 
 #: What foresight says of the leavings of slots.
@@ -153,9 +159,14 @@ def foreseen_from(
     problem: Problem, coming: Expected, state: PlantState, begun: int, before: Numbers | None = None
 ) -> Foresight:
     """The foresight of the slots from ``begun`` on, of which that is expected, from the state before them;
-    ``before`` are the multipliers of an earlier plan of the same slots."""
+    ``before`` are the multipliers of an earlier plan of the same slots.
+
+    Raises:
+        TooWide: so many sites and classes cannot be planned in reasonable time.
+        NoDecision: whatever is done, a room or the power of a site does not suffice.
+    """
     slots = len(coming.arrivals)
-    size = block_size(slots, problem.shape.slot_hours)
+    size = block_size(slots, problem.shape.slot_hours, width(coming))
     blocks, parts = planning_problem(problem, coming, state, size), []
     tolerance = CHARGED_TOLERANCE if problem.shape.has_demand_charge else TOLERANCE
     for first in range(0, len(problem), TOGETHER):
@@ -201,36 +212,33 @@ def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
     )
 
 
-def block_size(slots: int, hours: float) -> int:
-    """Slots of a block, of a horizon of so many slots of so many hours."""
+def width(coming: Expected) -> int:
+    """What a block of a plan has to balance: GPUs, power, heat and storage of each site, and its jobs of each
+    class that may wait."""
+    sites, waiting = coming.arrivals.shape[2], int((coming.deadline > 0).any(axis=0).sum())
+    return sites * (4 + waiting)
+
+
+def work(blocks: int, width: int) -> float:
+    """What a plan of so many blocks takes: in each a matrix of that width is factored, step by step."""
+    return float(blocks) * float(width) ** 3
+
+
+def block_size(slots: int, hours: float, width: int = 0) -> int:
+    """Slots of a block, of a horizon of so many slots of so many hours.
+
+    Raises:
+        TooWide: even with the longest blocks a plan is too much work.
+    """
     size = min(slots, max(1, round(BLOCK_HOURS / hours)))
+    longest = min(slots, round(LONGEST_BLOCK_HOURS / hours))
+    while work(slots // size, width) > MOST_WORK and 2 * size <= longest:
+        size *= 2
     while slots % size:
         size -= 1
+    if work(slots // size, width) > MOST_WORK:
+        raise TooWide("too many sites and classes for a plan of the horizon")
     return size
-
-
-def coarser(a: InstanceArrays, size: int) -> InstanceArrays:
-    """The instance with ``size`` slots as one: their means, and all their jobs."""
-    if size == 1:
-        return a
-
-    def means(name: str) -> NDArray[np.float64]:
-        values: NDArray[np.float64] = getattr(a, name)
-        blocks: NDArray[np.float64] = values.reshape(*values.shape[:-1], -1, size).mean(-1)
-        return blocks
-
-    series: dict[str, Any] = {name: means(name) for name in SERIES}
-    series |= calendar_of_blocks(a, np.arange(0, a.n_slots, size))
-    series["arrivals"] = series["arrivals"] * size
-    waiting = in_blocks(a.state.backlog, size)
-    return replace(
-        a,
-        n_slots=a.n_slots // size,
-        slot_hours=a.slot_hours * size,
-        deadline=np.round(a.deadline / size).astype(np.int64),
-        state=replace(a.state, backlog=waiting),
-        **series,
-    )
 
 
 def _after_slots(tables: Numbers, slots: int, size: int) -> Numbers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
@@ -16,14 +16,18 @@ from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first
 from stepwatt.formulation.plant.step import advance
 from stepwatt.solvers.common.relaxation import infeasible_or_raise
 from stepwatt.solvers.highs.session import NoDecision
+from stepwatt.solvers.interface.deadline import Deadline
 from stepwatt.solvers.interface.result import Result, Seconds, Status
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 
 from ..forecasts import FORECASTS, history_of
+from ..going_on import Habit
+from ..rules import decided_until, follow
+from ..slot_by_slot import Greedy
 from .compiling import warm
 from .expected import expected_of
-from .foresight import Foresight, expectations, foreseen
+from .foresight import Foresight, TooWide, expectations, foreseen
 from .renewal import Beliefs, beliefs_of
 
 #: What is believed where nothing else is said.
@@ -47,7 +51,7 @@ class ForesightPlanner:
     """Slots of a problem answered at foreseen prices, planned again every ``renewal`` slots (0: never).
 
     ``last`` is the last response, with its certificate and prices. Whoever learns of the slots one by one
-    replaces the problem before each decision.
+    replaces the problem before each decision. ``pace`` says whether there is time to plan again.
     """
 
     problem: Problem
@@ -55,14 +59,73 @@ class ForesightPlanner:
     ahead: Foresight
     renewal: int
     last: Plan | None = None
+    pace: Pace | None = None
 
     def decide(self, t: int, state: PlantState) -> Request:
         """Prices, best response; before that the rest planned again, when it is time."""
-        if self.renewal and t - self.ahead.begun >= self.renewal:
-            self.ahead = self.beliefs.renewed(self.problem, self.ahead, t, state)
+        if self.renewal and t - self.ahead.begun >= self.renewal and (not self.pace or self.pace.allows(t)):
+            self._renew(t, state)
         prices = self.ahead.prices(self.problem, t, state)
         self.last = best_response(self.problem, t, state, prices)
         return self.last.request
+
+    def _renew(self, t: int, state: PlantState) -> None:
+        before = self.pace.left if self.pace else None
+        try:
+            self.ahead = self.beliefs.renewed(self.problem, self.ahead, t, state)
+        except TooWide:
+            self.renewal = 0  # the rest of the horizon falls into too many blocks: the plan there is stays
+        if self.pace:
+            self.pace.planned(before, t)
+
+
+class Pace:
+    """Whether there is time to plan again: a plan takes as long a slot as the last one, and what slots have
+    taken besides they take again."""
+
+    def __init__(self, deadline: Deadline, slots: int) -> None:
+        self._deadline, self._slots = deadline, slots
+        self._allowed = deadline.left()
+        self._per_slot, self._plans = 0.0, 0.0
+        #: Whether a plan was left out.
+        self.late = False
+
+    @property
+    def left(self) -> float | None:
+        """Seconds; None without limit."""
+        return self._deadline.left()
+
+    @property
+    def over(self) -> bool:
+        """Whether no time is left."""
+        return self._deadline.passed
+
+    def planned(self, before: float | None, t: int) -> None:
+        """There was a plan from slot t on, begun when so many seconds were left."""
+        now = self.left
+        if before is not None and now is not None:
+            self._plans += before - now
+            self._per_slot = (before - now) / (self._slots - t)
+
+    def allows(self, t: int) -> bool:
+        """Whether the slots from t on can be planned, and decided after that."""
+        left = self.left
+        if left is None or self._allowed is None:
+            return True
+        besides = (self._allowed - left - self._plans) / max(1, t)
+        enough = (self._per_slot + besides) * (self._slots - t) <= left
+        self.late |= not enough
+        return enough
+
+
+@dataclass(frozen=True)
+class Made:
+    """The schedules of several instances, how many of their slots were decided before the time was over, and
+    whether all plans were made that should have been."""
+
+    schedules: list[Schedule]
+    decided: int
+    on_time: bool
 
 
 @dataclass(frozen=True)
@@ -114,6 +177,25 @@ class ForesightPolicy:
 
         Raises:
             InputError: instances of different shapes, or a history that does not fit.
+            TooWide: so many sites and classes cannot be planned in reasonable time.
+        """
+        return self.made(instances, histories, Deadline(None), progress=progress).schedules
+
+    def made(
+        self,
+        instances: Sequence[Instance],
+        histories: Sequence[Instance | None] | None,
+        deadline: Deadline,
+        *,
+        progress: Progress = silent,
+    ) -> Made:
+        """The same as far as the time goes: where it is short plans are not renewed, and slots after the
+        deadline go on as the last one decided (:mod:`..going_on`). The first plan and slot are made in any
+        case.
+
+        Raises:
+            InputError: instances of different shapes, or a history that does not fit.
+            TooWide: so many sites and classes cannot be planned in reasonable time.
         """
         arrays = [inst.arrays() for inst in instances]
         told = expectations(instances, self.information, histories=histories, seed=self.seed)
@@ -121,16 +203,22 @@ class ForesightPolicy:
         engine = numpy_engine()
         warm(lambda what: progress(0.0, what), general=problem.parts.links)
         beliefs = beliefs_of(self.information, expected, problem.shape.slot_hours, histories)
-        ahead = foreseen(problem, expected)
-        planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]))
         integral, slots = instances[0].integral_jobs, problem.shape.n_slots
+        pace = Pace(deadline, slots)
+        before = pace.left
+        ahead = foreseen(problem, expected)
+        pace.planned(before, 0)
+        planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]), pace=pace)
         state, requests, outcomes = first_state(problem), list[Request](), list[Outcome]()
+        habit, decided = None, slots
         for t in range(slots):
-            requests.append(planner.decide(t, state))
+            if habit is None and t and pace.over:
+                habit, decided = Habit(problem, requests[-1]), t
+            requests.append(planner.decide(t, state) if habit is None else habit.ask(t, state))
             state, outcome = advance(engine, problem, t, state, requests[-1], integral=integral)
             outcomes.append(outcome)
             progress((t + 1) / slots, f"slot {t + 1} of {slots}")
-        return schedules(arrays, problem, requests, outcomes)
+        return Made(schedules(arrays, problem, requests, outcomes), decided, not pace.late)
 
     def __call__(self, observation: Any) -> Any:
         """(B,O) observations to the correction (B,1) of every price: none."""
@@ -157,21 +245,27 @@ def foresight(inst: Instance, settings: Settings) -> Result:
     if forecast not in FORECASTS:
         raise InputError(field="forecast", value=forecast, expected=f"one of {', '.join(FORECASTS)}")
     history_of(inst, settings.history)
+    deadline = settings.deadline()
     policy = ForesightPolicy(forecast, seed=settings.seed)
     try:
-        schedule = policy.schedule(inst, settings.history, progress=settings.progress)
+        made = policy.made([inst], [settings.history], deadline, progress=settings.progress)
+    except TooWide as why:
+        decided = follow(inst, "foresight", settings, Greedy)
+        said = f"{why}: slots are decided as by greedy"
+        return replace(decided, message="; ".join(filter(None, (said, decided.message))))
     except NoDecision as stuck:
-        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck)
-    judged = evaluate(inst, schedule)
+        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck, deadline)
+    judged = evaluate(inst, made.schedules[0])
     if not judged.feasible:
         end = NoDecision("foresight led to a slot without a feasible decision")
-        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, end)
-    total = time.perf_counter() - begun
+        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, end, deadline)
+    total, late = time.perf_counter() - begun, made.decided < inst.n_slots
     return Result(
         inst,
         "foresight",
-        Status.FEASIBLE,
+        Status.FEASIBLE if made.on_time and not late else Status.TIME_LIMIT,
         Seconds(0.0, total, total),
-        schedule=schedule,
+        schedule=made.schedules[0],
         evaluation=judged,
+        message=decided_until(made.decided, inst.n_slots) if late else "",
     )

@@ -20,7 +20,7 @@ from stepwatt.formulation.plant.state import PlantState
 
 from ..forecasts import ERROR_AR1
 from .expected import SERIES, Expected, ages, double
-from .foresight import Foresight, block_size, foreseen_from
+from .foresight import Foresight, block_size, foreseen_from, width
 
 #: Least factor on arrivals that a seen error may lead to expect.
 LEAST = 0.3
@@ -49,7 +49,7 @@ class Beliefs:
         """The foresight from slot t on, of a plan from the state before it."""
         coming = self.coming(problem, t, state)
         slots = len(coming.arrivals)
-        size, plan = block_size(slots, problem.shape.slot_hours), double(ahead.multipliers)
+        size, plan = block_size(slots, problem.shape.slot_hours, width(coming)), double(ahead.multipliers)
         same = len(plan) * size == problem.shape.n_slots - ahead.begun
         before = plan[-(slots // size) :] if same else None
         return foreseen_from(problem, coming, state, t, before)

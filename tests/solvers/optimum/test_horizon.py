@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from clocks import HeldClock
 from strategies import random_instance
 
 import stepwatt
@@ -16,7 +17,9 @@ from stepwatt.solvers.common.relaxation import solve_relaxation
 from stepwatt.solvers.common.solutions import clean_schedule
 from stepwatt.solvers.highs.session import HighsSession
 from stepwatt.solvers.interface.deadline import Deadline
+from stepwatt.solvers.optimum import coarse as planned
 from stepwatt.solvers.optimum import long_horizon as horizon
+from stepwatt.solvers.optimum.coarse_plan import coarse_plan
 from stepwatt.solvers.optimum.neighbourhoods import (
     PricedSlots,
     columns_of_slots,
@@ -25,6 +28,7 @@ from stepwatt.solvers.optimum.neighbourhoods import (
     whole_by_slot,
     windows_of,
 )
+from stepwatt.solvers.optimum.oracle import oracle
 from stepwatt.solvers.optimum.priced_blocks import PricedBlocks, tie_prices
 
 FEATURES = (
@@ -37,7 +41,6 @@ FEATURES = (
 @pytest.fixture
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a few slots, so that small instances are long."""
-    monkeypatch.setattr(horizon, "LARGEST_PROBLEM", 0)
     monkeypatch.setattr(horizon, "_LADDER", ((300, 18.0), (300, 18.0)))
     monkeypatch.setattr(horizon, "_DAY_COLUMNS", 300)
     monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 0)
@@ -167,3 +170,95 @@ def test_a_freed_window_never_makes_it_worse(seed: int) -> None:
     assert p.cost @ better >= p.cost @ start
     np.testing.assert_array_equal(better[held], start[held])
     assert evaluate(a, clean_schedule(a, p, better)).feasible
+
+
+# ---------------------------------------------------------------------- too wide for blocks of a day
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small instances are too wide, and plans have a block for every third slot at most."""
+    monkeypatch.setattr("stepwatt.solvers.optimum.oracle.LARGEST_PROBLEM", 0)
+    monkeypatch.setattr(horizon, "_DAY_COLUMNS", 1)
+    monkeypatch.setattr(horizon, "_LADDER", ((1, 0.0), (1, 0.0)))
+    monkeypatch.setattr(planned, "_LADDER", (1, 1e3))
+
+
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_coarse_plan_bounds_every_schedule_and_leads_to_one(features: list[str], seed: int) -> None:
+    inst = random_instance(np.random.default_rng(seed), n_slots=6, n_sites=2, features=features)
+    a = inst.arrays()
+    found = planned.in_coarse(a, 1e3 / 2, Settings(), Deadline(None))
+    best = solve(inst, "greedy")
+    assert found is not None
+    assert found.bound is not None
+    assert best.utility is not None
+    assert found.evaluation.feasible, found.evaluation.worst
+    assert found.bound >= max(best.utility, found.evaluation.utility) - 1e-9
+
+
+def test_the_bound_from_a_plan_slot_by_slot_is_that_of_the_relaxation() -> None:
+    """In blocks of one slot the plan is the relaxation: its own duals leave no gap between slots."""
+    inst = random_instance(
+        np.random.default_rng(1), n_slots=6, n_sites=2, features=["deadline", "battery", "thermal", "link"]
+    )
+    a = inst.arrays()
+    relaxed = solve_relaxation(a)
+    plan = coarse_plan(a, 1, Deadline(None))
+    schedule = solve(inst, "greedy").schedule
+    assert plan is not None
+    assert schedule is not None
+    edges = plan.edges()
+    slots = PricedBlocks(a, [(t, t + 1) for t in range(6)], [], schedule)
+    weak = sum(slots.weak(t, edges, plan.duals) for t in range(6))
+    strong = sum(slots.strong(t, edges) for t in range(6))
+    assert weak == pytest.approx(relaxed.bound, rel=1e-6, abs=1e-6)
+    assert strong == pytest.approx(relaxed.bound, rel=1e-6, abs=1e-6)
+
+
+def test_a_day_of_jemas_planned_in_hours_is_near_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quarters of an hour, planned by the hour: a percent between schedule and bound."""
+    inst = stepwatt.scenario("jemas", n_slots=48, slot_minutes=15)
+    monkeypatch.setattr(planned, "_LADDER", (1e3,))
+    found = planned.in_coarse(inst.arrays(), 1e3 / 12, Settings(), Deadline(None))
+    assert found is not None
+    assert found.gap <= 0.02
+    assert found.prices is not None
+    assert found.prices["power"].shape == (3, 48)
+
+
+@pytest.mark.parametrize(("slots", "most", "size"), [(288, 54.5, 6), (96, 6.6, 16), (7, 3.0, 7), (5, 0.2, 5)])
+def test_blocks_divide_the_horizon(slots: int, most: float, size: int) -> None:
+    assert planned.block_length(slots, most) == size
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_blocks_that_the_time_does_not_suffice_for_give_way_to_a_plan() -> None:
+    """The clock jumps over the blocks' share at the second window: what is left is for the plan."""
+    inst = random_instance(np.random.default_rng(0), n_slots=9, n_sites=2, features=["deadline", "battery"])
+    clock, seen = HeldClock(), list[str]()
+
+    def stage(done: float, what: str) -> None:
+        seen.append(what)
+        if what.startswith("window 2"):
+            clock.now = 80.0
+
+    result = oracle(inst, Settings(gap=0.0, time_limit=100.0, clock=clock, progress=stage))
+    assert any(what.startswith("plan in blocks") for what in seen)
+    assert result.evaluation is not None
+    assert result.evaluation.feasible
+    assert result.bound is not None
+    assert result.bound >= result.evaluation.utility - 1e-9
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_a_long_horizon_without_any_time_still_has_a_schedule() -> None:
+    inst = random_instance(np.random.default_rng(0), n_slots=9, n_sites=2, features=["deadline", "battery"])
+    result = oracle(inst, Settings(time_limit=0.5, clock=HeldClock(tick=1.0)))
+    assert result.status == "time_limit"
+    assert result.bound is None
+    assert result.evaluation is not None
+    assert result.evaluation.feasible
+    assert "jobs run where they arrive" in result.message

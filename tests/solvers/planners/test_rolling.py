@@ -36,7 +36,7 @@ EVERYTHING = ["deadline", "battery", "generator", "thermal", "demand", "dvfs", "
 
 def schedule_of(a: InstanceArrays, forecast: str = "perfect", hours: float = 100.0) -> Schedule:
     planner = RollingPlanner(a, make_forecast(forecast, a, None, 0), hours)
-    return slot_by_slot(a, planner.decide, lambda done, what: None)
+    return slot_by_slot(a, planner.decide, lambda done, what: None).schedule
 
 
 # ---------------------------------------------------------------------- how good
@@ -266,7 +266,7 @@ def test_the_current_slot_is_always_known() -> None:
         return {name: 3.0 * values + 1.0 for name, values in truth(now, first, stop).items()}
 
     planner = RollingPlanner(a, absurd, 1.0)
-    schedule = slot_by_slot(a, planner.decide, lambda done, what: None)
+    schedule = slot_by_slot(a, planner.decide, lambda done, what: None).schedule
     assert evaluate(a, schedule).feasible
 
 

@@ -15,8 +15,8 @@ from benchmarks.hybrid.cases import DEMAND_CHARGE
 from stepwatt.data import scenario
 from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacking import stack
+from stepwatt.solvers.common.blocks import coarser
 from stepwatt.solvers.common.relaxation import solve_relaxation
-from stepwatt.solvers.planners.foresight.foresight import coarser
 from stepwatt.solvers.response.day import day_rows, plan_day
 from stepwatt.solvers.response.interior_point import solving
 from stepwatt.solvers.response.interior_point.solution import Solution

@@ -20,10 +20,11 @@ from stepwatt.learning.environment.batched import SchedulingEnv
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool
+from stepwatt.solvers.common.blocks import coarser
 from stepwatt.solvers.planners.forecasts import persistence
 from stepwatt.solvers.planners.foresight import foresight
 from stepwatt.solvers.planners.foresight.expected import Expected, expected_of, planning_problem
-from stepwatt.solvers.planners.foresight.foresight import coarser, expectations
+from stepwatt.solvers.planners.foresight.foresight import expectations
 from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of, persistence_of
 from stepwatt.solvers.response.day import DayPlan, day_rows, plan_day
 
