@@ -22,6 +22,8 @@ Widths = Annotated[tuple[Size, ...], Field(strict=False, max_length=16)]
 Seeds = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(strict=False, min_length=1, max_length=1_000)
 ]
+#: So many times the jobs of a day.
+Loads = Annotated[tuple[Annotated[float, Field(gt=1, le=100)], ...], Field(strict=False, max_length=16)]
 #: Names.
 Texts = Annotated[tuple[str, ...], Field(strict=False, min_length=1, max_length=1_000)]
 #: Learning rates, standard deviations of actions, share of one thing in another: positive, and not large.
