@@ -39,6 +39,9 @@ class TaughtPotentialSettings(SolverPotentialSettings):
     """Units in each of the two hidden layers."""
     updates: Count = 3_000
     """Steps of fitting, and as many of handing a model's statistics to the network that is asked."""
+    handed_states: Size = 8_192
+    """States whose statistics are handed over: sampling a diffusion model anew at every
+    step takes ten times what the agent does."""
     batch_size: Size = 256
     """States per step."""
     learning_rate: Rate = 1e-3
@@ -159,9 +162,13 @@ class TaughtPotential(Stored):
             picks = self._picks(len(value))
             losses["taught_loss"] = model.fit(obs[picks], target[picks])
         pupil = adam([self.net.net], how.learning_rate)
+        taken = min(how.handed_states, len(value))
+        condition = obs[self._picks(len(value), taken)]
+        told = torch.cat([model.statistics(some) for some in condition.split(how.batch_size, 1)], 1)
+        run = torch.arange(len(self._rngs))[:, None]
         for _ in range(how.updates):
-            condition = obs[self._picks(len(value))]
-            errors = (self.net.net(condition) - model.statistics(condition)).square()
+            picks = self._picks(taken)
+            errors = (self.net.net(condition[run, picks]) - told[run, picks]).square()
             pupil.descend(errors.mean((1, 2)).sum())
             losses["handed_loss"] = errors.detach().mean()
         self.net.requires_grad_(False)
@@ -184,8 +191,9 @@ class TaughtPotential(Stored):
             statistic="mean",
         )
 
-    def _picks(self, states: int) -> Tensor:
-        size = (self._settings.batch_size,)
+    def _picks(self, states: int, count: int | None = None) -> Tensor:
+        """(S,·) numbers of states, ``batch_size`` unless said otherwise."""
+        size = (count or self._settings.batch_size,)
         return torch.stack(
             [torch.randint(states, size, generator=rng, device=rng.device) for rng in self._rngs]
         )
