@@ -164,7 +164,7 @@ class TaughtPotential(Stored):
         pupil = adam([self.net.net], how.learning_rate)
         taken = min(how.handed_states, len(value))
         condition = obs[self._picks(len(value), taken)]
-        told = torch.cat([model.statistics(some) for some in condition.split(how.batch_size, 1)], 1)
+        told = torch.cat([model.statistics(some) for some in torch.split(condition, how.batch_size, 1)], 1)
         run = torch.arange(len(self._rngs))[:, None]
         for _ in range(how.updates):
             picks = self._picks(taken)

@@ -215,7 +215,7 @@ def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
 def width(coming: Expected) -> int:
     """What a block of a plan has to balance: GPUs, power, heat and storage of each site, and its jobs of each
     class that may wait."""
-    sites, waiting = coming.arrivals.shape[2], int((coming.deadline > 0).any(axis=0).sum())
+    sites, waiting = int(coming.arrivals.shape[2]), int((coming.deadline > 0).any(axis=0).sum())
     return sites * (4 + waiting)
 
 
