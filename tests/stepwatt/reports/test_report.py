@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from stepwatt.reports.figures.gap_axis import gap_scale
 from stepwatt.reports.figures.registry import FIGURES
 from stepwatt.reports.library import packed_library
 from stepwatt.reports.page import html
-from stepwatt.reports.summary import amount, cards, sentences
+from stepwatt.reports.summary import amount, cards, lever_ends, sentences
 from stepwatt.reports.tables import money, percent, share
+from stepwatt.scores.scores import Scores
 
 
 @pytest.fixture(scope="module")
@@ -195,11 +197,31 @@ def test_the_page_opens_with_what_it_comes_to_in_money(comparison: sw.Comparison
     assert text.index("In money") < text.index("Policies against the bound")
 
 
-def test_levers_are_told_by_what_is_lost_without_them() -> None:
-    inst = sw.scenario("jemas", start="2018-06-12T16:00", n_slots=3)
-    found = sw.compare(inst, {"oracle": "oracle", "local": "local", "no-dvfs": "no-dvfs"})
-    lost = found.table.at["oracle", "utility"] - found.table.at["local", "utility"]
-    assert f"sending jobs to other sites {amount(lost)}" in list(sentences(found.scores))[-1]
+def test_levers_are_told_between_proven_ends_or_as_a_difference(tmp_path: Path) -> None:
+    inst = sw.scenario("jemas", start="2018-11-14T15:00", n_slots=6, slot_minutes=60)
+    policies = {"oracle": "oracle", "local": "local", "no-storage": "no-storage"}
+    found = sw.compare(inst, policies, gap=0.02)
+    found.save(tmp_path / "comparison.json")
+    scores = sw.Comparison.load(tmp_path / "comparison.json").scores
+    ends = lever_ends(scores, "oracle", "local")
+    best, without = (sw.solve(inst, method, gap=1e-5).utility for method in ("oracle", "local"))
+    assert ends is not None
+    assert best is not None
+    assert without is not None
+    assert 0 <= ends[0] - 1e-3 <= best - without <= ends[1] + 1e-3
+    assert f"sending jobs to other sites {amount(ends[0])} to {amount(ends[1])}" in levers_told(scores)
+    assert "by proven bounds" in levers_told(scores)
+
+    case = scores.cases[0]
+    unproven = [replace(entry, restricted_bound=None) for entry in case.entries]
+    scores = Scores((replace(case, entries=tuple(unproven)),), scores.reference)
+    lost = scores.table.at["oracle", "utility"] - scores.table.at["local", "utility"]
+    assert f"sending jobs to other sites {amount(lost)}" in levers_told(scores)
+    assert "as the difference of two schedules" in levers_told(scores)
+
+
+def levers_told(scores: Scores) -> str:
+    return list(sentences(scores))[-1]
 
 
 def test_own_policies_are_shown_in_detail_and_others_if_named(comparison: sw.Comparison) -> None:
