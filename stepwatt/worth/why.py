@@ -155,7 +155,7 @@ class Reasons:
         first: Certify = "relaxation" if certify == "solve" else certify
         found = [self._rejected(one, decided, slot, first, settings) for one in decided.alternatives]
         # what cannot be done was not rejected
-        order = sorted((one for one in found if np.isfinite(one.low)), key=lambda one: one.low)
+        order = sorted((one for one in found if np.isfinite(one.low)), key=_regret)
         if certify == "solve" and order:
             order[0] = self._rejected(order[0].found, decided, slot, certify, settings)
         return Reason(self._words(decided, j), decided, tuple(order))
@@ -296,6 +296,11 @@ def why(
         instance = schedule.instance
     settings = Settings(gap=gap, time_limit=time_limit)
     return Reasons(instance, schedule).at(slot, site, certify=certify, settings=settings)
+
+
+def _regret(one: Rejected) -> tuple[float, float]:
+    """What orders alternatives: equal regrets, but for their rounding, by what a job loses at the prices."""
+    return round(one.low, 6), one.loss / max(one.amount, 1e-9)
 
 
 def _less(loss: float, money: str) -> str:
