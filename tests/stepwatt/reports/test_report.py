@@ -16,7 +16,7 @@ from pages import Page, figures_of, unpacked
 from places import EXAMPLES
 
 import stepwatt as sw
-from stepwatt.reports import figures
+from stepwatt.reports import figures, why
 from stepwatt.reports import page as pages
 from stepwatt.reports.figures.gap_axis import gap_scale
 from stepwatt.reports.figures.registry import FIGURES
@@ -222,6 +222,69 @@ def test_levers_are_told_between_proven_ends_or_as_a_difference(tmp_path: Path) 
 
 def levers_told(scores: Scores) -> str:
     return list(sentences(scores))[-1]
+
+
+@pytest.fixture(scope="module")
+def explained(comparison: sw.Comparison) -> str:
+    return html(comparison.scores, why=True)
+
+
+def test_every_slot_and_site_of_a_schedule_has_its_reason(comparison: sw.Comparison, explained: str) -> None:
+    case = comparison.cases[0]
+    held = json.loads(unpacked(explained, "r-s0"))
+    assert held["frame"]["slots"] == case.instance.n_slots
+    assert held["frame"]["sites"] == list(case.instance.sites)
+    shown = tabs(explained)
+    assert sorted(held["of"]) == [f"s0-d{n}" for n in range(len(shown))]
+    entry = case.entry("greedy")
+    assert entry.schedule is not None
+    told = held["of"][f"s0-d{shown.index('greedy')}"]
+    for slot in (0, 5):
+        for number, site in enumerate(case.instance.sites):
+            full = sw.why(entry.schedule, case.instance, slot=slot, site=site, certify="prices")
+            lines = [line for reason in full.reasons for line in reason.lines()]
+            assert f"power {full.prices['power']:.2f} USD/MWh" in told[number][slot][0]
+            assert set(told[number][slot][1:]) <= set(lines)
+            assert any(site in line for line in told[number][slot][1:])
+
+
+def test_the_dearest_decisions_stand_with_their_sum(comparison: sw.Comparison, explained: str) -> None:
+    case = comparison.cases[0]
+    entry, best = case.entry("greedy"), case.entry("oracle")
+    assert entry.schedule is not None
+    assert best.schedule is not None
+    found = sw.where_lost(case.instance, entry.schedule, best.schedule)
+    dearest = found.decisions[found.decisions["loss"] >= 0.005].head(10)
+    lost = explained.partition("<b>greedy</b>: ")[2].partition("Where it loses")[2]
+    total = money(found.decisions["loss"].sum())
+    assert f"{money(dearest['loss'].sum())} of the {total} USD" in " ".join(lost.split())
+    for row in dearest.to_dict("records"):
+        assert f">{row['item']}</td>" in lost
+        assert f">{money(row['loss'])}</td>" in lost
+
+
+def test_reasons_are_there_if_asked_for_and_if_they_fit(
+    comparison: sw.Comparison, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'class="reasons"' not in page
+    assert "Where it loses" not in page
+    with monkeypatch.context() as few:
+        few.setattr(why, "MOST_REASONS", 17)
+        text = html(comparison.scores, why=True)
+    assert "Reasons are left out: 6 slots at 3 sites" in text
+    assert "Where it loses" in text
+    monkeypatch.setattr(pages, "LARGEST", len(page.encode()))
+    text = html(comparison.scores, why=True)
+    assert "the page has no room for them" in " ".join(text.split())
+    assert 'class="reasons"' not in text
+
+
+def test_a_schedule_that_breaks_a_constraint_is_not_explained() -> None:
+    inst = sw.scenario("jemas", n_slots=2)
+    schedule = sw.Schedule.idle(inst.arrays())
+    schedule.export_mw[0, 0] = 0.01
+    text = html(sw.compare(inst, {"mine": schedule}, bound="lp").scores, why=True)
+    assert "A schedule that breaks a constraint is not explained." in text
 
 
 def test_own_policies_are_shown_in_detail_and_others_if_named(comparison: sw.Comparison) -> None:
