@@ -67,7 +67,7 @@ class Explained:
                 "" if isnan(row["slot"]) else f"{times[int(row['slot'])]:%d %b %H:%M}",
                 row["site"],
                 row["item"],
-                "" if isnan(row["amount"]) else f"{row['amount']:,.6g}",
+                _amount(row["amount"]),
                 money(row["loss"]),
             )
             for row in dearest.astype({"slot": float}).to_dict("records")
@@ -88,3 +88,9 @@ class Explained:
         found = Reasons(inst, schedule, self.priced)
         texts = [[found.brief(slot, site) for slot in range(inst.n_slots)] for site in inst.sites]
         return {"texts": texts}
+
+
+def _amount(value: float) -> str:
+    if isnan(value):
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

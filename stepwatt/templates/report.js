@@ -149,6 +149,7 @@
       }
       found.frame.sites.forEach(function (name, n) { option(site, name, n); });
       each([slot, site], function (select) { select.addEventListener("change", function () { explain(detail); }); });
+      detail.querySelector(".panel").append(box);
       box.hidden = false;
     }
     told.textContent = "";
