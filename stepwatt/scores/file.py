@@ -134,8 +134,9 @@ def _case_from_file(case: CaseFile, number: int) -> Case:
         schedule = _located(where, lambda c=content: Schedule.from_dict(inst, c)) if content else None
         judged = evaluate(inst, schedule) if schedule else None
         named = (entry.policy, entry.method, entry.status, entry.seconds)
-        told = (entry.bound, entry.seed, entry.failure, entry.kind, entry.restricted_bound)
-        entries.append(Entry(*named, schedule, judged, *told))
+        told = (entry.bound, entry.seed, entry.failure, entry.kind)
+        bound = entry.restricted_bound
+        entries.append(Entry(*named, schedule, judged, *told, restricted_bound=bound))
     prices = _prices(inst, case.prices, f"{at}.prices") if case.prices else None
     return Case(inst, tuple(entries), case.bound, case.bound_by, case.all_off, prices)
 

@@ -232,8 +232,8 @@ class Alternatives:
         for i in np.flatnonzero(jobs > NONE_JOBS):
             b.take(self._transfer(i, j, k, t), jobs[i])
             b.give(queues[i * len(a.classes) + k, t], jobs[i])
-        loss = float(jobs @ (nets + a.miss_penalty[k]))
-        found.append(Alternative("lost", float(jobs.sum()), loss, b.forced(), t, j))
+        all_lost = float(jobs @ (nets + a.miss_penalty[k]))
+        found.append(Alternative("lost", float(jobs.sum()), all_lost, b.forced(), t, j))
         return found
 
     def _moved(self, jobs: Floats, nets: Floats, k: int, slots: Ints) -> tuple[Floats, Floats]:
