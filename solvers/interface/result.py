@@ -54,6 +54,7 @@ class Result:
     instance is infeasible. ``bound`` (USD) is None for methods that prove none. ``prices`` are dual prices,
     given by methods that solve a relaxation, and so are ``duals``, of every row. With constraints of a user's
     own, ``extra`` has their names, and schedule, status, bound and duals are those of the instance with them.
+    ``restricted_bound`` (USD) is that of a method without some lever, on schedules without it.
     """
 
     instance: Instance
@@ -67,6 +68,7 @@ class Result:
     duals: Mapping[str, Any] | None = None
     extra: tuple[str, ...] = ()
     message: str = ""
+    restricted_bound: float | None = None
 
     def __post_init__(self) -> None:
         if (self.schedule is None) != (self.evaluation is None):

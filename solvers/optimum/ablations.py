@@ -77,7 +77,7 @@ ABLATIONS: dict[str, Restriction] = {
 
 
 def ablation(name: str) -> Callable[[Instance, Settings], Result]:
-    """The method of that name. Its bound would bound only schedules without the lever, so it shows none."""
+    """The method of that name. Its bound holds only for schedules without the lever."""
 
     def method(inst: Instance, settings: Settings) -> Result:
         full = inst.arrays()
@@ -96,6 +96,7 @@ def ablation(name: str) -> Callable[[Instance, Settings], Result]:
             schedule=schedule,
             evaluation=evaluate(full, schedule),
             message=result.message,
+            restricted_bound=result.bound,
         )
 
     return method

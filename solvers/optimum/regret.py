@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from ..common.relaxation import Relaxation, dual_of, solve_relaxation
 from ..common.solutions import clean_schedule
-from ..highs.certificate import safe_bound
+from ..highs.certificate import DualBound, safe_bound
 from ..highs.session import HighsSession, SolverError, Termination
 from ..interface.settings import Settings
 
@@ -63,6 +64,7 @@ class Priced:
             raise SolverError(f"the relaxation has no duals: {found.outcome.termination}")
         self.a, self.problem, self._session = a, found.problem, found.session
         self.row_dual, self.bound = found.outcome.row_dual, found.bound
+        self._at_prices = DualBound(self.problem, self.row_dual)
         at, shape = self.problem.members, (len(a.sites), a.n_slots)
         self.gpu_time = self._dual("gpu_time")
         self.it_power = -self._dual("it_power") / a.slot_hours
@@ -77,20 +79,22 @@ class Priced:
     def _dual(self, name: str) -> Floats:
         return dual_of(self.problem, self.row_dual, name)
 
-    def job_values(self, t: int) -> Floats:
-        """(O,) USD that a job with each option leaves in slot t, its GPU time and power paid."""
+    @cached_property
+    def job_values(self) -> Floats:
+        """(O,T) USD that a job with each option leaves, its GPU time and power paid."""
         o = self.a.options
-        taken = o.seconds * self.gpu_time[o.site, t] + o.energy_mwh * self.it_power[o.site, t]
-        return np.asarray(o.revenue - taken)
+        taken = o.seconds[:, None] * self.gpu_time[o.site] + o.energy_mwh[:, None] * self.it_power[o.site]
+        return np.asarray(o.revenue[:, None] - taken)
 
-    def moving(self, i: int, j: int, k: int, t: int) -> float:
-        """USD that moving a job costs, a crowded link included."""
-        per_gb = self.a.transfer_cost[i, j] + self.link[i, j, t]
-        return float(self.a.payload_gb[k] * per_gb)
+    @cached_property
+    def moving(self) -> Floats:
+        """(I,J,K,T) USD that moving a job costs, a crowded link included."""
+        per_gb = self.a.transfer_cost[:, :, None] + self.link
+        return np.asarray(self.a.payload_gb[:, None] * per_gb[:, :, None])
 
     def at_prices(self, forced: Forced) -> float:
         """A bound (USD) with the alternative forced: weak duality at the prices as they are."""
-        return safe_bound(forced.put_into(self.problem), self.row_dual)
+        return self._at_prices.within(forced.columns, forced.lower, forced.upper)
 
     def relaxed(self, forced: Forced) -> float:
         """The same at the prices of the relaxation solved with it forced; −inf where that has no solution."""

@@ -61,6 +61,10 @@ def compare(
         list[str] | None,
         typer.Option(metavar="POLICY", help="Policy that the report shows in detail; repeatable."),
     ] = None,
+    why: Annotated[
+        bool,
+        typer.Option("--why", help="The report explains schedules in detail."),
+    ] = False,
     gap: Gap = 1e-4,
     time_limit: TimeLimit = 300.0,
     seed: Seed = 0,
@@ -171,7 +175,7 @@ def compare(
         settings |= {"rules": {name: asdict(one) for name, one in practice}} if practice else {}
         settings |= {"gap": gap, "time_limit": time_limit, "look_ahead_hours": look_ahead}
         files: dict[Path, str | bytes] = {
-            path: html(comparison.scores, detail=detail or None, curves=learning)
+            path: html(comparison.scores, detail=detail or None, curves=learning, why=why)
             if path.suffix == ".html"
             else _content(path)(comparison)
             for path in targets

@@ -33,6 +33,9 @@ def report(
         list[Path] | None,
         typer.Option(metavar="RUN", help="Folder of a training whose learning curves are shown; repeatable."),
     ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Explain schedules in detail: slot by slot, and where they lose.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("report.html"),
     as_json: Json = False,
 ) -> None:
@@ -45,7 +48,7 @@ def report(
     from stepwatt.formulation.records import read_json
 
     from ..comparing.comparison import Comparison
-    from ..console import print_json, tell
+    from ..console import print_json, tell, working
     from ..learning_curves import curves as read_curves
     from ..reports.page import report as write
 
@@ -59,7 +62,12 @@ def report(
     else:
         comparison = _of_schedules(source, schedules or [], bound)
     learning = read_curves(*curves) if curves else None
-    write(comparison, out, number=number, detail=detail or None, curves=learning)
+
+    def page(progress: Any) -> None:
+        progress(0.0, "figures and reasons" if why else "figures")
+        write(comparison, out, number=number, detail=detail or None, curves=learning, why=why)
+
+    working("report", page)
     if as_json:
         print_json({"file": str(out), "policies": comparison.policies, "instances": len(comparison.cases)})
     else:

@@ -96,11 +96,12 @@ class Comparison:
         number: int = 0,
         detail: Sequence[str] | None = None,
         curves: Curves | None = None,
+        why: bool = False,
     ) -> None:
         """Write the self-contained report (:func:`stepwatt.report` says what the arguments are)."""
         from ..reports.page import report  # brings jinja2
 
-        report(self.scores, path, number=number, detail=detail, curves=curves)
+        report(self.scores, path, number=number, detail=detail, curves=curves, why=why)
 
     def plot(self, figure: str = "gaps") -> Figure:
         """A figure of the report (plotly): ``gaps``, ``money``; of several runs ``seeds``, ``profile``."""

@@ -301,6 +301,7 @@ def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
         schedule=result.schedule,
         evaluation=result.evaluation,
         bound=proven,
+        restricted_bound=result.restricted_bound,
     )
     return entry, None if result.extra else result.prices
 

@@ -15,6 +15,7 @@ from ..scores.record import Case, Entry, case_of
 from ..scores.scores import Scores
 from .library import kinds_of, packed_figures, packed_library
 from .parts import check_detail, curves_part, curves_scope, scope
+from .why import Explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 LARGEST = 1_500_000
 #: Bytes around a scope in the page: its element, its entry in the list of those that can be picked.
 _AROUND = 1_000
+#: Bytes that the text of a scope takes at most, where it is not known yet.
+_TEXT = 60_000
 
 
 class Scored(Protocol):
@@ -50,6 +53,7 @@ def report(
     number: int = 0,
     detail: Sequence[str] | None = None,
     curves: Logged | None = None,
+    why: bool = False,
 ) -> None:
     """Write the report of a result or a comparison.
 
@@ -61,6 +65,9 @@ def report(
         detail: policies whose schedules are shown in detail; if not given, the optimum, the strongest
             planner, your own, and all levers off.
         curves: learning curves to be shown, too.
+        why: whether schedules in detail are explained: a reason for every slot and site, and the dearest
+            decisions (:func:`stepwatt.why`, :func:`stepwatt.where_lost`). Takes seconds for a day of 288
+            slots, and for each schedule.
 
     Raises:
         InputError: no instance of that number, no policy of that name, or a place that cannot be written.
@@ -68,7 +75,7 @@ def report(
     if isinstance(what, Result):
         what = comparison_of(what)
     comparison = what if isinstance(what, Scores) else what.scores
-    write_text(path, html(comparison, number, detail=detail, curves=curves))
+    write_text(path, html(comparison, number, detail=detail, curves=curves, why=why))
 
 
 def comparison_of(result: Result) -> Scores:
@@ -92,6 +99,7 @@ def html(
     *,
     detail: Sequence[str] | None = None,
     curves: Logged | None = None,
+    why: bool = False,
 ) -> str:
     """The page as text.
 
@@ -112,9 +120,14 @@ def html(
     room = (
         LARGEST - len(packed_library(())) - len(pages.get_template("report.html").render(_frame(comparison)))
     )
-    for found in _scopes(comparison, number, detail, curves):
-        found["html"], found["figures"] = part.render(found), packed_figures(found["drawn"])
-        room -= len(found["html"].encode()) + len(found["figures"]) + _AROUND
+    for found in _scopes(comparison, number, detail, curves, why):
+        found["figures"], found["reasons"] = packed_figures(found["drawn"]), ""
+        if found["texts"] is not None:
+            found["reasons"] = packed_figures(found["texts"])
+            if len(found["reasons"]) + len(found["figures"]) + _TEXT > room:
+                found["reasons"], found["texts"] = "", None
+        found["html"] = part.render(found)
+        room -= len(found["html"].encode()) + len(found["figures"]) + len(found["reasons"]) + _AROUND
         if room < 0 and len(shown) > (count > 1):
             break
         kinds |= kinds_of(found["drawn"])
@@ -136,7 +149,7 @@ def curves_html(curves: Logged) -> str:
     )
     found = curves_scope(panel)
     found["html"] = pages.get_template("report-scope.html").render(found)
-    found["figures"] = packed_figures(found["drawn"])
+    found["figures"], found["reasons"] = packed_figures(found["drawn"]), ""
     frame = {"title": ", ".join(runs), "count": 1, "currency": "", "missing": 0, "scopes": [found]}
     return pages.get_template("report.html").render(frame | {"library": packed_library(())})
 
@@ -149,12 +162,12 @@ def _frame(comparison: Scores) -> dict[str, Any]:
 
 
 def _scopes(
-    comparison: Scores, number: int, detail: Sequence[str] | None, curves: Logged | None
+    comparison: Scores, number: int, detail: Sequence[str] | None, curves: Logged | None, why: bool
 ) -> Iterator[dict[str, Any]]:
     """All instances together, then single ones; first the one that was asked for."""
     learning = None if curves is None else curves_part(curves.table)
     if len(comparison.cases) == 1:
-        yield scope(comparison, 0, "", detail, learning)
+        yield scope(comparison, 0, "", detail, learning, Explained(comparison.cases[0]) if why else None)
         return
     yield scope(comparison, -1, f"all {len(comparison.cases)} instances", (), learning)
     others = [place for place in range(len(comparison.cases)) if place != number]
@@ -162,7 +175,7 @@ def _scopes(
         case = comparison.cases[place]
         alone = Scores((case,), comparison.reference)
         named = case.instance.name or f"instance {place}"
-        yield scope(alone, place, named, detail, None)
+        yield scope(alone, place, named, detail, None, Explained(case) if why else None)
 
 
 __all__ = ["comparison_of", "html", "report"]

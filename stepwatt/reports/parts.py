@@ -20,6 +20,7 @@ from .figures.panel import Panel, Shown
 from .figures.registry import FIGURES, Figure
 from .summary import cards, sentences
 from .tables import COLUMNS, cells, headings, percent, statistics_cells, statistics_headings
+from .why import Explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +46,12 @@ def scope(
     named: str,
     detail: Sequence[str] | None,
     learning: dict[str, Any] | None,
+    explained: Explained | None = None,
 ) -> dict[str, Any]:
-    """What the template is told; ``place`` numbers the instance, -1 for all of several."""
+    """What the template is told; ``place`` numbers the instance, -1 for all of several.
+
+    ``explained``: of a single instance, what schedules in detail are explained by.
+    """
     case, single = comparison.cases[0], len(comparison.cases) == 1
     prefix = f"s{place}" if place >= 0 else "all"
     # a column of notes only where there are any
@@ -59,11 +64,20 @@ def scope(
         (f"{prefix}-o", overview),
         *((f"{prefix}-d{n}", part["panels"]) for n, part in enumerate(details)),
     ]
+    if explained is not None:
+        for part, entry in zip(details, _shown(comparison, case, detail), strict=True):
+            part["why"] = explained.part(entry)
+    texts = {
+        f"{prefix}-d{n}": part["why"]["texts"]
+        for n, part in enumerate(details)
+        if part["why"] and part["why"]["texts"]
+    }
     drawn = {f"{group}-{panel['key']}": panel["figure"] for group, panels in groups for panel in panels}
     return {
         "place": place,
         "prefix": prefix,
         "named": named,
+        "currency": comparison.currency,
         "facts": instance_facts(case.instance) if single else [],
         "sentences": list(sentences(comparison)),
         "cards": list(cards(comparison)),
@@ -76,6 +90,7 @@ def scope(
         "details": details,
         "pick": not single,
         "drawn": drawn,
+        "texts": {"frame": explained.frame(), "of": texts} if explained and texts else None,
     }
 
 
@@ -89,7 +104,7 @@ def curves_scope(panel: dict[str, Any]) -> dict[str, Any]:
     """What the template is told where there are learning curves alone."""
     empty = ("facts", "sentences", "cards", "headings", "numeric", "rows", "notes", "details")
     found: dict[str, Any] = dict.fromkeys(empty, ())
-    named = {"place": 0, "prefix": "s0", "named": "", "statistics": None, "pick": False}
+    named = {"place": 0, "prefix": "s0", "named": "", "statistics": None, "pick": False, "texts": None}
     return found | named | {"overview": [panel], "drawn": {"s0-o-curves": panel["figure"]}}
 
 
@@ -129,6 +144,7 @@ def _detail(comparison: Scores, case: Case, entry: Entry) -> dict[str, Any]:
         "facts": _runs(case, entry) + _entry_facts(entry),
         "panels": panels,
         "empty": empty,
+        "why": None,
     }
 
 

@@ -62,17 +62,43 @@ def _levers(scores: Scores, optimum: str | None) -> Iterator[str]:
     table, unit = scores.table, scores.currency
     if optimum is None or table.at[optimum, "kind"] != "optimum":
         return
-    best = table.at[optimum, "utility"]
-    worth = {
-        LEVERS[method]: best - utility
-        for method, utility in zip(table["method"], table["utility"], strict=True)
-        if method in LEVERS and not isnan(utility)
-    }
-    if not worth:
-        return
-    ranked = sorted(worth.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{name} {amount(max(value, 0.0))}" for name, value in ranked)
-    yield f"Of the optimum's {unit}, this much is lost without each lever alone (they do not add up): {told}."
+    certified: list[tuple[float, str]] = []
+    difference: list[tuple[float, str]] = []
+    for policy, row in table.iterrows():
+        if row["method"] not in LEVERS or isnan(row["utility"]):
+            continue
+        name, ends = LEVERS[str(row["method"])], lever_ends(scores, optimum, str(policy))
+        if ends is None:
+            worth = max(table.at[optimum, "utility"] - row["utility"], 0.0)
+            difference.append((-worth, f"{name} {amount(worth)}"))
+        else:
+            low, high = map(amount, ends)
+            certified.append((-ends[1], f"{name} {low}" if low == high else f"{name} {low} to {high}"))
+    for told, how in (
+        (certified, "by proven bounds"),
+        (difference, "as the difference of two schedules, neither of which need be the best"),
+    ):
+        if told:
+            each = ", ".join(words for _, words in sorted(told))
+            yield f"{unit} lost without each lever alone, {how} (they do not add up): {each}."
+
+
+def lever_ends(scores: Scores, optimum: str, without: str) -> tuple[float, float] | None:
+    """Between what a lever is worth, means over the instances; None where a bound is missing.
+
+    The best with the lever is worth the optimum's utility to the bound; without it, likewise.
+    """
+    lows, highs = [], []
+    for case in scores.cases:
+        full, less = case.entry(optimum), case.entry(without)
+        if case.bound is None or less.restricted_bound is None:
+            return None
+        if full.evaluation is None or less.evaluation is None:
+            return None
+        # a restriction never gains
+        lows.append(max(0.0, full.evaluation.utility - less.restricted_bound))
+        highs.append(max(0.0, case.bound - less.evaluation.utility))
+    return sum(lows) / len(lows), sum(highs) / len(highs)
 
 
 def cards(scores: Scores) -> Iterator[tuple[str, str, str]]:

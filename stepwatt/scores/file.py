@@ -38,6 +38,9 @@ class EntryFile(Record):
     seed: Annotated[int, Field(ge=0), about("number of the run, where a policy was made several times")] = 0
     failure: Annotated[str, about("why there is no schedule, where the policy failed")] = ""
     kind: Annotated[Declared | None, about("what its owner says it may be compared with")] = None
+    restricted_bound: Annotated[
+        Finite | None, about("on the utility of schedules under the method's restriction", "USD")
+    ] = None
 
 
 class CaseFile(Record):
@@ -102,6 +105,7 @@ def _case_to_dict(case: Case) -> dict[str, Any]:
             "schedule": entry.schedule.to_dict(inst) if entry.schedule else None,
             **({"failure": entry.failure} if entry.failure else {}),
             **({"kind": entry.declared} if entry.declared else {}),
+            **({} if entry.restricted_bound is None else {"restricted_bound": entry.restricted_bound}),
         }
         for entry in case.entries
     ]
@@ -131,7 +135,8 @@ def _case_from_file(case: CaseFile, number: int) -> Case:
         judged = evaluate(inst, schedule) if schedule else None
         named = (entry.policy, entry.method, entry.status, entry.seconds)
         told = (entry.bound, entry.seed, entry.failure, entry.kind)
-        entries.append(Entry(*named, schedule, judged, *told))
+        bound = entry.restricted_bound
+        entries.append(Entry(*named, schedule, judged, *told, restricted_bound=bound))
     prices = _prices(inst, case.prices, f"{at}.prices") if case.prices else None
     return Case(inst, tuple(entries), case.bound, case.bound_by, case.all_off, prices)
 

@@ -19,7 +19,8 @@ class Entry:
     ``method`` is a method name, or ``schedule`` or ``callable`` for the user's own; ``bound`` (USD) is set
     only where the method proves one for this instance; ``seconds`` is wall-clock time to the schedule;
     ``seed`` numbers the runs of a policy made several times; ``failure`` says why there is no schedule;
-    ``declared`` is the kind that its owner says it is, where the method does not say it.
+    ``declared`` is the kind that its owner says it is, where the method does not say it;
+    ``restricted_bound`` (USD) is what nothing under the method's restriction is worth more than.
     """
 
     policy: str
@@ -32,6 +33,7 @@ class Entry:
     seed: int = 0
     failure: str = ""
     declared: Kind | None = None
+    restricted_bound: float | None = None
 
     @property
     def kind(self) -> Kind:

@@ -1,7 +1,7 @@
 (function () {
   "use strict";
   var options = { responsive: true, displaylogo: false, displayModeBar: false };
-  var figures = {}, drawn = {}, moving = false;
+  var figures = {}, reasons = {}, drawn = {}, moving = false;
 
   function each(list, act) { Array.prototype.forEach.call(list, act); }
 
@@ -126,8 +126,54 @@
         if (!performance.getEntriesByName("first plot").length) { performance.mark("first plot"); }
         if (scope.timeRange) { toTime(place, scope.timeRange); }
         place.on("plotly_relayout", function (change) { follow(place, change); });
+        place.on("plotly_click", function (event) { asked(place, event); });
       });
     });
+  }
+
+  function option(select, text, value) {
+    var found = document.createElement("option");
+    found.textContent = text;
+    found.value = value;
+    select.append(found);
+  }
+
+  function explain(detail) {
+    var found = reasons[detail.closest(".scope").id], box = detail.querySelector(".why");
+    if (!found || !box) { return; }
+    var slot = box.querySelector(".slot"), site = box.querySelector(".site"), told = box.querySelector(".reason");
+    if (!slot.options.length) {
+      for (var n = 0; n < found.frame.slots; n++) {
+        var time = new Date(Date.parse(found.frame.start) + n * found.frame.step).toISOString();
+        option(slot, time.slice(0, 10) + " " + time.slice(11, 16), n);
+      }
+      found.frame.sites.forEach(function (name, n) { option(site, name, n); });
+      each([slot, site], function (select) { select.addEventListener("change", function () { explain(detail); }); });
+      detail.querySelector(".panel").append(box);
+      box.hidden = false;
+    }
+    told.textContent = "";
+    found.of[detail.id][site.value][slot.value].forEach(function (line) {
+      var text = document.createElement("p");
+      text.textContent = line.trim();
+      if (line.indexOf("  ") === 0) { text.className = "rejected"; }
+      told.append(text);
+    });
+  }
+
+  // what is clicked says the slot, and the row of the figure says the site
+  function asked(place, event) {
+    var detail = place.closest(".detail"), scope = place.closest(".scope"), point = event.points[0];
+    var found = reasons[scope.id], box = detail && detail.querySelector(".why");
+    if (!found || !box || timeAxes(place).length === 0) { return; }
+    var after = (Date.parse(String(point.x).replace(" ", "T") + (/:/.test(point.x) ? "Z" : "")) - Date.parse(found.frame.start)) / found.frame.step;
+    if (!isFinite(after)) { return; }
+    box.querySelector(".slot").value = Math.min(Math.max(Math.floor(after + 1e-6), 0), found.frame.slots - 1);
+    var axis = (point.data.yaxis || "y").slice(1), named = (place.layout.annotations || [])[axis ? axis - 1 : 0];
+    var row = named ? found.frame.rows.indexOf(named.text) : -1;
+    if (row >= 0) { box.querySelector(".site").value = row; }
+    place.closest(".panel").append(box);
+    explain(detail);
   }
 
   // figures are drawn when they come near, so that the first one is there at once
@@ -140,6 +186,11 @@
   async function show(scope) {
     if (!figures[scope.id]) { figures[scope.id] = JSON.parse(await unpacked(scope.getAttribute("data-figures"))); }
     each(scope.querySelectorAll(".panel"), function (panel) { near.observe(panel); });
+    var texts = "r-" + scope.id;
+    if (document.getElementById(texts) && !reasons[scope.id]) {
+      reasons[scope.id] = JSON.parse(await unpacked(texts));
+      each(scope.querySelectorAll(".detail"), explain);
+    }
   }
 
   function sorted(table) {

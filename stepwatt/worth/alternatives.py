@@ -93,7 +93,22 @@ class Alternatives:
         self._way = np.full(shape, -1)
         self._way[at.origin, at.target, at.moved_class] = np.arange(len(at.origin))
         self._limit = a.waiting_limit()
-        self._values: dict[int, Floats] = {}
+        self.values = priced.job_values
+        self._options_of = [
+            [np.flatnonzero((a.options.site == j) & (a.options.job_class == k)) for k in range(shape[2])]
+            for j in range(shape[0])
+        ]
+        best = (len(a.sites), len(a.classes), a.n_slots)
+        # what a job leaves at most at the site in the slot, with which option, and how many more could run
+        self.best, self.best_option = np.full(best, -np.inf), np.full(best, -1)
+        self._room = np.zeros(best)
+        for j, k in np.ndindex(best[:2]):
+            if len(rows := self._options_of[j][k]):
+                self.best[j, k] = self.values[rows].max(axis=0)
+                self.best_option[j, k] = rows[self.values[rows].argmax(axis=0)]
+                self._room[j, k] = self._more(j, rows)
+        # (I,J,K,T) what is left of that where the job comes from
+        self._net = np.where(self._way[..., None] >= 0, self.best[None] - priced.moving, -np.inf)
 
     def at(self, j: int, t: int) -> Iterator[Decided]:
         """What was decided at site j in slot t, the jobs first."""
@@ -110,34 +125,29 @@ class Alternatives:
                 yield self._held(j, k, t, "waits", judged.waiting[j, k, t], self.priced.waiting[j, k, t])
             if judged.lost[j, k, t] > NONE_JOBS:
                 yield self._held(j, k, t, "lost", judged.lost[j, k, t], -self.a.miss_penalty[k])
+        yield from self._plant(j, t)
+
+    def main(self, j: int, t: int) -> Iterator[Decided]:
+        """The jobs that bring most there, and the plant: what is told where few words are to do."""
+        s, o = self.schedule, self.a.options
+        brought = [float(o.revenue[rows] @ s.runs[rows, t]) for rows in self._options_of[j]]
+        most = int(np.argmax(brought))
+        if s.transfers[:, j, most, t].sum() > NONE_JOBS:
+            yield self._runs(j, most, t)
+        yield from self._plant(j, t)
+
+    def _plant(self, j: int, t: int) -> Iterator[Decided]:
         if self.a.battery[j]:
             yield self._battery(j, t)
         if self.a.generator[j]:
             yield self._generator(j, t)
 
-    def values(self, t: int) -> Floats:
-        """(O,) what a job leaves with each option in slot t."""
-        if t not in self._values:
-            self._values[t] = self.priced.job_values(t)
-        return self._values[t]
-
-    def best(self, j: int, k: int, t: int) -> tuple[float, int]:
-        """What a job leaves at most at the site in the slot, and the option; −inf without one."""
-        rows = self._rows(j, k)
-        if len(rows) == 0:
-            return -np.inf, -1
-        row = int(rows[self.values(t)[rows].argmax()])
-        return float(self.values(t)[row]), row
-
-    def _rows(self, j: int, k: int) -> Ints:
-        return np.flatnonzero((self.a.options.site == j) & (self.a.options.job_class == k))
-
     def _runs(self, j: int, k: int, t: int) -> Decided:
-        a, s, o = self.a, self.schedule, self.a.options
-        rows, jobs = self._rows(j, k), s.transfers[:, j, k, t]
+        s, o = self.schedule, self.a.options
+        rows, jobs = self._options_of[j][k], s.transfers[:, j, k, t]
         row = int(rows[s.runs[rows, t].argmax()])
         total = float(jobs.sum())
-        moved = sum(n * self.priced.moving(i, j, k, t) for i, n in enumerate(jobs)) / total
+        moved = float(jobs @ self.priced.moving[:, j, k, t]) / total
         money = {
             "revenue": float(o.revenue[row]),
             "gpu_time": -float(o.seconds[row] * self.priced.gpu_time[j, t]),
@@ -145,9 +155,9 @@ class Alternatives:
             "transfer": -moved,
         }
         money["left"] = sum(money.values())
-        values = self.values(t)
+        values = self.values[:, t]
         mean = float(values[rows] @ s.runs[rows, t]) / max(float(s.runs[rows, t].sum()), NONE_JOBS)
-        nets = np.array([mean - self.priced.moving(i, j, k, t) for i in range(len(a.sites))])
+        nets = mean - self.priced.moving[:, j, k, t]
         found = [*self._options(rows, row, t), *self._moves(jobs, nets, j, k, t)]
         return Decided("runs", total, money, _ranked(found), k, row, of_option=float(s.runs[row, t]), site=j)
 
@@ -155,8 +165,8 @@ class Alternatives:
         runs = self._runs(j, k, t)
         assert runs.option is not None
         n = float(self.schedule.transfers[i, j, k, t])
-        moved = self.priced.moving(i, j, k, t)
-        value = float(self.values(t)[runs.option])
+        moved = float(self.priced.moving[i, j, k, t])
+        value = float(self.values[runs.option, t])
         jobs = np.zeros(len(self.a.sites))
         jobs[i] = n
         nets = np.full(len(jobs), value - moved)
@@ -169,7 +179,8 @@ class Alternatives:
         p, found = self.priced.problem, []
         queue = p.columns["waiting" if kind == "waits" else "lost"].ids[i * len(self.a.classes) + k, t]
         for j in range(len(self.a.sites)):
-            net, option, n = self._net(i, j, k, t), self.best(j, k, t)[1], self._fit(j, k, t, jobs)
+            net, option = float(self._net[i, j, k, t]), int(self.best_option[j, k, t])
+            n = float(self._whole(np.minimum(jobs, self._room[j, k, t])))
             if np.isfinite(net) and n > NONE_JOBS:
                 b = self._bounds()
                 b.take(queue, n)
@@ -182,94 +193,97 @@ class Alternatives:
         others = rows[s.runs[rows, t] <= NONE_JOBS]
         if len(others) == 0:
             return
-        other = int(others[self.values(t)[others].argmax()])
+        other = int(others[self.values[others, t].argmax()])
         n = float(s.runs[row, t])
         if o.seconds[other] > 0:
             j = int(o.site[row])
-            n = min(n, self._whole(self.a.gpus[j] * self.a.seconds_per_gpu[j] / o.seconds[other]))
+            n = min(n, float(self._whole(self.a.gpus[j] * self.a.seconds_per_gpu[j] / o.seconds[other])))
         if n <= NONE_JOBS:
             return
         ids, b = self.priced.problem.columns["runs"].ids, self._bounds()
         b.take(ids[row, t], n)
         b.give(ids[other, t], n)
-        loss = n * float(self.values(t)[row] - self.values(t)[other])
+        loss = n * float(self.values[row, t] - self.values[other, t])
         yield Alternative("option", n, loss, b.forced(), t, int(o.site[row]), other)
 
     def _moves(self, jobs: Floats, nets: Floats, j: int, k: int, t: int) -> list[Alternative]:
         """The jobs (I,) elsewhere, at another time, or not at all; ``nets`` (I,) USD each leaves now."""
-        a, found = self.a, []
-        for target in range(len(a.sites)):
-            if target != j:
-                found += self._move(jobs, nets, (j, k, t), target, t, "site")
+        a, place = self.a, (j, k, t)
+        now, loss = self._moved(jobs[None], nets, k, np.array([t]))
+        found = [
+            self._move(now[0, target], float(loss[0, target]), place, target, t, "site")
+            for target in range(len(a.sites))
+            if target != j and now[0, target].sum() > NONE_JOBS
+        ]
         first, last = max(0, t - int(a.deadline[k])), min(a.n_slots - 1, t + int(a.deadline[k]))
-        for slots in (range(first, t), range(t + 1, last + 1)):
-            shifted = [
-                move
-                for other in slots
-                for target in range(len(a.sites))
-                for move in self._move(
-                    self._movable(jobs, k, t, other), nets, (j, k, t), target, other, "time"
-                )
-            ]
-            found += sorted(shifted, key=lambda move: move.loss / move.amount)[:1]
+        for slots in (np.arange(first, t), np.arange(t + 1, last + 1)):
+            if len(slots) == 0:
+                continue
+            moved, losses = self._moved(self._movable(jobs, k, t, slots), nets, k, slots)
+            many = moved.sum(axis=2)
+            some = many > NONE_JOBS
+            if not some.any():
+                continue
+            each = np.where(some, losses, np.inf) / np.where(some, many, 1.0)
+            s, target = np.unravel_index(each.argmin(), each.shape)
+            told = (int(target), int(slots[s]), "time")
+            found.append(self._move(moved[s, target], float(losses[s, target]), place, *told))
         b, queues = self._bounds(), self.priced.problem.columns["lost"].ids
         for i in np.flatnonzero(jobs > NONE_JOBS):
             b.take(self._transfer(i, j, k, t), jobs[i])
             b.give(queues[i * len(a.classes) + k, t], jobs[i])
-        loss = float(jobs @ (nets + a.miss_penalty[k]))
-        found.append(Alternative("lost", float(jobs.sum()), loss, b.forced(), t, j))
+        all_lost = float(jobs @ (nets + a.miss_penalty[k]))
+        found.append(Alternative("lost", float(jobs.sum()), all_lost, b.forced(), t, j))
         return found
 
+    def _moved(self, jobs: Floats, nets: Floats, k: int, slots: Ints) -> tuple[Floats, Floats]:
+        """(S,J,I) how many of the jobs (S,I) fit at each site in each slot, and (S,J) USD lost by it all.
+
+        The origins that lose least go first; other classes give way.
+        """
+        net = self._net[:, :, k, slots].transpose(2, 1, 0)
+        known = np.isfinite(net)
+        there = np.where(known, jobs[:, None, :], 0.0)
+        less = np.where(known, nets - np.where(known, net, 0.0), np.inf)
+        room = self._whole(np.minimum(there.sum(axis=2), self._room[:, k, slots].T))
+        order = np.argsort(less, axis=2, kind="stable")
+        ordered = np.take_along_axis(there, order, axis=2)
+        before = np.cumsum(ordered, axis=2) - ordered
+        moved = np.zeros_like(there)
+        np.put_along_axis(moved, order, np.clip(room[..., None] - before, 0.0, ordered), axis=2)
+        return moved, (moved * np.where(moved > 0, less, 0.0)).sum(axis=2)
+
     def _move(
-        self, jobs: Floats, nets: Floats, place: tuple[int, int, int], target: int, slot: int, kind: str
-    ) -> list[Alternative]:
+        self, moved: Floats, loss: float, place: tuple[int, int, int], target: int, slot: int, kind: str
+    ) -> Alternative:
         j, k, t = place
-        net = np.array([self._net(i, target, k, slot) for i in range(len(jobs))])
-        there = np.where(np.isfinite(net), jobs, 0.0)
-        room = self._fit(target, k, slot, float(there.sum()))
-        # the origins that lose least go first
-        order = np.argsort(np.where(np.isfinite(net), nets - net, np.inf), kind="stable")
-        before = np.cumsum(there[order]) - there[order]
-        moved = np.zeros(len(jobs))
-        moved[order] = np.clip(room - before, 0.0, there[order])
-        if moved.sum() <= NONE_JOBS:
-            return []
         b = self._bounds()
         for i in np.flatnonzero(moved > NONE_JOBS):
             b.take(self._transfer(i, j, k, t), moved[i])
             b.give(self._transfer(i, target, k, slot), moved[i])
-        some = moved > 0
-        loss = float(moved[some] @ (nets - net)[some])
-        option = self.best(target, k, slot)[1]
-        return [Alternative(kind, float(moved.sum()), loss, b.forced(), slot, target, option)]
+        option = int(self.best_option[target, k, slot])
+        return Alternative(kind, float(moved.sum()), loss, b.forced(), slot, target, option)
 
-    def _movable(self, jobs: Floats, k: int, t: int, other: int) -> Floats:
-        """(I,) how many of the jobs the queues let run in the other slot."""
+    def _movable(self, jobs: Floats, k: int, t: int, slots: Ints) -> Floats:
+        """(S,I) how many of the jobs the queues let run in the slots, all before t or all after it."""
         waiting = self.judged.waiting[:, k]
-        if other > t:
-            room = (self._limit[:, k] - waiting)[:, t:other].min(axis=1)
+        if slots[0] > t:
+            between = (self._limit[:, k] - waiting)[:, t : slots[-1]]
+            room = np.minimum.accumulate(between, axis=1)
         else:
-            room = waiting[:, other:t].min(axis=1)
-        return np.array([self._whole(n) for n in np.minimum(jobs, np.maximum(room, 0.0))])
+            room = np.minimum.accumulate(waiting[:, slots[0] : t][:, ::-1], axis=1)[:, ::-1]
+        return self._whole(np.minimum(jobs, np.maximum(room.T, 0.0)))
 
-    def _net(self, i: int, j: int, k: int, t: int) -> float:
-        if self._way[i, j, k] < 0:
-            return -np.inf
-        return self.best(j, k, t)[0] - self.priced.moving(i, j, k, t)
-
-    def _fit(self, j: int, k: int, t: int, jobs: float) -> float:
-        """How many more jobs of the class the site's GPUs can run, other classes giving way."""
-        rows = self._rows(j, k)
-        if len(rows) == 0:
-            return 0.0
+    def _more(self, j: int, rows: Ints) -> Floats:
+        """(T,) how many more jobs the site's GPUs can run with the quickest of the options."""
         least = float(self.a.options.seconds[rows].min())
         if least <= 0:
-            return jobs
-        most = self.a.gpus[j] * self.a.seconds_per_gpu[j] / least - self.schedule.runs[rows, t].sum()
-        return self._whole(min(jobs, max(0.0, float(most))))
+            return np.full(self.a.n_slots, np.inf)
+        most = self.a.gpus[j] * self.a.seconds_per_gpu[j] / least - self.schedule.runs[rows].sum(axis=0)
+        return np.asarray(np.maximum(most, 0.0))
 
-    def _whole(self, jobs: float) -> float:
-        return float(np.floor(jobs + NONE_JOBS)) if self.a.integral_jobs else float(jobs)
+    def _whole(self, jobs: Floats) -> Floats:
+        return np.floor(jobs + NONE_JOBS) if self.a.integral_jobs else jobs
 
     def _transfer(self, i: int | np.integer[Any], j: int, k: int, t: int) -> int:
         return int(self.priced.problem.columns["transfers"].ids[self._way[i, j, k], t])

@@ -55,7 +55,8 @@ class WhereLost:
     ``money``: one row per slot, one column per item of the breakdown, the optimum's contribution to the
     utility less mine (costs count negative); ``total`` is their sum, and the sum of all is the difference of
     the utilities. ``by_site`` the same by site. ``decisions``: what each decision of mine loses at the
-    optimum's prices, the dearest first, none below zero; all of them are ``bound`` less my utility.
+    optimum's prices, the dearest first, none below zero; all of them are ``bound`` less my utility
+    (:func:`decisions_of`).
     """
 
     instance: Instance
@@ -129,17 +130,22 @@ def where_lost(
     one, two = money_by_slot(a, other, judged), money_by_slot(a, my_schedule, my_judged)
     signs = {item: 1.0 if item in ("revenue", "export") else -1.0 for item in one}
     differences = {item: signs[item] * (one[item] - two[item]) for item in one}
-    priced = Priced(a)
-    found = losses(priced.problem, a, priced.row_dual, my_schedule, my_judged)
-    return WhereLost(
-        instance,
-        my_judged,
-        judged,
-        found.bound,
-        _table(instance, differences),
-        _by_site(instance, differences),
-        _decisions(instance, priced, found.columns, found.rows, found.x),
-    )
+    decisions, bound = decisions_of(instance, Priced(a), my_schedule, my_judged)
+    by_slot, by_site = _table(instance, differences), _by_site(instance, differences)
+    return WhereLost(instance, my_judged, judged, bound, by_slot, by_site, decisions)
+
+
+def decisions_of(
+    instance: Instance, priced: Priced, schedule: Schedule, judged: Evaluation
+) -> tuple[pd.DataFrame, float]:
+    """What each decision of a schedule loses at the prices of the relaxation, the dearest first; the bound.
+
+    Columns ``loss`` (USD), ``what`` and ``of`` as the model names them, ``site`` (empty where it is of none),
+    ``slot``, ``amount``, ``item`` and ``words`` (the item and when it is). The losses add up to the bound
+    less the schedule's utility.
+    """
+    found = losses(priced.problem, priced.a, priced.row_dual, schedule, judged)
+    return _decisions(instance, priced, found.columns, found.rows, found.x), found.bound
 
 
 def _judged(instance: Instance, given: Result | Schedule, name: str) -> tuple[Schedule, Evaluation]:
@@ -186,29 +192,36 @@ def _decisions(instance: Instance, priced: Priced, columns: Floats, rows: Floats
                 per_slot = block.ids.ndim == 2
                 slot = int(place) if per_slot else None
                 amount = float(amounts[many[member, place]])
+                label = labels[member]
+                item = _item(block.name, label)
                 found.append(
                     {
                         "loss": float(values[many[member, place]]),
                         "what": block.name,
-                        "of": ", ".join(map(str, labels[member])),
+                        "of": ", ".join(map(str, label)),
+                        "site": str(label[0]) if str(label[0]) in priced.a.sites else "",
                         "slot": slot,
                         "amount": amount,
-                        "words": _words(block.name, labels[member], slot, amount, index),
+                        "item": item,
+                        "words": _words(item, slot, amount, index),
                     }
                 )
-    table = pd.DataFrame(found, columns=["loss", "what", "of", "slot", "amount", "words"])
+    table = pd.DataFrame(found, columns=["loss", "what", "of", "site", "slot", "amount", "item", "words"])
     return table.sort_values("loss", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _words(name: str, label: tuple[Any, ...], slot: int | None, amount: float, index: Any) -> str:
+def _words(item: str, slot: int | None, amount: float, index: Any) -> str:
     when = "" if slot is None else f" at {index[slot]:%d %b %H:%M} (slot {slot})"
     much = "" if np.isnan(amount) else f": {amount:,.6g}"
+    return f"{item}{when}{much}"
+
+
+def _item(name: str, label: tuple[Any, ...]) -> str:
     what = _DECISIONS.get(name, name.replace("_", " "))
     if name == "transfers":
         origin, target, job_class = label
-        where = f"{origin} at home" if origin == target else f"{origin} to {target}"
-        return f"{job_class} jobs, {where}{when}{much}"
+        return f"{job_class} jobs, {f'{origin} at home' if origin == target else f'{origin} to {target}'}"
     if name == "runs":
         site, job_class, model, steps, clock = label
-        return f"{job_class} jobs in {site} with {model} at {steps} steps, clock {clock}{when}{much}"
-    return f"{what}, {', '.join(map(str, label))}{when}{much}"
+        return f"{job_class} jobs in {site} with {model} at {steps} steps, clock {clock}"
+    return f"{what}, {', '.join(map(str, label))}"

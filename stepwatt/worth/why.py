@@ -101,12 +101,14 @@ class Why:
 class Reasons:
     """Reasons for a schedule of an instance: the relaxation is solved once, then any slot and site is asked.
 
+    ``priced`` is that relaxation, where it is solved already.
+
     Raises:
         InputError: the schedule breaks a constraint.
         SolverError: the instance has no schedule.
     """
 
-    def __init__(self, instance: Instance, schedule: Result | Schedule) -> None:
+    def __init__(self, instance: Instance, schedule: Result | Schedule, priced: Priced | None = None) -> None:
         found = schedule.schedule if isinstance(schedule, Result) else schedule
         if found is None:
             raise InputError(field="schedule", value="none", expected="a result with a schedule")
@@ -116,7 +118,7 @@ class Reasons:
             family, broken = judged.worst
             told = f"{family} broken by {broken:.3g}"
             raise InputError(field="schedule", value=told, expected="one that keeps every constraint")
-        self.priced = Priced(self.a)
+        self.priced = priced or Priced(self.a)
         proved = schedule.bound if isinstance(schedule, Result) else None
         self.bound = self.priced.bound if proved is None else min(proved, self.priced.bound)
         self.utility = judged.utility
@@ -146,6 +148,19 @@ class Reasons:
         prices = {"gpu_hour": float(gpu_hour), "power": float(power)}
         return Why(site, slot, head, money, prices, tuple(reasons))
 
+    def brief(self, slot: int, site: str) -> list[str]:
+        """Lines about the main jobs, battery and generator at a site in a slot, each with the best rejected.
+
+        Regrets are certified at the prices as they are, so that a whole day takes seconds.
+        """
+        j, money = self.a.sites.index(site), self.instance.currency
+        gpu_hour, power = 3600 * self.priced.gpu_time[j, slot], self.priced.power[j, slot]
+        lines = [f"A GPU-hour is worth {_usd(gpu_hour)} {money} here now, power {power:.2f} {money}/MWh."]
+        for decided in self.found.main(j, slot):
+            reason = self._reason(decided, j, slot, "prices", Settings())
+            lines += list(reason.lines())[:2]
+        return lines
+
     def _time(self, slot: int) -> str:
         begun = self.instance.start_time
         time = begun + timedelta(hours=slot * self.a.slot_hours)
@@ -155,7 +170,7 @@ class Reasons:
         first: Certify = "relaxation" if certify == "solve" else certify
         found = [self._rejected(one, decided, slot, first, settings) for one in decided.alternatives]
         # what cannot be done was not rejected
-        order = sorted((one for one in found if np.isfinite(one.low)), key=lambda one: one.low)
+        order = sorted((one for one in found if np.isfinite(one.low)), key=_regret)
         if certify == "solve" and order:
             order[0] = self._rejected(order[0].found, decided, slot, certify, settings)
         return Reason(self._words(decided, j), decided, tuple(order))
@@ -296,6 +311,11 @@ def why(
         instance = schedule.instance
     settings = Settings(gap=gap, time_limit=time_limit)
     return Reasons(instance, schedule).at(slot, site, certify=certify, settings=settings)
+
+
+def _regret(one: Rejected) -> tuple[float, float]:
+    """What orders alternatives: equal regrets, but for their rounding, by what a job loses at the prices."""
+    return round(one.low, 6), one.loss / max(one.amount, 1e-9)
 
 
 def _less(loss: float, money: str) -> str:

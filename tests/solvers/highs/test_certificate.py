@@ -16,7 +16,7 @@ from strategies import instances, random_instance
 from stepwatt.formulation import Instance
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
-from stepwatt.solvers.highs.certificate import safe_bound
+from stepwatt.solvers.highs.certificate import DualBound, safe_bound
 from stepwatt.solvers.highs.session import HighsSession
 
 Floats = NDArray[np.float64]
@@ -112,6 +112,21 @@ def test_it_never_falls_below_the_exact_value(inst: Instance, seed: int) -> None
         sides = np.concatenate([p.row_upper[np.isfinite(p.row_upper)], p.row_lower[np.isfinite(p.row_lower)]])
         size += float(np.abs(y).sum() * np.abs(sides).max(initial=0.0)) + abs(p.offset)
         assert bound - float(exact) <= 1e-12 * max(1.0, size)
+
+
+@settings(max_examples=FEW)
+@given(instances(max_slots=2, max_sites=2), SEEDS)
+def test_other_bounds_on_a_few_columns_give_the_bound_of_that_problem(inst: Instance, seed: int) -> None:
+    p, _, dual = solved(inst)
+    rng = np.random.default_rng(seed)
+    columns = rng.choice(len(p.cost), size=min(3, len(p.cost)), replace=False)
+    ends = np.sort(rng.uniform(p.lower[columns], p.upper[columns], size=(2, len(columns))), axis=0)
+    lower, upper = p.lower.copy(), p.upper.copy()
+    lower[columns], upper[columns] = ends
+    moved = replace(p, lower=lower, upper=upper)
+    found = DualBound(p, dual).within(columns, *ends)
+    assert Fraction(found) >= exact_bound(moved, dual)
+    assert found == pytest.approx(safe_bound(moved, dual), rel=1e-9, abs=1e-6)
 
 
 def test_cancelling_sums_are_covered() -> None:

@@ -25,7 +25,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     policies = {"lp": "lp", "a planner with a long name": "greedy", "all-off": "all-off", "mine": broken}
     target = tmp_path_factory.mktemp("page") / "report.html"
-    sw.compare(days, policies).to_html(target)
+    sw.compare(days, policies).to_html(target, why=True)
     return target
 
 
@@ -85,6 +85,18 @@ def test_a_day_can_be_picked_and_a_time_chosen_in_all_figures(shown: Any) -> Non
     assert len({tuple(ends) for ends in zoomed}) == 1
 
 
+def test_a_click_on_a_slot_tells_why_and_so_does_the_keyboard(shown: Any) -> None:
+    shown.execute_async_script(PICK)
+    clicked = shown.execute_async_script(CLICK)
+    assert clicked["slot"] == "2018-12-12 16:10"
+    assert clicked["site"] == "FR"
+    assert clicked["under"] == clicked["figure"]
+    assert "A GPU-hour is worth" in clicked["words"]
+    chosen = shown.execute_script(CHOOSE)
+    assert "DK" in chosen
+    assert chosen != clicked["words"]
+
+
 FAINT = """
 function channel(v) { v /= 255; return v <= 0.04045 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4); }
 function light(c) { return 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]); }
@@ -124,4 +136,26 @@ const places = [...document.querySelectorAll("#s1 .plot")].filter(p => p.offsetP
 const ends = ["2018-12-12 16:05:00", "2018-12-12 16:10:00"];
 Plotly.relayout(places[0], { "xaxis.range": ends }).then(() => setTimeout(() => done(
   places.map(p => p.layout.xaxis.range.map(String))), 500));
+"""
+
+# the second slot but one, in the row of the second site of the first figure of the schedule
+CLICK = """
+const done = arguments[arguments.length - 1];
+const place = document.querySelector("#s1 .detail:not([hidden]) .plot");
+const trace = place.data.find(t => t.yaxis === "y2");
+place.emit("plotly_click", { points: [{ x: "2018-12-12 16:12", data: trace }] });
+setTimeout(() => {
+  const why = document.querySelector("#s1 .detail:not([hidden]) .why");
+  const text = select => select.options[select.selectedIndex].textContent;
+  done({ slot: text(why.querySelector(".slot")), site: text(why.querySelector(".site")),
+    words: why.querySelector(".reason").textContent, figure: place.id,
+    under: why.closest(".panel").querySelector(".plot").id });
+}, 50);
+"""
+
+CHOOSE = """
+const why = document.querySelector("#s1 .detail:not([hidden]) .why"), site = why.querySelector(".site");
+site.value = [...site.options].find(o => o.textContent === "DK").value;
+site.dispatchEvent(new Event("change"));
+return why.querySelector(".reason").textContent;
 """

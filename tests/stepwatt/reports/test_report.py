@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,15 @@ from pages import Page, figures_of, unpacked
 from places import EXAMPLES
 
 import stepwatt as sw
-from stepwatt.reports import figures
+from stepwatt.reports import figures, why
 from stepwatt.reports import page as pages
 from stepwatt.reports.figures.gap_axis import gap_scale
 from stepwatt.reports.figures.registry import FIGURES
 from stepwatt.reports.library import packed_library
 from stepwatt.reports.page import html
-from stepwatt.reports.summary import amount, cards, sentences
+from stepwatt.reports.summary import amount, cards, lever_ends, sentences
 from stepwatt.reports.tables import money, percent, share
+from stepwatt.scores.scores import Scores
 
 
 @pytest.fixture(scope="module")
@@ -195,11 +197,94 @@ def test_the_page_opens_with_what_it_comes_to_in_money(comparison: sw.Comparison
     assert text.index("In money") < text.index("Policies against the bound")
 
 
-def test_levers_are_told_by_what_is_lost_without_them() -> None:
-    inst = sw.scenario("jemas", start="2018-06-12T16:00", n_slots=3)
-    found = sw.compare(inst, {"oracle": "oracle", "local": "local", "no-dvfs": "no-dvfs"})
-    lost = found.table.at["oracle", "utility"] - found.table.at["local", "utility"]
-    assert f"sending jobs to other sites {amount(lost)}" in list(sentences(found.scores))[-1]
+def test_levers_are_told_between_proven_ends_or_as_a_difference(tmp_path: Path) -> None:
+    inst = sw.scenario("jemas", start="2018-11-14T15:00", n_slots=6, slot_minutes=60)
+    policies = {"oracle": "oracle", "local": "local", "no-storage": "no-storage"}
+    found = sw.compare(inst, policies, gap=0.02)
+    found.save(tmp_path / "comparison.json")
+    scores = sw.Comparison.load(tmp_path / "comparison.json").scores
+    ends = lever_ends(scores, "oracle", "local")
+    best, without = (sw.solve(inst, method, gap=1e-5).utility for method in ("oracle", "local"))
+    assert ends is not None
+    assert best is not None
+    assert without is not None
+    assert 0 <= ends[0] - 1e-3 <= best - without <= ends[1] + 1e-3
+    assert f"sending jobs to other sites {amount(ends[0])} to {amount(ends[1])}" in levers_told(scores)
+    assert "by proven bounds" in levers_told(scores)
+
+    case = scores.cases[0]
+    unproven = [replace(entry, restricted_bound=None) for entry in case.entries]
+    scores = Scores((replace(case, entries=tuple(unproven)),), scores.reference)
+    lost = scores.table.at["oracle", "utility"] - scores.table.at["local", "utility"]
+    assert f"sending jobs to other sites {amount(lost)}" in levers_told(scores)
+    assert "as the difference of two schedules" in levers_told(scores)
+
+
+def levers_told(scores: Scores) -> str:
+    return list(sentences(scores))[-1]
+
+
+@pytest.fixture(scope="module")
+def explained(comparison: sw.Comparison) -> str:
+    return html(comparison.scores, why=True)
+
+
+def test_every_slot_and_site_of_a_schedule_has_its_reason(comparison: sw.Comparison, explained: str) -> None:
+    case = comparison.cases[0]
+    held = json.loads(unpacked(explained, "r-s0"))
+    assert held["frame"]["slots"] == case.instance.n_slots
+    assert held["frame"]["sites"] == list(case.instance.sites)
+    shown = tabs(explained)
+    assert sorted(held["of"]) == [f"s0-d{n}" for n in range(len(shown))]
+    entry = case.entry("greedy")
+    assert entry.schedule is not None
+    told = held["of"][f"s0-d{shown.index('greedy')}"]
+    for slot in (0, 5):
+        for number, site in enumerate(case.instance.sites):
+            full = sw.why(entry.schedule, case.instance, slot=slot, site=site, certify="prices")
+            lines = [line for reason in full.reasons for line in reason.lines()]
+            assert f"power {full.prices['power']:.2f} USD/MWh" in told[number][slot][0]
+            assert set(told[number][slot][1:]) <= set(lines)
+            assert any(site in line for line in told[number][slot][1:])
+
+
+def test_the_dearest_decisions_stand_with_their_sum(comparison: sw.Comparison, explained: str) -> None:
+    case = comparison.cases[0]
+    entry, best = case.entry("greedy"), case.entry("oracle")
+    assert entry.schedule is not None
+    assert best.schedule is not None
+    found = sw.where_lost(case.instance, entry.schedule, best.schedule)
+    dearest = found.decisions[found.decisions["loss"] >= 0.005].head(10)
+    lost = explained.partition("<b>greedy</b>: ")[2].partition("Where it loses")[2]
+    total = money(found.decisions["loss"].sum())
+    assert f"{money(dearest['loss'].sum())} of the {total} USD" in " ".join(lost.split())
+    for row in dearest.to_dict("records"):
+        assert f">{row['item']}</td>" in lost
+        assert f">{money(row['loss'])}</td>" in lost
+
+
+def test_reasons_are_there_if_asked_for_and_if_they_fit(
+    comparison: sw.Comparison, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'class="reasons"' not in page
+    assert "Where it loses" not in page
+    with monkeypatch.context() as few:
+        few.setattr(why, "MOST_REASONS", 17)
+        text = html(comparison.scores, why=True)
+    assert "Reasons are left out: 6 slots at 3 sites" in text
+    assert "Where it loses" in text
+    monkeypatch.setattr(pages, "LARGEST", len(page.encode()))
+    text = html(comparison.scores, why=True)
+    assert "the page has no room for them" in " ".join(text.split())
+    assert 'class="reasons"' not in text
+
+
+def test_a_schedule_that_breaks_a_constraint_is_not_explained() -> None:
+    inst = sw.scenario("jemas", n_slots=2)
+    schedule = sw.Schedule.idle(inst.arrays())
+    schedule.export_mw[0, 0] = 0.01
+    text = html(sw.compare(inst, {"mine": schedule}, bound="lp").scores, why=True)
+    assert "A schedule that breaks a constraint is not explained." in text
 
 
 def test_own_policies_are_shown_in_detail_and_others_if_named(comparison: sw.Comparison) -> None:
