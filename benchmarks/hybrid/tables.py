@@ -1,4 +1,4 @@
-"""``docs/hybrid.md`` from the cells that were measured."""
+"""``docs/hybrid.md``, short, and all tables beside the results, from the cells that were measured."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stepwatt.formulation.files import write_text
 from stepwatt.learning.policies.trained import load_policy
 from stepwatt.scores.intervals import difference_interval, mean_interval
 
@@ -16,6 +17,9 @@ from .cases import cases
 from .finetuning.tables import finetuned
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "hybrid.md"
+REPORT = Path(__file__).resolve().parent / "results" / "report.md"
+#: Methods that the page tells, of those that the tables have.
+TOLD = ("greedy", "rolling day-ahead", "foresight", "renewed 3 h", "renewed 2 h", "priced network")
 
 Cell = dict[str, Any]
 Gaps = np.ndarray[Any, np.dtype[np.float64]]
@@ -34,14 +38,35 @@ def gaps_of(cell: Cell, bound: Cell) -> Gaps:
     return found
 
 
-def table(days: str, methods: tuple[str, ...], folder: Path) -> list[str]:
-    """The rows of one set of days."""
+def measured(days: str, methods: tuple[str, ...], folder: Path) -> dict[str, Cell]:
+    """The cells of one set of days by method; none without the two that all are held against."""
     cells: dict[str, Cell] = {
         method: json.loads(path.read_text(encoding="utf-8"))
         for method in methods
         if (path := cell_file(days, method, folder)).exists()
     }
-    if "oracle" not in cells or "all-off" not in cells:
+    return cells if {"oracle", "all-off"} <= set(cells) else {}
+
+
+def against_rolling(method: str, gaps: dict[str, Gaps]) -> str:
+    """Points behind rolling with the same information, with their interval."""
+    reference = f"rolling {'persistence' if method.endswith('persistence') else 'day-ahead'}"
+    if reference not in gaps or method in ("oracle", reference):
+        return "–"
+    beside = difference_interval(gaps[method], gaps[reference], 0)
+    return f"{beside.estimate:+.3f} ({beside.low:+.3f} … {beside.high:+.3f})"
+
+
+def milliseconds(cell: Cell) -> list[str]:
+    """Per decision: alone, in a batch of 64, of 1,024."""
+    times = [cell.get(name) for name in ("seconds_1", "seconds_64", "seconds_1024")]
+    return ["–" if x is None else f"{1e3 * x:.2f}" for x in times]
+
+
+def table(days: str, methods: tuple[str, ...], folder: Path) -> list[str]:
+    """The rows of one set of days."""
+    cells = measured(days, methods, folder)
+    if not cells:
         return []
     gaps = {method: gaps_of(cell, cells["oracle"]) for method, cell in cells.items()}
     lines = [
@@ -54,20 +79,12 @@ def table(days: str, methods: tuple[str, ...], folder: Path) -> list[str]:
     for method, cell in cells.items():
         gap = gaps[method]
         mean = mean_interval(gap, 0)
-        informed = "persistence" if method.endswith("persistence") else "day-ahead"
-        reference = f"rolling {informed}"
-        against = "–"
-        if reference in gaps and method not in ("oracle", reference):
-            beside = difference_interval(gap, gaps[reference], 0)
-            against = f"{beside.estimate:+.3f} ({beside.low:+.3f} … {beside.high:+.3f})"
         captured = 100 * float(np.mean(1 - gap / gaps["all-off"]))
         missed = [m for m in np.ravel(cell["miss"]) if m is not None]
-        times = [cell.get(name) for name in ("seconds_1", "seconds_64", "seconds_1024")]
-        shown = " | ".join("–" if x is None else f"{1e3 * x:.2f}" for x in times)
         lines.append(
             f"| {method} | {float(np.median(gap)):.2f} | {mean.estimate:.3f} ({mean.low:.3f} … "
-            f"{mean.high:.3f}) | {against} | {captured:.2f} | "
-            f"{100 * max(missed, default=float('nan')):.3f} | {shown} |"
+            f"{mean.high:.3f}) | {against_rolling(method, gaps)} | {captured:.2f} | "
+            f"{100 * max(missed, default=float('nan')):.3f} | {' | '.join(milliseconds(cell))} |"
         )
     answers = [
         f"`{method}` {1e3 * cell['answer_64']:.2f} ms, largest certificate {cell['certificate']:.1e}"
@@ -243,13 +260,40 @@ def confirmed(folder: Path, name: str) -> list[str]:
     return [*lines, "", f"Command: {command}, {where}.", ""]
 
 
+def in_short(folder: Path) -> list[str]:
+    """One table of all sets of days: mean gaps, differences to rolling, times."""
+    lines = [
+        "## In short",
+        "",
+        "| days | method | gap mean % | against rolling, points (95 %) | ms a decision, largest batch |",
+        "|---|---|---|---|---|",
+    ]
+    for days, case in cases(quick=False).items():
+        cells = measured(days, case.methods, folder)
+        gaps = {method: gaps_of(cell, cells["oracle"]) for method, cell in cells.items()}
+        for method in TOLD:
+            if method in cells:
+                fastest = next(ms for ms in reversed(milliseconds(cells[method])) if ms != "–")
+                beside = against_rolling(method, gaps)
+                lines.append(f"| {days} | {method} | {gaps[method].mean():.3f} | {beside} | {fastest} |")
+    return [*lines, ""]
+
+
 def write_docs(folder: Path) -> None:
-    """docs/hybrid.md from the cells."""
+    """docs/hybrid.md and the page of all tables from the cells."""
     found = sorted(folder.glob("*,-*.json"))
     if not found:
         return
     where = json.loads(found[-1].read_text(encoding="utf-8"))["about"]
-    lines = [*INTRODUCTION.splitlines(), "", *families.section()]
+    introduction = [*INTRODUCTION.splitlines(), ""]
+    command = (
+        "Command: `python -m benchmarks.hybrid`, then `--docs`. "
+        f"Date {where['date']}; {where['machine']}, torch {where['torch']}, one thread of a machine with two "
+        "cores that other studies shared: times are CPU seconds. Seeds: forecasts of tests 9000 + number of "
+        "the day, training 100, validation 5000, bootstrap 0."
+    )
+    targets = ["", *TARGETS.splitlines()]
+    lines = ["# Prices against plans: all tables", ""]
     policies = [load_policy(file).training for file in sorted(folder.glob("policy*.npz"))]
     if policies:
         seeds = ", ".join(str(seed) for seed in sorted({made["seed"] for made in policies}))
@@ -270,14 +314,19 @@ def write_docs(folder: Path) -> None:
         *causes(folder),
         *on_validation_days(folder),
         *finetuned(folder / "finetuning"),
-        "Command: `python -m benchmarks.hybrid`, then `--docs`. "
-        f"Date {where['date']}; {where['machine']}, torch {where['torch']}, one thread of a machine with two "
-        "cores that other studies shared: times are CPU seconds. Seeds: forecasts of tests 9000 + number of "
-        "the day, training 100, validation 5000, bootstrap 0.",
-        "",
-        *TARGETS.splitlines(),
+        command,
     ]
-    DOCS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(REPORT, "\n".join(lines) + "\n")
+    short = [
+        *introduction,
+        *families.section(),
+        *in_short(folder),
+        command,
+        *targets,
+        "",
+        *ELSEWHERE.splitlines(),
+    ]
+    write_text(DOCS, "\n".join(short) + "\n")
 
 
 #: What is new in each.
@@ -294,6 +343,10 @@ Policies, days, measure and verdict of each round were committed before it was r
 Rounds before the fourth ran on the code of their commits: plans in blocks (five-minute slots) took jobs that
 waited for new ones whenever they were renewed, values of warmth came from a table, those of waiting jobs fell
 twice as much along the queue. That was changed on validation days."""
+
+ELSEWHERE = """All sets with all methods, latencies, four rounds of confirmation on days that nothing had
+looked at, what is lost by what, and fine-tuning by evolution and reinforcement learning:
+[all tables](../benchmarks/hybrid/results/report.md)."""
 
 INTRODUCTION = """# Prices against plans
 
@@ -321,9 +374,9 @@ difference of interquartile means to rolling with the same information set, pair
 TARGETS = """Targets, unseen days: median gap ≤ 1 %, misses ≤ 0.1 %, ≥ 90 % of the share that day-ahead
 rolling captures, training ≤ 30 minutes; no worse than rolling with the same information set; ≤ 1 ms per
 decision in batch and ≥ 50 times below rolling, in the largest batch that was timed. What is missed stands
-below each table; a day's plan is part of a decision's time, spread over the day's slots.
+below each of all tables; a day's plan is part of a decision's time, spread over the day's slots.
 
-What rolling has and foresight has not is the newest plan of the jobs that wait (see what is lost): where
+What rolling has and foresight has not is the newest plan of the jobs that wait: where
 arrivals deviate anywhere, jobs should run at other times everywhere, and one value per queue, planned once,
 does not say so. `renewed` has it, and learns from errors besides, which rolling does not: it takes the
 forecast of the coming hours as it was. Re-planning every two or three hours is enough, and cheap in a batch,
