@@ -22,7 +22,7 @@ GROUPS = {
     "Solving": ("solvers",),
     "Comparing and showing": ("comparing", "reports", "showing", "learning_curves", "worth"),
     "Learning": ("learned",),
-    "Parts of your own": ("registering",),
+    "Parts of your own": ("declared", "registering"),
 }
 
 

@@ -123,7 +123,7 @@ class Front:
     @property
     def figure(self) -> dict[str, Any]:
         """Points and bound, in the form plotly draws: ``plotly.graph_objects.Figure(front.figure)``."""
-        from ..look import COLOURS, axis, layout, numbers
+        from ..appearance import COLOURS, axis, layout, numbers
 
         amounts = self.table["amount"].to_numpy()
         grid = np.unique(np.concatenate([np.linspace(amounts.min(), amounts.max(), 101), amounts]))

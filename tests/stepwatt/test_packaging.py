@@ -105,6 +105,12 @@ def test_type_checkers_and_the_runtime_know_the_same_names() -> None:
         assert f" as {name}\n" in declared or f"{name}: str" in declared
 
 
+def test_no_module_of_the_face_takes_the_place_of_a_public_name() -> None:
+    """Once imported, a module is an attribute of the package, whatever was there."""
+    modules = {path.stem for path in (ROOT / "stepwatt").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert not modules & set(sw.__all__)
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         _ = sw.trian  # type: ignore[attr-defined]

@@ -5,12 +5,15 @@ That the site is built without a warning is for ``make docs``.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
 
 import pytest
 from places import ROOT
+
+import stepwatt as sw
 
 PAGES = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
@@ -39,6 +42,28 @@ def test_the_navigation_names_every_page_once_and_no_other() -> None:
     files = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").glob("**/*.md")}
     assert {page for page in pages if not page.startswith("root/")} == files | MADE
     assert all((ROOT / page.removeprefix("root/")).exists() for page in pages if page.startswith("root/"))
+
+
+def test_pages_outside_docs_that_pages_link_to_are_in_the_navigation() -> None:
+    linked = set()
+    for page in PAGES:
+        if page.startswith("docs/"):
+            for target in re.findall(r"\]\(([^)#\s]*\.md)", (ROOT / page).read_text(encoding="utf-8")):
+                if not re.match(r"[a-z]+:", target):
+                    file = ((ROOT / page).parent / target).resolve().relative_to(ROOT)
+                    linked.add(f"root/{file}" if file.parts[0] != "docs" else "")
+    assert linked - {""} <= set(named())
+
+
+def test_every_public_name_has_a_group_on_the_page_of_names() -> None:
+    tree = ast.parse((ROOT / ".ci" / "site.py").read_text(encoding="utf-8"))
+    (groups,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "GROUPS"
+    )
+    homes = {home for members in groups.values() for home in members}
+    assert {home.partition(".")[0] for name, home in sw._HOME.items() if not name.isupper()} <= homes
 
 
 @pytest.mark.parametrize("page", [*PAGES, *(str(path.relative_to(ROOT)) for path in NOTEBOOKS)])

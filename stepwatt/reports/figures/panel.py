@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import Evaluation, Instance, Schedule
 
-from ...look import COLOURS as COLOURS
-from ...look import SERIES as SERIES
-from ...look import axis as axis
-from ...look import layout as layout
-from ...look import numbers as numbers
+from ...appearance import COLOURS as COLOURS
+from ...appearance import SERIES as SERIES
+from ...appearance import axis as axis
+from ...appearance import layout as layout
+from ...appearance import numbers as numbers
 
 if TYPE_CHECKING:
     from stepwatt.solvers.interface.dual_prices import Prices
