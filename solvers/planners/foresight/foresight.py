@@ -216,7 +216,7 @@ def width(coming: Expected) -> int:
     """What a block of a plan has to balance: GPUs, power, heat and storage of each site, and its jobs of each
     class that may wait."""
     sites, waiting = coming.arrivals.shape[2], int((coming.deadline > 0).any(axis=0).sum())
-    return sites * (4 + waiting)
+    return int(sites * (4 + waiting))
 
 
 def work(blocks: int, width: int) -> float:
