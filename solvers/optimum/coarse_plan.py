@@ -100,8 +100,8 @@ class CoarsePlan:
     def _begun(self, name: str) -> Floats:
         at, state = self.problem.members, self.a.state
         if name == "waiting":
-            begun: Floats = state.backlog.sum(axis=2)[at.queue_origin, at.queue_class]
-            return begun
+            waiting: Floats = state.backlog.sum(axis=2)
+            return waiting[at.queue_origin, at.queue_class]
         return state.energy_mwh[at.batteries] if name == "energy_mwh" else state.temperature_c[at.rooms]
 
 

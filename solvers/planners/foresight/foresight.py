@@ -215,8 +215,8 @@ def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
 def width(coming: Expected) -> int:
     """What a block of a plan has to balance: GPUs, power, heat and storage of each site, and its jobs of each
     class that may wait."""
-    sites, waiting = int(coming.arrivals.shape[2]), int((coming.deadline > 0).any(axis=0).sum())
-    return sites * (4 + waiting)
+    sites, waiting = coming.arrivals.shape[2], int((coming.deadline > 0).any(axis=0).sum())
+    return int(sites * (4 + waiting))
 
 
 def work(blocks: int, width: int) -> float:
