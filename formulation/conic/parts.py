@@ -99,7 +99,7 @@ def add_quality(b: Builder) -> None:
 
     several = np.flatnonzero(~single)
     rows = group[several]
-    if len(rows):
+    if possible[rows].any():
         bound = cp.multiply(at_low[several, None], jobs[rows]) + cp.multiply(rise[several, None], extra[rows])
         b.unnamed.append(pick(quality[rows] - bound, possible[rows]) <= 0)
     # the power curve as two exponential cones: the solver stalls on power cones now and then
