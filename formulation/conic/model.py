@@ -39,6 +39,11 @@ from .ways import STUCK, WAYS
 Floats = NDArray[np.float64]
 
 
+def uninitialised() -> np.errstate:
+    """CVXPY before 1.9 learns the shape of a sum by adding up uninitialised numbers: they may be anything."""
+    return np.errstate(invalid="ignore", over="ignore")
+
+
 class ConicSolverError(RuntimeError):
     """The conic solver found no optimum; ``status`` is what it reported."""
 
@@ -78,6 +83,7 @@ class ConicModel:
     terms of the objective under the names of ``Evaluation.breakdown``.
     """
 
+    @uninitialised()
     def __init__(
         self, inst: Instance, arrays: InstanceArrays | None = None, extra: Extra | None = None
     ) -> None:
@@ -140,7 +146,8 @@ class ConicModel:
             given = way | settings
             if "time_limit" in settings:
                 given["time_limit"] = max(0.1, settings["time_limit"] - (time.perf_counter() - started))
-            data, chain, inverse = self.problem.get_problem_data(cp.CLARABEL, solver_opts=given)
+            with uninitialised():
+                data, chain, inverse = self.problem.get_problem_data(cp.CLARABEL, solver_opts=given)
             raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts=given)
             if str(raw.status) not in STUCK:
                 break

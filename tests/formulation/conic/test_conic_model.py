@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -408,3 +409,21 @@ def test_flows_come_in_natural_units(example: Instance) -> None:
 def test_cuts_are_few(example: Instance) -> None:
     """A sigmoid needs some tens of tangents, not hundreds."""
     assert max(len(envelope.slopes) for envelope in conic_model(example).groups.envelopes) <= 40
+
+
+def test_what_cvxpy_adds_up_to_learn_a_shape_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before 1.9 its sums look at uninitialised numbers, which now and then overflow."""
+    adding = import_module("cvxpy.atoms.affine.sum")
+
+    class Garbage:
+        def __getattr__(self, name: str) -> object:
+            return getattr(np, name)
+
+        def empty(self, *shape: object) -> np.ndarray:
+            found = np.full(*shape, np.inf)
+            found.flat[-1] = -np.inf
+            return found
+
+    monkeypatch.setattr(adding, "np", Garbage())
+    inst = random_instance(np.random.default_rng(1), n_slots=3, n_sites=2)
+    assert conic_model(inst).solve().status in ("optimal", "inaccurate")
