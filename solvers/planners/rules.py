@@ -62,8 +62,8 @@ def follow(
     rule: Callable[[InstanceArrays, Deadline], Rule],
     deadline: Deadline | None = None,
 ) -> Result:
-    """The result of a rule that is made for the trimmed arrays and the deadline, which is that of the settings
-    from now if there is none.
+    """The result of a rule that is made for the trimmed arrays and the deadline (that of the settings, from
+    now, if none is given).
 
     Raises:
         NoDecision: a slot has no feasible decision, although the instance is feasible.

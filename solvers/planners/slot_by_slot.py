@@ -156,8 +156,8 @@ class SlotSolver:
     def _rounded(
         self, alone: InstanceArrays, session: HighsSession, plan: Outcome, optimum: float = np.inf
     ) -> Decided | None:
-        """The better of rounding GPUs to the nearest number and up, the first that comes near the optimum; None
-        if neither is feasible."""
+        """The better of rounding GPUs to the nearest number and up, the first that comes near the optimum;
+        None if neither is feasible."""
         assert plan.x is not None
         problem = session.problem
         jobs = problem.ids("transfers", "runs", "gpus_on")
