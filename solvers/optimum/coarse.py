@@ -18,8 +18,10 @@ from .priced_blocks import PricedBlocks
 
 Floats = NDArray[np.float64]
 
-#: Columns of the plans that are made, one after the other, and the share of the time for each.
-_LADDER, _PLAN_SHARE = (100_000, 500_000), 0.4
+#: Columns of the plans that are made, one after the other, and the share of the time that is left for each.
+_LADDER, _PLAN_SHARE = (100_000, 250_000, 500_000), 0.4
+#: Share of the time that is left which the next plan may be expected to take, and how time grows with size.
+_EXPECTED_SHARE, _GROWTH = 0.25, 1.5
 #: Share of the time that is left after them for the schedule; the rest is for the bound.
 _SCHEDULE_SHARE = 0.8
 
@@ -30,15 +32,22 @@ def in_coarse(
     """The schedule next to the finest plan that there is time for, and the bound at its prices; None without
     a plan, or where following it ends in a slot without a decision."""
     plan: CoarsePlan | None = None
+    took = 0.0
     for columns in _LADDER:
         size = block_length(a.n_slots, columns / columns_per_slot)
-        if plan is not None and plan.size == size:
-            continue
+        left = deadline.left()
+        if plan is not None:
+            if plan.size == size:
+                continue
+            expected = took * (plan.size / size) ** _GROWTH
+            if left is not None and expected > _EXPECTED_SHARE * left:
+                break
         settings.progress(0.0, f"plan in blocks of {size} slots")
         finer = coarse_plan(a, size, deadline.part(_PLAN_SHARE))
         if finer is None:
             break
-        plan = finer
+        plan, after = finer, deadline.left()
+        took = 0.0 if left is None or after is None else left - after
     if plan is None:
         return None
     try:

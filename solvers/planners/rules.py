@@ -56,14 +56,19 @@ def random(inst: Instance, settings: Settings) -> Result:
 
 
 def follow(
-    inst: Instance, method: str, settings: Settings, rule: Callable[[InstanceArrays, Deadline], Rule]
+    inst: Instance,
+    method: str,
+    settings: Settings,
+    rule: Callable[[InstanceArrays, Deadline], Rule],
+    deadline: Deadline | None = None,
 ) -> Result:
-    """The result of a rule that is made for the trimmed arrays and the time limit of the settings.
+    """The result of a rule that is made for the trimmed arrays and the deadline (that of the settings, from
+    now, if none is given).
 
     Raises:
         NoDecision: a slot has no feasible decision, although the instance is feasible.
     """
-    begun, deadline = time.perf_counter(), settings.deadline()
+    begun, deadline = time.perf_counter(), deadline or settings.deadline()
     a = inst.arrays()
     cut = trimmed(a)
     decider = rule(cut.arrays, deadline)

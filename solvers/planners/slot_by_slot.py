@@ -41,16 +41,25 @@ _LEAST_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Decided:
-    """What is done in a slot, judged; ``x`` is the point it was made from."""
+    """What is done in a slot, judged; ``x`` is the point it was made from, ``value`` what the slot's problem
+    gives it: utility, and what is said to be worth something after the slot."""
 
     x: Floats
+    value: float
     schedule: Schedule
     evaluation: Evaluation
 
     def short_of(self, bound: float) -> float:
-        """Distance to a bound, as a share of the money that moves."""
-        money = sum(map(abs, self.evaluation.breakdown.values()))
-        return (bound - self.evaluation.utility) / max(money, 1e-12)
+        """Distance of the utility to a bound, as a share of the money that moves."""
+        return (bound - self.evaluation.utility) / self._money
+
+    def loses(self, optimum: float) -> float:
+        """Distance of the value to an optimum of the same problem, as such a share."""
+        return (optimum - self.value) / self._money
+
+    @property
+    def _money(self) -> float:
+        return max(sum(map(abs, self.evaluation.breakdown.values())), 1e-12)
 
 
 class Run(NamedTuple):
@@ -111,7 +120,7 @@ class SlotSolver:
             if fluid.x is None or fluid.objective is None:
                 return None
             best = self._next_to(alone, session, fluid, fluid.objective)
-            if best is not None and best.short_of(fluid.objective) <= _WIDE_LOSS:
+            if best is not None and best.loses(fluid.objective) <= _WIDE_LOSS:
                 return best
             session = self._holding(problem)
         gpus = problem.ids("gpus_on") if alone.integral_jobs else np.empty(0, dtype=np.int64)
@@ -131,24 +140,24 @@ class SlotSolver:
         return best
 
     def _next_to(
-        self, alone: InstanceArrays, session: HighsSession, plan: Outcome, bound: float = np.inf
+        self, alone: InstanceArrays, session: HighsSession, plan: Outcome, optimum: float = np.inf
     ) -> Decided | None:
         """Whole jobs next to a plan of the session's problem, in its modes."""
         assert plan.x is not None
         modes = session.problem.ids(*MODES)
         values = np.round(with_modes(session.problem, plan.x)[modes])
         session.change_bounds(modes, values, values)
-        return self._rounded(alone, session, plan, bound)
+        return self._rounded(alone, session, plan, optimum)
 
     def finish(self, alone: InstanceArrays, problem: LinearProblem, plan: Outcome) -> Decided | None:
         """Whole jobs next to the plan, the energy side of ``problem`` solved for them; None if none fits."""
         return self._rounded(alone, self._holding(problem), plan)
 
     def _rounded(
-        self, alone: InstanceArrays, session: HighsSession, plan: Outcome, bound: float = np.inf
+        self, alone: InstanceArrays, session: HighsSession, plan: Outcome, optimum: float = np.inf
     ) -> Decided | None:
-        """The better of rounding GPUs to the nearest number and up, the first that comes near the bound; None
-        if neither is feasible."""
+        """The better of rounding GPUs to the nearest number and up, the first that comes near the optimum;
+        None if neither is feasible."""
         assert plan.x is not None
         problem = session.problem
         jobs = problem.ids("transfers", "runs", "gpus_on")
@@ -167,7 +176,7 @@ class SlotSolver:
                 decided = _judged(alone, problem, found.x)
                 if decided.evaluation.feasible:
                     best, value = decided, found.objective
-                    if decided.short_of(bound) <= _WIDE_LOSS:
+                    if decided.loses(optimum) <= _WIDE_LOSS:
                         return best
             if best is not None:
                 return best
@@ -206,7 +215,8 @@ class SlotSolver:
 
 def _judged(alone: InstanceArrays, problem: LinearProblem, x: Floats) -> Decided:
     schedule = clean_schedule(alone, problem, x)
-    return Decided(x, schedule, evaluate(alone, schedule))
+    value = float(problem.cost @ x + problem.offset)
+    return Decided(x, value, schedule, evaluate(alone, schedule))
 
 
 class Greedy:

@@ -250,7 +250,7 @@ def foresight(inst: Instance, settings: Settings) -> Result:
     try:
         made = policy.made([inst], [settings.history], deadline, progress=settings.progress)
     except TooWide as why:
-        decided = follow(inst, "foresight", settings, Greedy)
+        decided = follow(inst, "foresight", settings, Greedy, deadline)
         said = f"{why}: slots are decided as by greedy"
         return replace(decided, message="; ".join(filter(None, (said, decided.message))))
     except NoDecision as stuck:
