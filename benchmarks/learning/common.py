@@ -32,6 +32,7 @@ from stepwatt.learning.training.preparation import Ready, prepare
 from stepwatt.learning.training.settings import TrainingSettings
 
 from .days import CACHE, Days, Spread, cuts, days
+from .exact_value import exact_value
 
 RESULTS = Path(__file__).parent / "results"
 QUICK_RESULTS = Path("runs") / "learning-quick"
@@ -61,6 +62,8 @@ class Cell:
     """Updates along the gradient through the plant that follow the cloning."""
     train: bool = True
     """False keeps the warm start as it is."""
+    exact: bool = False
+    """Whether the solver's potential is the value of every state, solved anew, instead of linear prices."""
     judged_on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further test days by name, as parameters of the scenario."""
 
@@ -74,6 +77,8 @@ class Cell:
             "train": self.train,
             "judged_on": {name: dict(values) for name, values in self.judged_on.items()},
         }
+        if self.exact:
+            plan["exact"] = True
         if self.refining_updates:
             plan["refining_updates"] = self.refining_updates
         described: Record = json.loads(json.dumps(plan))
@@ -125,6 +130,8 @@ def set_up(cell: Cell) -> tuple[TrainingPlan, Ready]:
     plan, found = plan_of(cell), days(cell.spread, "train")
     loads = plan.training.shaping.get("loads", ())
     potential = cuts(cell.spread, loads) if loads else found.potential
+    if cell.exact:
+        potential = exact_value(found.instances)
     return plan, prepare(plan, found.instances, schedules=found.schedules, potential=potential)
 
 

@@ -48,6 +48,7 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "earned": ("earned", {}),
     "booked": ("booked", {}),
     "solver": ("solver-potential", {}),
+    "exact": ("solver-potential", {}),
     "solver-by-cuts": ("solver-potential", LOADS),
     "solver-without-duals": ("solver-potential", {"duals": False}),
     "taught-by-diffusion": ("taught-potential", LOADS),
@@ -88,7 +89,7 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool) -> Cell:
         if algo == "td3":
             del plan["agent"]["initial_std"]
     spread = Spread(train=20, validation=15, test=30) if quick else Spread()
-    return Cell(f"{algo}-{regime}-{name}", plan, REGIMES[regime], spread)
+    return Cell(f"{algo}-{regime}-{name}", plan, REGIMES[regime], spread, exact=name == "exact")
 
 
 def cells(seeds: int, quick: bool) -> list[Cell]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,22 @@ from stepwatt.formulation.schedule.physics import metered_import
 from stepwatt.solvers.interface.result import Result
 
 Floats = NDArray[np.float64]
+
+
+class Worth(Protocol):
+    """Whatever says what states of a pool's instances are still worth."""
+
+    def value(self, e: Engine, t: int, state: PlantState) -> Array:
+        """(B,) USD still to come from slot t on."""
+        ...
+
+    def take(self, index: Array, engine: Engine) -> Self:
+        """Of the chosen instances, possibly repeated."""
+        ...
+
+    def on(self, engine: Engine) -> Self:
+        """The same as the engine's arrays."""
+        ...
 
 
 @dataclass(frozen=True)

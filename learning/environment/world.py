@@ -23,9 +23,8 @@ from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of
 
 from ..codecs import CODECS, Codec, PricedCodec
 from .observation import observation_size, observe, outlook
-from .potential_cuts import Cuts
 from .rewards import Slot, failed_share, owed, paid_later, reward
-from .solver_potential import Potential
+from .solver_potential import Worth
 from .task import TaskSettings
 
 
@@ -47,7 +46,7 @@ class Pool:
 
     problem: Problem
     outlook: Array
-    potential: Potential | Cuts | None = None
+    potential: Worth | None = None
     foresight: Foresight | None = None
     beliefs: Beliefs | None = None
 
@@ -69,7 +68,7 @@ def make_pool(
     engine: Engine,
     *,
     histories: Sequence[Instance | None] | None = None,
-    potential: Potential | Cuts | None = None,
+    potential: Worth | None = None,
     seed: int = 0,
     foresight: bool = False,
 ) -> Pool:

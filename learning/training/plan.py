@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from stepwatt.formulation import InputError
 from stepwatt.formulation.errors import one_of
-from stepwatt.formulation.records import SettingsRecord
+from stepwatt.formulation.records import SMALLEST, SettingsRecord
 from stepwatt.formulation.toml_tables import override, read_toml
 
 from ..environment.task import TaskSettings
@@ -58,7 +58,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         start, hours = self.warm_start, self.training.horizon_hours
         if hours is not None:
-            gamma = math.exp(-self.family.slot_minutes / 60 / hours)
+            gamma = max(math.exp(-self.family.slot_minutes / 60 / hours), SMALLEST)
             object.__setattr__(self, "training", self.training.model_copy(update={"gamma": gamma}))
         if start.kind == "clone" and self.task.codec not in ("direct", "priced"):
             expected = "none with a codec other than direct and priced"

@@ -17,7 +17,7 @@ from stepwatt.solvers.planners.foresight.foresight import foresee
 
 from ..environment.batched import SchedulingEnv
 from ..environment.potential_cuts import Cuts
-from ..environment.solver_potential import Potential, booked
+from ..environment.solver_potential import Potential, Worth, booked
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
 from ..environment.world import Pool, make_pool
@@ -56,7 +56,7 @@ def prepare(
     *,
     histories: Sequence[Instance] | None = None,
     schedules: Sequence[Schedule] = (),
-    potential: Potential | Cuts | None = None,
+    potential: Worth | None = None,
     warm: bool = True,
     progress: Progress | None = None,
 ) -> Ready:
@@ -84,7 +84,7 @@ def prepare(
         potential = booked(instances)
     elif not isinstance(shaping, SolverPotentialSettings):
         potential = None
-    elif potential is not None and not shaping.duals:
+    elif isinstance(potential, Potential | Cuts) and not shaping.duals:
         potential = potential.without_duals()
     pool = make_pool(
         instances,
@@ -126,7 +126,7 @@ def prepare(
     return Ready(env, agent, shaper, demonstrations, spent)
 
 
-def _with(pool: Pool, potential: Potential | Cuts | None) -> Pool:
+def _with(pool: Pool, potential: Worth | None) -> Pool:
     if potential is None:
         raise ValueError("values to go are taught by the potentials of solved instances")
     return replace(pool, potential=potential.on(torch_engine()))

@@ -15,7 +15,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from stepwatt.formulation import InputError
 from stepwatt.formulation.files import write_text
 from stepwatt.formulation.manifest import revision
-from stepwatt.formulation.records import Positive, SettingsRecord, Share, defect, member
+from stepwatt.formulation.records import Efficiency, Positive, SettingsRecord, defect, member
 
 from ..agents import AGENTS
 from ..options import Count, CountOrNone, Seeds, Size
@@ -51,8 +51,8 @@ class TrainingSettings(SettingsRecord):
     """Transitions the replay holds."""
     n_step: Count = 1
     """Steps whose rewards a target sums before it bootstraps (off-policy agents)."""
-    gamma: Share = 0.99
-    """Discount per slot; a plan has it from the horizon."""
+    gamma: Efficiency = 0.99
+    """Discount per slot; a plan has it from the horizon. In a batch 0 says that the episode ended."""
     horizon_hours: Positive | None = None
     """Hours after which a reward counts for 1/e now: where given, a plan turns it into gamma by the length of
     its slots, so that slots of any length look as far ahead."""

@@ -354,7 +354,8 @@ def test_what_no_memory_holds_is_refused_before_it_is_asked_for() -> None:
     ("text", "words", "told"),
     [
         ("envs_per_runs = 3", [], r"envs_per_runs = 3: expected one of the fields"),
-        ("gamma = 1.5", [], r"gamma = 1\.5: expected a number ≥ 0 and ≤ 1"),
+        ("gamma = 1.5", [], r"gamma = 1\.5: expected a number ≥ 1e-12 and ≤ 1"),
+        ("gamma = 0", [], r"gamma = 0: expected a number ≥ 1e-12 and ≤ 1"),
         ("gamma = nan", [], r"gamma = nan"),
         ("algo = 'dqn'", [], "algo = .*expected one of sac, td3, ddpg, ppo"),
         ("[training.agent]\nrate = 1", [], r"agent\.rate = 1: expected one of the fields"),
@@ -505,3 +506,8 @@ def test_training_takes_one_thread_and_gives_the_others_back(tmp_path: Path) -> 
     run_plan(read_plan(None, words), progress=lambda done, what: seen.append(torch.get_num_threads()))
     assert set(seen) == {1}
     assert torch.get_num_threads() == 2
+
+
+def test_however_short_the_horizon_a_discount_is_left() -> None:
+    """0 in a batch says that the episode ended there, and potentials would count for nothing."""
+    assert 0 < read_plan(None, ["horizon_hours=1e-6"]).training.gamma < 1e-9
