@@ -59,6 +59,9 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "diffusion-potential": ("diffusion-potential", {}),
     "placebo": ("placebo", {}),
 }
+#: What is trained five times as long, too, until curves flatten: regime, shapers.
+LONGER, TIMES = {"S": ("none", "booked"), "R2": ("earned", "booked"), "R5": ("earned", "booked")}, 5
+
 DECIDING = [
     "none",
     "earned",
@@ -70,10 +73,10 @@ DECIDING = [
 ]
 
 
-def cell(algo: str, regime: str, name: str, seeds: int, quick: bool) -> Cell:
-    """One algorithm in one regime with one shaper."""
+def cell(algo: str, regime: str, name: str, seeds: int, quick: bool, times: int = 1) -> Cell:
+    """One algorithm in one regime with one shaper, trained so many times the usual steps."""
     shaper, more = SHAPED[name]
-    steps = 2_000 if quick else ENV_STEPS[algo]
+    steps = times * (2_000 if quick else ENV_STEPS[algo])
     plan = training(algo, shaper, seeds, steps, gamma=GAMMA, evaluate_every=max(steps // 10, 1))
     plan["shaping"] = plan["shaping"] | more
     if name == "uncentred":
@@ -89,19 +92,24 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool) -> Cell:
         if algo == "td3":
             del plan["agent"]["initial_std"]
     spread = Spread(train=20, validation=15, test=30) if quick else Spread()
-    return Cell(f"{algo}-{regime}-{name}", plan, REGIMES[regime], spread, exact=name == "exact")
+    called = f"{algo}-{regime}-{name}" + (f"-x{times}" if times > 1 else "")
+    return Cell(called, plan, REGIMES[regime], spread, exact=name == "exact")
 
 
 def cells(seeds: int, quick: bool) -> list[Cell]:
     """All cells, those that decide most first."""
     rest = [name for name in SHAPED if name not in DECIDING]
-    return [
+    usual = [
         cell(algo, regime, name, seeds, quick)
         for names, algos in ((DECIDING, ("sac", "ppo")), (rest, ("sac", "ppo")), (list(SHAPED), ("td3",)))
         for algo in algos
         for regime in ("R2", "R5", "S", "R1", "R4")
         for name in names
     ]
+    longer = [
+        cell("sac", regime, name, seeds, quick, TIMES) for regime, names in LONGER.items() for name in names
+    ]
+    return usual + longer
 
 
 def main() -> None:

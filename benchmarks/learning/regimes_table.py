@@ -27,18 +27,21 @@ HEAD = (
 
 def tables(records: Sequence[Record]) -> str:
     """Share of the bound on validation days, when it was reached, and the gap on test days."""
-    groups: dict[tuple[str, str], list[Record]] = {}
+    groups: dict[tuple[str, str, int], list[Record]] = {}
     for record in records:
         algo, regime, _ = record["cell"].split("-", 2)
-        groups.setdefault((algo, regime), []).append(record)
-    parts = [_table(algo, regime, rows) for (algo, regime), rows in groups.items()]
+        groups.setdefault((algo, regime, record["plan"]["training"]["env_steps"]), []).append(record)
+    parts = [
+        _table(f"{regime}, {algo.upper()}, {steps:,} steps", rows)
+        for (algo, regime, steps), rows in groups.items()
+    ]
     return "\n".join(parts) + "\n" + _made(records)
 
 
-def _table(algo: str, regime: str, records: Sequence[Record]) -> str:
+def _table(what: str, records: Sequence[Record]) -> str:
     best = max(float(curve(record, "env_steps")[1].mean(0).max()) for record in records)
     lines = [
-        f"**{regime}, {algo.upper()}**: best mean {best:.3f} of the bound",
+        f"**{what}**: best mean {best:.3f} of the bound",
         "",
         "| " + " | ".join(HEAD) + " |",
         "| --- " * len(HEAD) + "|",
