@@ -251,6 +251,14 @@ def write_json(path: Path, record: Any) -> None:
     write_text(path, json.dumps(rounded(record), separators=(",", ":")) + "\n")
 
 
+def write_tables(page: str, name: str, text: str) -> None:
+    """Put tables between the marks of that name on a page of docs/."""
+    path = Path(__file__).parents[2] / "docs" / page
+    begun, ended = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+    before, _, rest = path.read_text(encoding="utf-8").partition(begun)
+    write_text(path, before + begun + "\n" + text + "\n" + ended + rest.partition(ended)[2])
+
+
 def rounded(value: Any) -> Any:
     """The same with plain lists and floats of six digits; what is not finite becomes None."""
     if isinstance(value, Mapping):

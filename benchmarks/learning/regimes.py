@@ -10,20 +10,16 @@ that `train` takes by itself, paid slot by slot.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
-from stepwatt.formulation.files import write_text
-
-from .common import Cell, begin, parser, run_cells
+from .common import Cell, begin, parser, run_cells, write_tables
 from .convergence import training
 from .days import Spread
 from .regimes_table import tables
 
 STUDY = "regimes"
 SEEDS = 10
-PAGE = Path(__file__).parents[2] / "docs" / "learning-studies.md"
-MARKS = ("<!-- regimes: begin -->\n", "<!-- regimes: end -->\n")
+PAGE = "learning-studies.md"
 #: An hour, of half-hour slots.
 GAMMA = round(math.exp(-0.5), 4)
 ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
@@ -129,9 +125,7 @@ def main() -> None:
     records = run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
     print(tables(records))
     if chosen.docs:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        write_text(PAGE, before + MARKS[0] + "\n" + tables(records) + "\n" + MARKS[1] + after)
+        write_tables(PAGE, STUDY, tables(records))
 
 
 if __name__ == "__main__":

@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 import stepwatt as sw
 from stepwatt.formulation import Instance
-from stepwatt.formulation.files import write_text
 from stepwatt.learning.policies.trained import SHIPPED
 from stepwatt.learning.training.families import Family
 from stepwatt.scores.intervals import mean_interval
 
-from .common import Record, begin, kept, parser
+from .common import Record, begin, kept, parser, write_tables
 
 STUDY = "shipped"
 POLICY = "jemas"
 #: Every fourth test day, but for those that an earlier policy was looked at with (every eighth).
 EVERY, TAKEN = 2, 4
-PAGE = Path(__file__).parents[2] / "docs" / "learning.md"
-MARKS = ("<!-- shipped: begin -->\n", "<!-- shipped: end -->\n")
 #: Methods of the package and the forecast that they plan on.
 PLANNERS = {"foresight": "day-ahead", "greedy": None}
 
@@ -95,9 +91,7 @@ def main() -> None:
         return
     print(table(records))
     if chosen.docs:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        write_text(PAGE, before + MARKS[0] + "\n" + table(records) + "\n" + MARKS[1] + after)
+        write_tables("learning.md", "shipped", table(records))
 
 
 if __name__ == "__main__":
