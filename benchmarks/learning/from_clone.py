@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
 
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import make_pool
@@ -35,6 +34,7 @@ from .common import (
 )
 from .days import days
 from .regimes import PAGE, SEEDS, cell
+from .regimes_table import half_interval
 
 STUDY = "from-clone"
 UPDATES = 4_000
@@ -108,11 +108,11 @@ def table(records: list[Record]) -> str:
     for record in records:
         captured = np.array(record["curve"]["captured"], dtype=float)
         change = captured[:, -1] - captured[:, 0]
-        half = float(t.ppf(0.975, len(change) - 1)) * change.std(ddof=1) / np.sqrt(len(change))
         means = captured.mean(0)
         lines.append(
             f"| {record['cell']} | {means[0]:.4f} | {means.min():.4f} | {means[-1]:.4f} "
-            f"| {change.mean():+.4f} ± {half:.4f} | {record['cpu_seconds'] / len(change):.1f} |"
+            f"| {change.mean():+.4f} ± {half_interval(change):.4f} "
+            f"| {record['cpu_seconds'] / len(change):.1f} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,44 @@ def figures(records: dict[str, Record], folder: Path) -> None:
     panel.grid(axis="x", alpha=0.3)
     fig.tight_layout()
     fig.savefig(folder / "final.png", dpi=90)
+    plt.close(fig)
+
+
+def regimes_figure(records: Sequence[Record], shapers: Sequence[str], path: Path) -> None:
+    """Learning curves of SAC on three axes, a row per regime: means of the seeds, and their middle 80 %."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows: dict[str, dict[str, Record]] = {}
+    for record in records:
+        algo, regime, shaper = record["cell"].split("-", 2)
+        if algo == "sac" and shaper in shapers:
+            rows.setdefault(regime, {})[shaper] = record
+    if not rows:
+        return
+    colours = {name: plt.get_cmap("tab10")(number) for number, name in enumerate(shapers)}
+    size = (11, 2.3 * len(rows))
+    fig, panels = plt.subplots(len(rows), 3, figsize=size, squeeze=False, sharey="row", sharex="col")
+    for row, (regime, found) in zip(panels, rows.items(), strict=True):
+        for panel, axis in zip(row, AXES, strict=True):
+            for shaper in [name for name in shapers if name in found]:
+                at, shares = curve(found[shaper], axis)
+                panel.plot(at, shares.mean(0), color=colours[shaper], label=shaper, lw=1.4)
+                low, high = np.quantile(shares, (0.1, 0.9), axis=0)
+                panel.fill_between(at, low, high, color=colours[shaper], alpha=0.15, lw=0)
+            panel.grid(alpha=0.3)
+        row[0].set_ylabel(f"{regime}: share of the bound")
+        row[0].set_ylim(max(-0.05, row[0].get_ylim()[0]), None)
+    for panel, label in zip(panels[-1], AXES.values(), strict=True):
+        panel.set_xlabel(label)
+    panels[-1, -1].set_xscale("log")
+    handles = [plt.Line2D([], [], color=colours[name], label=name) for name in shapers]
+    fig.legend(handles=handles, ncols=len(shapers), loc="upper center", fontsize=8, frameon=False)
+    fig.tight_layout(rect=(0, 0, 1, 1 - 0.3 / size[1]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path, dpi=80)
     plt.close(fig)
 
 

@@ -12,14 +12,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from stepwatt.formulation.files import write_text
+
 from .common import Cell, begin, parser, run_cells, write_tables
 from .convergence import training
 from .days import Spread
-from .regimes_table import tables
+from .pictures import regimes_figure
+from .regimes_table import summary, tables
 
 STUDY = "regimes"
 SEEDS = 10
 PAGE = "learning-studies.md"
+#: What the figure shows of each regime.
+DRAWN = ("none", "earned", "booked", "exact", "solver", "taught-by-diffusion", "jemas")
 #: An hour, of half-hour slots.
 GAMMA = round(math.exp(-0.5), 4)
 ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
@@ -125,7 +130,9 @@ def main() -> None:
     records = run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
     print(tables(records))
     if chosen.docs:
-        write_tables(PAGE, STUDY, tables(records))
+        write_tables(PAGE, STUDY, summary(records, list(REGIMES)))
+        write_text(folder.parent / "regimes.md", "# Regimes: all tables\n\n" + tables(records))
+        regimes_figure(records, DRAWN, folder.parent / "regimes.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The study of regimes as tables: one per algorithm and regime, a row per shaper."""
+"""The study of regimes as tables: one for the page, and one per algorithm and regime with all details."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ HEAD = (
     "CPU s to it",
     "test gap",
 )
+
+
+def summary(records: Sequence[Record], regimes: Sequence[str]) -> str:
+    """A row per algorithm and shaper, a column per regime: the last mean with its interval."""
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for record in records:
+        algo, regime, shaper = record["cell"].split("-", 2)
+        share = curve(record, "env_steps")[1][:, -1]
+        cells.setdefault((algo, shaper), {})[regime] = f"{share.mean():.3f} ± {half_interval(share):.3f}"
+    lines = ["| | shaper | " + " | ".join(regimes) + " |", "|---" * (len(regimes) + 2) + "|"]
+    for algo in sorted({algo for algo, _ in cells}, key=["sac", "ppo", "td3"].index):
+        for (other, shaper), row in cells.items():
+            if other == algo:
+                told = [row.get(regime, "") for regime in regimes]
+                lines.append(f"| {algo.upper()} | {shaper} | {' | '.join(told)} |")
+    return "\n".join(lines) + "\n\n" + _made(records)
 
 
 def tables(records: Sequence[Record]) -> str:
@@ -56,12 +72,9 @@ def _row(record: Record, threshold: float) -> str:
     # what was taught before the training is part of its time
     seconds = seconds + record["cloning_cpu_seconds"] / len(share)
     last, captured = share[:, -1], np.array(record["curve"]["captured"], dtype=float)[:, -1]
-    half = np.nan
-    if len(last) > 1:
-        half = float(t.ppf(0.975, len(last) - 1)) * last.std(ddof=1) / np.sqrt(len(last))
     told = (
         record["cell"].split("-", 2)[2],
-        f"{last.mean():.3f} ± {half:.3f}",
+        f"{last.mean():.3f} ± {half_interval(last):.3f}",
         f"{share.mean(0).max():.3f}",
         f"{captured.mean():.2f}",
         _first(steps, share, threshold, 0),
@@ -69,6 +82,13 @@ def _row(record: Record, threshold: float) -> str:
         f"{np.asarray(record['tests']['test']['gap']).mean():.3f}",
     )
     return f"| {' | '.join(told)} |"
+
+
+def half_interval(values: np.ndarray) -> float:
+    """Half the 95 % interval of a mean (Student)."""
+    if len(values) < 2:
+        return float("nan")
+    return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _first(at: np.ndarray, share: np.ndarray, threshold: float, digits: int) -> str:
