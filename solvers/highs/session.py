@@ -87,6 +87,8 @@ class HighsSession:
             "primal_feasibility_tolerance": 1e-8,
             "dual_feasibility_tolerance": 1e-8,
             "mip_feasibility_tolerance": 1e-8,
+            # smaller entries HiGHS drops in silence: many short jobs would take no time
+            "small_matrix_value": 1e-12,
         }.items():
             self.set_option(name, value)
         self._check(self._pass(problem), "taking the model")

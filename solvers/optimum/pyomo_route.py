@@ -56,6 +56,8 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     solver.config.raise_exception_on_nonoptimal_result = False
     solver.config.rel_gap = settings.gap
     solver.config.time_limit = deadline.left()
+    # smaller entries HiGHS drops in silence
+    solver.config.solver_options = {"small_matrix_value": 1e-12}
     results = solver.solve(model)
     total = time.perf_counter() - begun
     seconds = Seconds(built, total - built, total)

@@ -13,6 +13,7 @@ from stepwatt.data.catalogue import load_catalogue
 from stepwatt.data.technologies import HOURS_A_YEAR, annual_costs
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.errors import one_of
+from stepwatt.formulation.instance.given import the_instances
 from stepwatt.solvers import Result
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.optimum.expansion import (
@@ -105,9 +106,7 @@ def expansion(
             currency that the catalogue has no costs in.
         SolverError: a day has no schedule.
     """
-    days = (instances,) if isinstance(instances, Instance) else tuple(instances)
-    if not days:
-        raise InputError(field="instances", value=[], expected="at least one")
+    days = tuple(the_instances(instances))
     check_currency(days)
     sites = tuple(days[0].sites)
     for day in days[1:]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.formulation.errors import one_of
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
 from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.optimum.regret import Priced
@@ -112,7 +113,7 @@ class Reasons:
         found = schedule.schedule if isinstance(schedule, Result) else schedule
         if found is None:
             raise InputError(field="schedule", value="none", expected="a result with a schedule")
-        self.instance, self.a = instance, instance.arrays()
+        self.instance, self.a = the_instance(instance), instance.arrays()
         judged = evaluate(self.a, found)
         if not judged.feasible:
             family, broken = judged.worst

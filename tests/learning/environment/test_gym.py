@@ -279,7 +279,11 @@ def test_one_instance_is_a_list_of_one(form: Any) -> None:
     [
         ([], None, "instances"),
         (["2018-06-12"], None, "instances[0]"),
-        (7, None, "instances[0]"),
+        (7, None, "instances"),
+        ("instance.json", None, "instances"),
+        ({"a": day(1)}, None, "instances"),
+        ([day(1)], 3, "histories"),
+        ([day(1)], ["yesterday"], "histories[0]"),
         ([day(1), day(2)], [None], "histories"),
     ],
 )
