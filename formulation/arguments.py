@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from os import PathLike
+from pathlib import Path
 from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
@@ -42,6 +44,17 @@ def number(value: object, field: str, expected: str) -> float:
         if not math.isnan(found):
             return found
     raise InputError(field=field, value=value, expected=expected)
+
+
+def path_of(value: object, field: str = "file") -> Path:
+    """A path that is given as a text or a path.
+
+    Raises:
+        InputError: something else.
+    """
+    if not isinstance(value, str | PathLike):
+        raise InputError(field=field, value=value, expected="a path")
+    return Path(value)
 
 
 def reals(given: Any, field: str, expected: str = "an array of numbers") -> NDArray[np.float64]:

@@ -72,7 +72,7 @@ class Many(Generic[T, R]):
         methods: Iterable[str] = (),
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        self._work, self._workers, self._beat = work, workers, beat
+        self._work, self._workers, self._beat = work, at_once(workers), beat
         self._own = METHODS.by_hand(methods)
         self._in_work: dict[int, T] = {}
 

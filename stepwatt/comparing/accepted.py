@@ -53,13 +53,13 @@ def made(policies: Mapping[str, Any]) -> dict[str, Any]:
     """The policies, with those made that are given by a name of :data:`POLICIES`.
 
     Raises:
-        InputError: no table of policies by name, or a name that is no printable text.
+        InputError: no table of policies by name, or a name that is no text.
     """
     if not isinstance(policies, Mapping):
         raise InputError(field="policies", value=policies, expected="policies by name, {name: policy, …}")
     for name in policies:
-        if not (isinstance(name, str) and name.strip() and name.isprintable()):
-            raise InputError(field="policies", value=name, expected="names of printable text")
+        if not (isinstance(name, str) and name.strip()):
+            raise InputError(field="policies", value=name, expected="a text as the name of each")
 
     def one(policy: Any) -> Any:
         if isinstance(policy, Seeds):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
-from stepwatt.formulation.arguments import whole
+from stepwatt.formulation.arguments import path_of, whole
 from stepwatt.formulation.instance.given import the_histories, the_instances
 from stepwatt.solvers.interface.settings import Settings, silent
 from stepwatt.solvers.many import Many, WorkerDied, on_cluster
@@ -146,9 +145,9 @@ def compare(
     ]
     if (workers > 1 and len(steps) > 1) or on_cluster():
         check_portable(policies)
-    if keep is not None and not isinstance(keep, str | os.PathLike):
-        raise InputError(field="keep", value=keep, expected="the path of a folder")
-    kept = None if keep is None else KeptRuns(Path(keep))
+    kept = None if keep is None else KeptRuns(path_of(keep, "keep"))
+    if kept:
+        kept.check()
     with told_progress("compare", progress) as told:
         judged = _found(steps, workers, kept, told)
         told(1.0, "")
