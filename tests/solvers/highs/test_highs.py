@@ -22,7 +22,7 @@ from stepwatt.formulation import Instance, load
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state, window
-from stepwatt.solvers import SolverError
+from stepwatt.solvers import SolverError, solve
 from stepwatt.solvers.highs.scaling import scaling_of
 from stepwatt.solvers.highs.session import HighsSession, Termination, whole_bounds
 
@@ -349,3 +349,16 @@ def test_every_row_of_megawatts_is_told_in_units_of_the_site(block: str) -> None
     scale, rows = scaling_of(p), p.rows[block].ids.ravel()
     assert len(rows)
     assert (scale.row[rows] == scale.row[p.rows["power_balance"].ids[0, 0]]).all()
+
+
+@pytest.mark.parametrize("method", ["oracle", "lp", "greedy", "pyomo"])
+def test_many_tiny_jobs_take_their_time_and_energy(method: str) -> None:
+    """Beside the seconds of an hour they are entries that HiGHS drops unless told to keep them."""
+    inst = tiny.instance(
+        {"a": tiny.site([50.0])}, {"a": [10**9]}, steps={1: 1e-8}, seconds_per_step=1e-6, mwh_per_step=1e-11
+    )
+    result = solve(inst, method)
+    assert result.evaluation is not None
+    assert set(result.evaluation.broken) <= ({"integrality"} if method == "lp" else set())
+    assert result.schedule is not None
+    assert result.schedule.gpus_on[0, 0] >= 1000 / 3600
