@@ -120,7 +120,9 @@ class Reasons:
             told = f"{family} broken by {broken:.3g}"
             raise InputError(field="schedule", value=told, expected="one that keeps every constraint")
         self.priced = priced or Priced(self.a)
-        proved = schedule.bound if isinstance(schedule, Result) else None
+        # a bound with own constraints, or of another instance, is none of this one
+        own = isinstance(schedule, Result) and not schedule.extra and schedule.instance == instance
+        proved = schedule.bound if isinstance(schedule, Result) and own else None
         self.bound = self.priced.bound if proved is None else min(proved, self.priced.bound)
         self.utility = judged.utility
         self.found = Alternatives(self.priced, found, judged)

@@ -296,8 +296,9 @@ def test_what_a_command_reads_it_never_replaces(inside: Path, arguments: list[st
 
 
 def test_a_stream_that_makes_a_room_untenable_ends_in_one_line(inside: Path, capsys: Output) -> None:
+    sw.scenario("jemas", n_slots=3, slot_minutes=60, zones=("DE",)).save(inside / "hours.json")
     (inside / "hot.jsonl").write_text('{"slot": 0, "outside_c": {"DE": 1e6}}\n', encoding="utf-8")
-    assert run(["run", "foresight", "instance.json", "--slots", "hot.jsonl"]) == 1
+    assert run(["run", "foresight", "hours.json", "--slots", "hot.jsonl"]) == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("stepwatt: the solver failed: ")
 

@@ -262,9 +262,9 @@ def test_what_counts_no_jobs_is_told_in_one_line(jobs: Any) -> None:
 
 
 def test_what_is_masked_is_no_price() -> None:
+    grid = sw.Grid(import_price=np.ma.masked_equal([50.0, 60.0], 50.0), import_limit_mw=0.02)
     with pytest.raises(sw.InputError, match=r"import_price\[0\] = nan"):
-        price = np.ma.masked_equal([50.0, 60.0], 50.0)
-        built(sites={"oslo": site(grid=sw.Grid(import_price=price, import_limit_mw=0.02))})
+        built(sites={"oslo": site(grid=grid)})
 
 
 def test_of_two_columns_of_a_class_none_wins() -> None:
