@@ -377,3 +377,12 @@ def test_an_exported_model_has_the_energy_of_tiny_jobs(form: str, tmp_path: Path
     assert "1e-11" in path.read_text(encoding="utf-8")
     with pytest.raises(InputError, match="model = '1 such entries'"):
         export(tiny_jobs(1e-13), path, form)
+
+
+@pytest.mark.parametrize("method", ["oracle", "lp", "greedy"])
+def test_a_site_of_next_to_no_power_is_one_of_none(method: str) -> None:
+    battery = {**dict.fromkeys(("energy_mwh", "power_mw"), 1e-300), "charge_efficiency": 1.0, "soc_max": 1.0}
+    battery |= {"discharge_efficiency": 1.0, "soc_min": 0.0, "soc_initial": 0.0, "wear_cost": 0.0}
+    site = tiny.site([50.0], gpus=0, battery=battery)
+    inst = tiny.instance({"a": site}, {"a": [2]}, steps={1: 1.0}, seconds_per_step=1.0, mwh_per_step=0.01)
+    assert solve(inst, method).utility == pytest.approx(-2.0)
