@@ -62,12 +62,12 @@ def refuse_to_replace_inputs(named: Mapping[str, Any]) -> None:
     Raises:
         InputError: the option and the file.
     """
-    from stepwatt.formulation import InputError
-
     read = [path for name, value in named.items() if name not in _WRITTEN for path in _files(value)]
     for name in _WRITTEN:
         for path in _files(named.get(name)):
             if any(os.path.samefile(path, other) for other in read):
+                from stepwatt.formulation.errors import InputError
+
                 expected = "another file than those that are read"
                 raise InputError(field=f"--{name}", value=str(path), expected=expected)
 

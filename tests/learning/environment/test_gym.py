@@ -246,9 +246,9 @@ def test_numbers_beyond_the_box_are_cut_to_it_in_every_form() -> None:
         (lambda a: a.sum(), "shape ()"),
         (lambda a: np.full(a.shape, "full"), "'full'"),
         (lambda a: np.full(a.shape, "0.5"), "'0.5'"),
-        (lambda a: a + 1j, "1j"),
+        (lambda a: a + 1j, "array("),
         (lambda a: a.astype("datetime64[s]"), "1970"),
-        (lambda a: np.full(a.shape, 10**400), "an integer of"),
+        (lambda a: np.full(a.shape, 10**400), "array("),
         (lambda a: np.ma.masked_array(a, np.arange(a.size).reshape(a.shape) == 0), "0] = nan"),
     ],
 )
