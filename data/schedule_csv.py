@@ -48,6 +48,8 @@ def read_decisions(inst: Instance, source: str | Path | pd.DataFrame) -> Decisio
             return _decisions(inst, columns, rows, first=2)
         except InputError as error:
             raise error.in_file(name) from None
+    if not hasattr(source, "columns"):
+        raise InputError(field="decisions", value=source, expected="a Schedule, a CSV file or a DataFrame")
     rows = [{str(key): cell for key, cell in row.items()} for row in source.to_dict(orient="records")]
     return _decisions(inst, [str(column) for column in source.columns], rows, first=0)
 

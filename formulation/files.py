@@ -13,11 +13,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InputError
 
 if sys.platform != "win32":
     import fcntl
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _PARTIAL = ".partial"
 
@@ -102,6 +106,27 @@ def make_folder(path: str | Path) -> None:
             raise InputError(file=str(path), field="folder", value="a file", expected="the name of a folder")
         with _beside(Path(os.path.realpath(path)) / "probe"):
             pass
+
+
+def locked(path: str | Path) -> BaseFileLock:
+    """The lock of a file that one process at a time works on, taken; ``release`` it.
+
+    By whatever links a file is reached, its lock is one.
+
+    Raises:
+        InputError: another process works on it, or nothing can be written there.
+    """
+    from filelock import FileLock, Timeout
+
+    real = Path(os.path.realpath(path))
+    with told_as_unwritable(path):
+        lock = FileLock(real.with_name(f".{real.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            expected = "one on which nobody else works now"
+            raise InputError(file=str(path), field="file", value="in use", expected=expected) from None
+    return lock
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from .arguments import path_of
 from .errors import InputError, field_path, one_of
 from .files import told_as_unwritable, write_text
 
@@ -276,9 +277,10 @@ def read_json(path: str | Path) -> Any:
     Raises:
         InputError: the file cannot be read, is not JSON, or names a field twice.
     """
-    name = str(path)
+    place = path_of(path)
+    name = str(place)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = place.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: bytes that are no UTF-8, or a path that cannot be
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, UnicodeDecodeError):

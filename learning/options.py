@@ -13,7 +13,8 @@ from stepwatt.formulation import InputError
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000_000)]
 #: Things that are held side by side: environments, samples of a batch, units of a layer.
-Size = Annotated[int, Field(ge=1, le=65_536)]
+MOST = 65_536
+Size = Annotated[int, Field(ge=1, le=MOST)]
 #: Steps of a chain that is gone through again and again.
 Steps = Annotated[int, Field(ge=1, le=10_000)]
 #: Units of each hidden layer.

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.instance.given import instances_one_by_one, the_instances
 
 from .interface.result import Result
 from .interface.settings import Progress, Settings, silent
@@ -91,12 +92,13 @@ def solve_many(
         settings: as for :func:`.methods.solve`; the time limit (300 s if not given) is that of each instance.
 
     Raises:
-        InputError: unknown method, settings out of range, ``processes`` below 1, unknown ``on_error``.
+        InputError: no instances, unknown method, settings out of range, ``processes`` below 1, unknown
+            ``on_error``.
         BatchError: an instance could not be solved; it names the instance and holds the results there are.
     """
     if on_error not in ("raise", "keep"):
         raise InputError(field="on_error", value=on_error, expected="raise or keep")
-    batch = list(instances)
+    batch = the_instances(instances, least=0)
     found: dict[int, Result | BatchError] = {}
     results: dict[int, Result] = {}
     used = min(at_once(processes, "processes"), max(1, len(batch)))
@@ -129,7 +131,7 @@ def solve_each(
     """
     METHODS.check(method)
     Settings(**settings)
-    return _solved(instances, method, at_once(processes, "processes"), settings)
+    return _solved(instances_one_by_one(instances), method, at_once(processes, "processes"), settings)
 
 
 def _solved(

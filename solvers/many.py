@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from stepwatt.formulation import InputError
+from stepwatt.formulation.arguments import whole
 
 from .methods import METHODS, Method
 
@@ -37,15 +37,13 @@ def at_once(workers: int | None, field: str = "workers") -> int:
     """How many items are in work at a time: as asked for, or one per core.
 
     Raises:
-        InputError: below 1.
+        InputError: no whole number of at least 1.
     """
     if workers is None:
         import joblib
 
         return int(joblib.cpu_count())
-    if workers < 1:
-        raise InputError(field=field, value=workers, expected="1 or more")
-    return workers
+    return whole(workers, field, 1)
 
 
 def on_cluster() -> bool:
@@ -74,7 +72,7 @@ class Many(Generic[T, R]):
         methods: Iterable[str] = (),
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        self._work, self._workers, self._beat = work, workers, beat
+        self._work, self._workers, self._beat = work, at_once(workers), beat
         self._own = METHODS.by_hand(methods)
         self._in_work: dict[int, T] = {}
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.errors import listed
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.registry import Registry
 
 from .common.relaxation import lp
@@ -187,6 +188,7 @@ def solve(
         SolverError: the solver failed, or a slot-by-slot method met a slot without feasible decision.
     """
     chosen = METHODS[method]
+    the_instance(inst)
     if extra is not None and not (chosen.takes_extra and callable(extra)):
         able = listed(name for name, known in METHODS.items() if known.takes_extra)
         raise InputError(field="extra", value=extra, expected=f"a function, with one of the methods {able}")

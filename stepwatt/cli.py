@@ -124,6 +124,10 @@ def _interrupted(error: BaseException | None) -> bool:
     return False
 
 
+#: What a method ends with that finds nothing; by name, as their modules are slow to load.
+_FAILED = {"SolverError", "BatchError", "WorkerDied", "ConicSolverError"}
+
+
 def _told(error: Exception) -> tuple[int, str] | None:
     """The exit code of an error and the line that tells it, told; None for a defect of stepwatt itself."""
     from stepwatt.formulation.errors import InputError
@@ -141,7 +145,7 @@ def _told(error: Exception) -> tuple[int, str] | None:
         return code, line
     elif show is not None:
         line = f"{show()} (see --help)"
-    elif type(error).__name__ == "SolverError":
+    elif _FAILED & {kind.__name__ for kind in type(error).__mro__}:
         code, line = 1, f"the solver failed: {error}"
     else:
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwatt.formulation import Instance, Schedule
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.plant.completing import Completion
 from stepwatt.formulation.plant.completing import complete as completed
 
@@ -28,6 +29,7 @@ def complete(inst: Instance, decisions: Schedule | str | Path | pd.DataFrame) ->
     Raises:
         InputError: what cannot be read, with file, row, value and what was expected.
     """
+    the_instance(inst)
     if isinstance(decisions, Schedule):
         return completed(inst, decisions)
     from stepwatt.data.schedule_csv import read_decisions

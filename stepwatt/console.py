@@ -141,9 +141,13 @@ def stop_now() -> None:
 
 
 @contextmanager
-def told_progress(title: str, given: Progress | None) -> Iterator[Progress]:
+def told_progress(title: str, given: Any) -> Iterator[Progress]:
     """The progress that was given; else a line on stderr if a person waits: in a notebook, at a terminal."""
     if given is not None:
+        if not callable(given):
+            from stepwatt.formulation import InputError
+
+            raise InputError(field="progress", value=given, expected="a function (share done, what)")
         yield given
     elif in_notebook() or sys.stderr.isatty():
         try:

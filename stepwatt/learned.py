@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.arguments import path_of, whole
 from stepwatt.formulation.errors import extra
 
 from .comparing.accepted import Seeds
@@ -66,7 +67,7 @@ def train(
     with extra("learning"):
         from stepwatt.learning.training.plan import read_plan
         from stepwatt.learning.training.run import run_plan
-    seeds = None if seed is None else [seed] if isinstance(seed, int) else list(seed)
+    seeds = None if seed is None else [*seed] if isinstance(seed, Iterable) else [whole(seed, "seed")]
     words = {
         "family.scenario": scenario,
         "algo": algo,
@@ -78,8 +79,10 @@ def train(
         "warm_start.kind": warm_start,
     }
     given = [f"{key}={json.dumps(value)}" for key, value in words.items() if value is not None]
-    plan = read_plan(config, [*given, *settings])
-    folder = None if out is None else Path(out)
+    if isinstance(settings, str) or not all(isinstance(word, str) for word in settings):
+        raise InputError(field="settings", value=settings, expected="a list of texts KEY=VALUE")
+    plan = read_plan(None if config is None else path_of(config, "config"), [*given, *settings])
+    folder = None if out is None else path_of(out, "out")
     with told_progress("train", progress) as told:
         made = run_plan(
             plan, folder, resume=resume, overwrite=overwrite, tensorboard=tensorboard, progress=told
@@ -116,7 +119,7 @@ def load_policy(path: str | Path) -> TrainedPolicy:
     """
     from stepwatt.learning.policies.trained import load_policy as load
 
-    return load(path)
+    return load(path_of(path))
 
 
 def is_policy_path(text: str) -> bool:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from stepwatt.formulation import InputError
-from stepwatt.formulation.files import make_room, told_as_unwritable, write_text
+from stepwatt.formulation.files import locked, make_room, write_text
 from stepwatt.formulation.instance.arrays import InstanceArrays
 from stepwatt.formulation.records import LARGEST, MISSING, Finite, Record, about, as_input_error, read_json
 
@@ -72,13 +71,7 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         make_room(path)
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
-        with told_as_unwritable(path):
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                expected = "a state on which nobody else runs"
-                raise InputError(file=str(path), field="file", value="in use", expected=expected) from None
+        self._lock = locked(path)
 
     def close(self) -> None:
         """Let others have the file."""

@@ -75,6 +75,8 @@ def build(
     slots = horizon(start, days, hours, slot, timezone, currency)
     _table("sites", sites, "sites by name")
     for site, part in sites.items():
+        if not isinstance(site, str):
+            raise InputError(field="sites", value=site, expected="texts as names")
         if not isinstance(part, Site):
             raise InputError(field=f"sites.{site}", value=part, expected="a stepwatt.Site(...)")
     model_parts = _named(models, "models", _MODELS, _model)
@@ -99,9 +101,8 @@ def build(
         content["timezone"] = timezone
     for key, table in (("link_gb_per_hour", link_gb_per_hour), ("backlog", backlog)):
         if table is not None:
-            content[key] = {
-                outer: dict(_table(f"{key}.{outer}", row, "a table")) for outer, row in table.items()
-            }
+            outside = _table(key, table, "tables by site").items()
+            content[key] = {outer: dict(_table(f"{key}.{outer}", row, "a table")) for outer, row in outside}
     return Instance.from_dict(content)
 
 
@@ -167,6 +168,9 @@ def _arrivals(given: Any, sites: list[str], classes: list[str], slots: Slots) ->
             raise InputError(field=f"arrivals.{site}", value=site, expected=one_of(sites, str(site)))
         if not isinstance(by_class, pd.DataFrame | Mapping):
             raise InputError(field=f"arrivals.{site}", value=by_class, expected="jobs by class")
+        if isinstance(by_class, pd.DataFrame) and by_class.columns.has_duplicates:
+            twice = str(by_class.columns[by_class.columns.duplicated()][0])
+            raise InputError(field=f"arrivals.{site}", value=twice, expected="a column a class, each once")
         for name, jobs in by_class.items():
             field = f"arrivals.{site}.{name}"
             if name not in classes:

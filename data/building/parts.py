@@ -43,6 +43,8 @@ def _profile(value: Any) -> Any:
         return value
     if isinstance(value, np.number):
         return value.item()
+    if isinstance(value, np.ma.MaskedArray):  # what is masked is none
+        value = np.ma.filled(value.astype(float), np.nan)
     if isinstance(value, np.ndarray | list | tuple):
         array = np.asarray(value)
         if array.ndim == 1 and array.dtype.kind in "iuf":

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation import Instance
+from stepwatt.formulation.arguments import whole
+from stepwatt.formulation.instance.given import the_instance
 
 Floats = NDArray[np.float64]
 
@@ -56,8 +58,8 @@ def sizing(inst: Instance, steps: int = 30) -> Sizing:
     Raises:
         InputError: steps below 1.
     """
-    if type(steps) is not int or steps < 1:
-        raise InputError(field="steps", value=steps, expected="a whole number of at least 1")
+    the_instance(inst)
+    steps = whole(steps, "steps", 1)
     a = inst.arrays()
     seconds = _seconds(inst, steps)
     capacity = a.gpus * a.seconds_per_gpu

@@ -8,9 +8,10 @@ are counted: a slot has the sum of the steps in it.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsFloat
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.arguments import number, whole
 
 from ..local_time import utc
 from ..units import Units
@@ -74,7 +76,11 @@ class Slots:
                 no time zone, stamps out of order, values that are no numbers, or another unit.
         """
         if not isinstance(value, pd.Series):
-            return value.tolist() if isinstance(value, np.ndarray) else value
+            if isinstance(value, bool | np.bool_):
+                raise InputError(field=name, value=value, expected="numbers")
+            if isinstance(value, np.ma.MaskedArray):  # what is masked is none
+                value = np.ma.filled(value.astype(float), np.nan)
+            return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         times, ends, values = self._steps(value, name)
         said = value.attrs.get("unit")
         if said is not None:
@@ -96,8 +102,12 @@ class Slots:
             InputError: as for :meth:`lay`, and steps that are longer than a slot or lie across two.
         """
         if not isinstance(value, pd.Series):
-            given = self.lay(value, name)
-            return [float(given)] * self.count if isinstance(given, int | float) else list(given)
+            given, expected = self.lay(value, name), "a number, or one of each slot"
+            if isinstance(given, SupportsFloat) and not isinstance(given, str):
+                return [number(given, name, expected)] * self.count
+            if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+                raise InputError(field=name, value=given, expected=expected)
+            return list(given)
         times, ends, values = self._steps(value, name)
         inside = (ends > self.edges[0]) & (times < self.edges[-1])
         times, ends, values = times[inside], ends[inside], values[inside]
@@ -201,15 +211,15 @@ def horizon(
     length = slot_length(slot)
     first = begin(start, timezone)
     if hours is None:
-        if type(days) is not int or not 1 <= days <= 36_600:
-            raise InputError(field="days", value=days, expected="a whole number of days, at least 1")
+        days = whole(days, "days", 1, 36_600)
         try:
             end = begin_of_day(first.tz_localize(None) + pd.Timedelta(days=days), first.tz)
         except (OverflowError, ValueError) as error:
             raise InputError(field="days", value=days, expected="an end before the year 2262") from error
-    elif isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 < hours < 1e6:
-        raise InputError(field="hours", value=hours, expected="a number above 0")
     else:
+        hours = number(hours, "hours", "a number above 0")
+        if not 0 < hours < 1e6:
+            raise InputError(field="hours", value=hours, expected="a number above 0")
         end = first + pd.Timedelta(hours=hours)
     span = (end - first).value
     if span % length.value or span < length.value:

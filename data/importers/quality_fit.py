@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.arguments import reals
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ def fit_quality(steps: ArrayLike, quality: ArrayLike) -> list[Fit]:
     Raises:
         InputError: fewer than two different step counts, step counts below 1, or numbers that are not finite.
     """
-    s, q = np.asarray(steps, dtype=float).ravel(), np.asarray(quality, dtype=float).ravel()
+    s, q = reals(steps, "steps").ravel(), reals(quality, "quality").ravel()
     if len(s) != len(q):
         raise InputError(field="quality", value=f"{len(q)} numbers", expected=f"{len(s)}, one per step count")
     for name, values in (("steps", s), ("quality", q)):

@@ -111,7 +111,7 @@ def _constants(book: Catalogue, changed: Mapping[str, float]) -> dict[str, float
             )
         if not _is_number(value) or (value < 0 and not name.startswith(("temperature", "room", "cop"))):
             raise InputError(
-                field=name, value=value, expected=f"a finite number ({book.constants[name].unit})"
+                field=name, value=value, expected=f"a finite number, 0 or more ({book.constants[name].unit})"
             )
     known |= changed
     if known["gpus"] != int(known["gpus"]) or known["gpus"] < 1:

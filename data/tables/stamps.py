@@ -78,6 +78,14 @@ def moments_of(
     """
     written = _Written(table, name, codes)
     written.refuse(texts, texts.eq(""), "a time")
+    found = _read(written, texts, time_format, dayfirst)
+    years = found.times.year
+    # what lies beyond, nanoseconds do not reach
+    written.refuse(texts, pd.Series((years < 1678) | (years > 2261)), "a time in the years 1678 to 2261")
+    return found
+
+
+def _read(written: _Written, texts: pd.Series, time_format: str | None, dayfirst: bool | None) -> Moments:
     if time_format is not None:
         return written.formatted(texts, time_format)
     # the first one tells the form, and the others must have it

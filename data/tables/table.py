@@ -162,6 +162,10 @@ class Table:
                         keep_default_na=False,
                         skip_blank_lines=False,
                     )
+                # pandas takes "True" for 1: as text it is told what it is
+                counted = [place for place, kind in attempt.items() if kind is float]
+                if any(frame[place].isin((0.0, 1.0)).all() for place in counted):
+                    continue
                 break
             except (ValueError, Warning, OverflowError) as error:
                 # text among the numbers: then all of it is read as text

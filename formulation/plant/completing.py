@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
 from ..schedule.evaluate import Evaluation, evaluate
-from ..schedule.schedule import Schedule
+from ..schedule.schedule import Schedule, check_fits
 from .engine import numpy_engine
 from .playing import played
 from .schedule_replay import request_of
@@ -60,10 +60,15 @@ def complete(inst: Instance, decisions: Decisions | Schedule) -> Completion:
     Battery and generator rest unless flows say otherwise, cooling holds the room below its ceiling, the grid,
     sun and wind follow from the merit order. Jobs whose origin is open are the site's own first, then those
     that cost least to move; more than there are do not run.
+
+    Raises:
+        InputError: a schedule that does not fit the instance.
     """
-    if isinstance(decisions, Schedule):
+    a, engine = inst.arrays(), numpy_engine()
+    if not isinstance(decisions, Decisions):
+        check_fits(a, decisions)
         decisions = Decisions(decisions, np.zeros(decisions.transfers.shape[1:]))
-    a, engine, said = inst.arrays(), numpy_engine(), decisions.asked.copy()
+    said = decisions.asked.copy()
     wanted = said.transfers.sum(axis=0) + decisions.anywhere  # (J,K,T)
     asked = said.transfers.copy()
 

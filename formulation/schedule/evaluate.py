@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..instance.arrays import InstanceArrays
+from ..instance.given import the_instance
 from ..instance.instance import Instance
 from .physics import (
     GENERATOR_OFF_MW,
@@ -23,7 +24,7 @@ from .physics import (
     queue,
     room_temperature,
 )
-from .schedule import SITE_FLOWS, Schedule
+from .schedule import SITE_FLOWS, Schedule, check_fits
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -104,10 +105,11 @@ def evaluate(inst: Instance | InstanceArrays, schedule: Schedule) -> Evaluation:
     """Judge a schedule against the instance it was made for (model.md, all constraints and money terms).
 
     Raises:
-        ValueError: arrays whose shapes do not fit the instance, or numbers that are not finite.
+        InputError: no instance, no schedule, or one with arrays whose shapes do not fit the instance or that
+            hold other than finite numbers.
     """
-    a = inst.arrays() if isinstance(inst, Instance) else inst
-    _check_shapes(a, schedule)
+    a = inst if isinstance(inst, InstanceArrays) else the_instance(inst).arrays()
+    check_fits(a, schedule)
     it_mw = it_power(a, schedule)
     facility = np.where(a.thermal[:, None], it_mw + schedule.cooling_mw, a.pue * it_mw)
     waiting, lost, excess = queue(a, schedule)
@@ -255,14 +257,3 @@ def _largest_power(a: InstanceArrays) -> float:
 
 def _largest(violation: Floats) -> float:
     return max(0.0, float(violation.max(initial=0.0)))
-
-
-def _check_shapes(a: InstanceArrays, s: Schedule) -> None:
-    n, k, t = len(a.sites), len(a.classes), a.n_slots
-    expected = {"transfers": (n, n, k, t), "runs": (len(a.options), t)} | dict.fromkeys(SITE_FLOWS, (n, t))
-    for name, shape in expected.items():
-        values = getattr(s, name)
-        if values.shape != shape:
-            raise ValueError(f"schedule.{name} has shape {values.shape}, expected {shape}")
-        if not np.isfinite(values).all():
-            raise ValueError(f"schedule.{name} holds numbers that are not finite")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from ..arguments import finite, reals
 from ..errors import InputError, listed, one_of
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
@@ -34,7 +35,11 @@ SITE_FLOWS = (
 class Schedule:
     """Decisions as arrays: ``transfers`` (I,J,K,T) jobs, ``runs`` (O,T) jobs, site flows (J,T) in MW.
 
-    ``runs`` follows the rows of ``InstanceArrays.options``; ``gpus_on`` counts GPUs.
+    ``runs`` follows the rows of ``InstanceArrays.options``; ``gpus_on`` counts GPUs. Other kinds of numbers
+    and lists become arrays of doubles.
+
+    Raises:
+        InputError: other than numbers.
     """
 
     transfers: Floats
@@ -48,6 +53,11 @@ class Schedule:
     generator_mw: Floats
     cooling_mw: Floats
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            given = getattr(self, field.name)
+            object.__setattr__(self, field.name, reals(given, f"schedule.{field.name}"))
+
     def __repr__(self) -> str:
         sites, _, classes, slots = self.transfers.shape
         return f"<Schedule: {self.runs.sum():,.0f} jobs run, {sites} sites, {classes} classes, {slots} slots>"
@@ -60,8 +70,13 @@ class Schedule:
         return cls(transfers=np.zeros((n, n, k, t)), runs=np.zeros((len(a.options), t)), **flows)
 
     def to_dict(self, inst: Instance) -> dict[str, Any]:
-        """The file's content; entries of zero jobs are left out."""
+        """The file's content; entries of zero jobs are left out.
+
+        Raises:
+            InputError: the schedule does not fit the instance, or has other than finite numbers.
+        """
         a = inst.arrays()
+        check_fits(a, self)
         o = a.options
         transfers = [
             [a.sites[i], a.sites[j], a.classes[k], int(t), _count(self.transfers[i, j, k, t])]
@@ -98,6 +113,21 @@ class Schedule:
     def copy(self) -> Schedule:
         """The same schedule in fresh arrays."""
         return Schedule(**{field.name: getattr(self, field.name).copy() for field in fields(self)})
+
+
+def check_fits(a: InstanceArrays, schedule: object) -> None:
+    """Refuse what cannot be a schedule of the instance.
+
+    Raises:
+        InputError: something else, arrays whose shapes do not fit the instance, or other than finite numbers.
+    """
+    if not isinstance(schedule, Schedule):
+        expected = "a Schedule (sw.load_schedule reads one from a file)"
+        raise InputError(field="schedule", value=schedule, expected=expected)
+    n, k, t = len(a.sites), len(a.classes), a.n_slots
+    shapes = {"transfers": (n, n, k, t), "runs": (len(a.options), t)} | dict.fromkeys(SITE_FLOWS, (n, t))
+    for name, shape in shapes.items():
+        finite(getattr(schedule, name), f"schedule.{name}", shape)
 
 
 def load_schedule(inst: Instance, path: str | Path) -> Schedule:

@@ -14,17 +14,19 @@ cut back over jobs dealt with, at the worst site); what it earned is judged by `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.arguments import finite, whole
 from stepwatt.formulation.errors import extra
 from stepwatt.formulation.plant.engine import numpy_engine
 
-from .actions import finite_action
+from ..options import MOST, check_memory
 from .task import TaskSettings
 from .world import World, make_pool
 
@@ -51,16 +53,25 @@ def _spaces(observed: int, acted: int) -> tuple[gymnasium.Space[Vector], gymnasi
     )
 
 
-def _listed(instances: Any, histories: Any) -> tuple[list[Instance], list[Instance | None] | None]:
-    """One instance is a list of one, and so is its history."""
-    if isinstance(instances, Instance):
-        instances = [instances]
-        histories = [histories] if isinstance(histories, Instance) else histories
-    given = list(instances) if isinstance(instances, Iterable) else [instances]
-    for number, one in enumerate(given):
-        if not isinstance(one, Instance):
-            raise InputError(field=f"instances[{number}]", value=one, expected="an Instance")
-    return given, None if histories is None else list(histories)
+def _given_task(task: Any) -> TaskSettings:
+    """The task, by itself if none is given."""
+    if task is None:
+        return TaskSettings()
+    if not isinstance(task, TaskSettings):
+        raise InputError(field="task", value=task, expected="TaskSettings(…)")
+    return task
+
+
+def _given_device(device: Any) -> torch.device:
+    """Where torch computes; it is there."""
+    import torch
+
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        raise InputError(field="device", value=device, expected="a device that torch has, cpu") from error
+    return found
 
 
 class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
@@ -71,7 +82,8 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
     whole. It can be pickled, and goes on from there.
 
     Raises:
-        InputError: no instances, or of different shapes; or a task with foresight, which the vector form has.
+        InputError: no instances, or of different shapes; not a history each; or a task with foresight, which
+            the vector form has.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (Gymnasium's own annotation)
@@ -87,11 +99,10 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         render_mode: None = None,
     ):
         engine = numpy_engine()
-        task = TaskSettings() if task is None else task
+        task = _given_task(task)
         if task.foresight:
             raise InputError(field="task.foresight", value=True, expected="False, or the vector form")
-        days, past = _listed(instances, histories)
-        pool = make_pool(days, task.information, engine, histories=past, seed=forecast_seed)
+        pool = make_pool(instances, task.information, engine, histories=histories, seed=forecast_seed)
         self._days = [pool.take(np.array([n]), engine) for n in range(len(pool))]
         self.world = World(self._days[0], engine, task, integral=integral)
         self.render_mode = render_mode
@@ -115,7 +126,7 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         """
         if self.world.over:
             raise RuntimeError("the horizon is over: reset the environment before the next step")
-        reward, _, outcome = self.world.step(finite_action(action, (self.world.act_size,))[None])
+        reward, _, outcome = self.world.step(finite(action, "action", (self.world.act_size,))[None])
         info = {"utility": float(outcome.utility[0]), "failed_share": float(self.world.failed[0])}
         return self._seen(), float(reward[0]), self.world.over, False, info
 
@@ -151,18 +162,20 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
             from .batched import SchedulingEnv
             from .torch_engine import torch_engine
 
-        engine = torch_engine(device=device)
-        task = TaskSettings() if task is None else task
-        days, past = _listed(instances, histories)
+        place = _given_device(device)
+        engine = torch_engine(device=place)
+        task = _given_task(task)
+        num_envs = whole(num_envs, "num_envs", 1, MOST)
         pool = make_pool(
-            days,
+            instances,
             task.information,
             engine,
-            histories=past,
+            histories=histories,
             seed=forecast_seed,
             foresight=task.foresight,
         )
-        self.inner = SchedulingEnv(pool, task, runs=1, envs_per_run=num_envs, seeds=[0], device=device)
+        check_memory("num_envs", num_envs, num_envs * math.prod(pool.outlook.shape) / len(pool))
+        self.inner = SchedulingEnv(pool, task, runs=1, envs_per_run=num_envs, seeds=[0], device=place)
         self.num_envs = num_envs
         self.single_observation_space, self.single_action_space = _spaces(
             self.inner.obs_size, self.inner.act_size
@@ -188,8 +201,8 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
         Raises:
             InputError: other than E × A finite numbers.
         """
-        said = finite_action(actions, (self.num_envs, self.inner.act_size))
-        done = self.inner.step(self.inner.engine.asarray(said))
+        said = finite(actions, "action", (self.num_envs, self.inner.act_size))
+        done = self.inner.step(self.inner.engine.asarray(np.ascontiguousarray(said)))
         everywhere = np.ones(self.num_envs, dtype=bool)
         infos: dict[str, Any] = {
             "utility": _outside(self.inner.outcome.utility),

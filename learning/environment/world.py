@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.arguments import whole
+from stepwatt.formulation.instance.given import the_histories, the_instances
 from stepwatt.formulation.plant.bridge import array, arrays_of
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem
@@ -63,11 +65,11 @@ class Pool:
 
 
 def make_pool(
-    instances: Sequence[Instance],
+    instances: Sequence[Instance] | Instance,
     information: str,
     engine: Engine,
     *,
-    histories: Sequence[Instance | None] | None = None,
+    histories: Sequence[Instance | None] | Instance | None = None,
     potential: Worth | None = None,
     seed: int = 0,
     foresight: bool = False,
@@ -75,20 +77,19 @@ def make_pool(
     """Instances of one shape, ready for an environment on the engine; ``foresight`` for tasks that want it.
 
     Raises:
-        InputError: no instances, or of different shapes; not a history each; an unknown information set.
+        InputError: no instances, or of different shapes; not a history each; an unknown information set; a
+            seed that is none.
     """
-    if not instances:
-        raise InputError(field="instances", value=[], expected="at least one")
-    if histories is not None and len(histories) != len(instances):
-        told = f"{len(histories)} of them"
-        raise InputError(field="histories", value=told, expected=f"{len(instances)}, one per instance")
-    problem = stack([inst.arrays() for inst in instances], engine)
-    seen = engine.asarray(outlook(instances, information, histories, seed))
+    days = the_instances(instances)
+    past = None if histories is None else the_histories(histories, len(days))
+    seed = whole(seed, "forecast_seed")
+    problem = stack([inst.arrays() for inst in days], engine)
+    seen = engine.asarray(outlook(days, information, past, seed))
     pool = Pool(problem, seen, None if potential is None else potential.on(engine))
     if not foresight:
         return pool
-    expected = expected_of(expectations(instances, information, histories=histories, seed=seed))
-    beliefs = beliefs_of(information, expected, problem.shape.slot_hours, histories)
+    expected = expected_of(expectations(days, information, histories=past, seed=seed))
+    beliefs = beliefs_of(information, expected, problem.shape.slot_hours, past)
     return replace(pool, foresight=foreseen(arrays_of(problem), expected), beliefs=beliefs)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stepwatt.formulation import Instance, Schedule
+from stepwatt.formulation.arguments import finite
 from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.playing import played
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState, Request
 from stepwatt.solvers.planners.forecasts import make_forecast
 
-from ..environment.actions import finite_action
 from ..environment.task import TaskSettings
 from ..environment.world import World, make_pool
 from .named_action import request_of
@@ -48,6 +48,6 @@ class ObservationPolicy:
             said = self.act(Observation(instance, problem, t, state, vector, believe))
             if isinstance(said, Mapping):
                 return request_of(a, problem, t, state, said)
-            return world.request(finite_action(said, (world.act_size,))[None])
+            return world.request(finite(said, "action", (world.act_size,))[None])
 
         return played(instance, ask)[0]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from stepwatt.formulation import InputError, Instance, Schedule
-from stepwatt.formulation.files import write_files
+from stepwatt.formulation.files import locked, make_folder, write_files
 from stepwatt.formulation.manifest import with_manifest
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.optimum.central_schedule import central_schedule
@@ -36,9 +37,14 @@ def run_plan(
 
     Raises:
         InputError: settings that do not fit together, a checkpoint of another plan, a folder that cannot be
-            written or holds a training that is to be neither resumed nor overwritten.
+            written, that another training is going on in, or that holds one to be neither resumed nor
+            overwritten.
     """
-    with torch_threads(plan.training.threads):
+    with ExitStack() as opened:
+        opened.enter_context(torch_threads(plan.training.threads))
+        if folder is not None:
+            make_folder(folder)
+            opened.callback(locked(folder / "training").release)
         return _run(plan, folder, resume, overwrite, tensorboard, progress)
 
 

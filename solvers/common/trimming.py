@@ -1,6 +1,7 @@
-"""What cannot matter is left out before solving: idle grid capacity, and options that another one beats.
+"""What cannot matter is left out before solving: idle grid capacity, options that another one beats, and what
+a peak that is paid for has above the grid limit.
 
-Both steps are exact. Import beyond what a site can use would only be exported again, which never pays
+All steps are exact. Import beyond what a site can use would only be exported again, which never pays
 (where export prices exceed import prices, a site cannot do both). An option that earns no more, takes no less
 GPU time and draws no less power than another of its class and site can be replaced by it, unless power can be
 worth burning there.
@@ -57,6 +58,8 @@ def trimmed(a: InstanceArrays) -> Trimmed:
         options=o.take(keep),
         import_limit_mw=np.minimum(a.import_limit_mw, 1.01 * used),
         export_limit_mw=np.minimum(a.export_limit_mw, 1.01 * given),
+        # a peak that no import exceeds is never paid for again, however high it is
+        state=replace(a.state, peak_mw=np.minimum(a.state.peak_mw, a.import_limit_mw)),
     )
     return Trimmed(arrays, np.flatnonzero(keep), len(o))
 

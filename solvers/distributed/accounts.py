@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stepwatt.formulation import evaluate
+from stepwatt.formulation import InputError, evaluate
 
 from ..interface.settings import Settings
 from ..optimum.oracle import oracle_on
@@ -56,11 +56,14 @@ def accounts(distribution: Distribution, settings: Settings | None = None) -> Ac
         settings: gap and time limit for what each provider finds alone (default 1e-4, 60 s each).
 
     Raises:
-        ValueError: the distribution has no schedule or no bound.
+        InputError: no distribution, or one without schedule or bound.
     """
+    if not isinstance(distribution, Distribution):
+        raise InputError(field="distribution", value=distribution, expected="what sw.distribute gives")
     result = distribution.result
     if result.schedule is None or result.evaluation is None or result.bound is None:
-        raise ValueError("accounts need a schedule and a bound")
+        told = "without a schedule or a bound"
+        raise InputError(field="distribution", value=told, expected="one with both")
     a = result.instance.arrays()
     moved = result.schedule.transfers.copy()
     own = np.arange(len(a.sites))

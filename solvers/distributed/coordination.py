@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stepwatt.formulation import InputError, Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation import Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation.arguments import whole
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.schedule.schedule import SITE_FLOWS
 
 from ..common.sizes import refuse_more_than
@@ -82,8 +84,8 @@ def distribute(inst: Instance, settings: Settings | None = None, *, rounds: int 
         InputError: fewer than one round.
         SolverError: a provider's solver failed; a model of more than :data:`_MOST_COLUMNS` columns.
     """
-    if rounds < 1:
-        raise InputError(field="rounds", value=rounds, expected="a whole number of at least 1")
+    the_instance(inst)
+    rounds = whole(rounds, "rounds", 1)
     refuse_more_than(_MOST_COLUMNS, inst.arrays(), "distributed")
     settings = settings or Settings(gap=5e-3)
     begun, deadline = time.perf_counter(), settings.deadline()

@@ -12,7 +12,7 @@ from stepwatt.formulation.files import make_room, replacing
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 
-from .session import whole_bounds
+from .session import SMALL_ENTRY, whole_bounds
 
 FORMATS = ("mps", "lp")
 
@@ -21,7 +21,7 @@ def export(inst: Instance, path: str | Path, form: str) -> tuple[int, int]:
     """Write the model (maximise) with readable names such as ``import_mw(DE,0)``; columns and rows written.
 
     Raises:
-        InputError: an unknown format, or a place that cannot be written.
+        InputError: an unknown format, a place that cannot be written, or tiny numbers that solvers drop.
     """
     if form not in FORMATS:
         raise InputError(field="format", value=form, expected="one of " + ", ".join(FORMATS))
@@ -29,10 +29,12 @@ def export(inst: Instance, path: str | Path, form: str) -> tuple[int, int]:
 
     make_room(path)
     problem = linear_problem(inst.arrays())
-    highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
+    highs = _silent()
     if highs.passModel(_lp(problem)) == highspy.HighsStatus.kError:
         raise RuntimeError("HiGHS refused the model")
+    if dropped := problem.matrix.count_nonzero() - highs.getNumNz():
+        expected = f"jobs of more time and energy: solvers drop what is below {SMALL_ENTRY:g}"
+        raise InputError(field="model", value=f"{dropped} such entries", expected=expected)
     # HiGHS chooses the format by the ending
     with replacing(path, ending=f".{form}") as (partial,):
         # as bytes: a name that is no UTF-8, or a locale without it, leaves a text that cannot be handed on
@@ -43,12 +45,20 @@ def export(inst: Instance, path: str | Path, form: str) -> tuple[int, int]:
     return len(problem.cost), len(problem.row_lower)
 
 
+def _silent() -> Any:
+    import highspy
+
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("small_matrix_value", SMALL_ENTRY)
+    return highs
+
+
 def _is_whole(name: Any, written: Any) -> bool:
     """Whether a file holds the model that was written there; HiGHS says nothing of a full disk."""
     import highspy
 
-    read = highspy.Highs()
-    read.setOptionValue("output_flag", False)
+    read = _silent()
     if read.readModel(name) == highspy.HighsStatus.kError:
         return False
     # not equal: LP files write a row with two bounds as two rows, and do not name what stands nowhere

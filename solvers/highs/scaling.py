@@ -25,6 +25,10 @@ _POWER_ROWS = {
 }  # fmt: skip
 
 
+#: Sites of less power have none: numbers in units of it would be beyond all others.
+_NOTHING_MW = 1e-9
+
+
 @dataclass(frozen=True)
 class Scaling:
     """x = column · x' and row' = row · row, objective' = objective · value; powers of two."""
@@ -40,7 +44,7 @@ def scaling_of(p: LinearProblem) -> Scaling:
     power = float(p.upper[p.columns["it_mw"].ids].max(initial=0.0))
     if power == 0:
         power = float(p.upper[p.columns["import_mw"].ids].max(initial=0.0))
-    unit = _power_of_two(power / 256) if power > 0 else 1.0
+    unit = _power_of_two(power / 256) if power > _NOTHING_MW else 1.0
     for name in _POWER_COLUMNS & p.columns.keys():
         column[p.columns[name].ids] = unit
     for name in _POWER_ROWS & p.rows.keys():

@@ -22,6 +22,9 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from .scaling import Scaling, scaling_of
 
+#: Smaller entries HiGHS drops in silence, by itself those below 1e-9: many short jobs would take no time.
+SMALL_ENTRY = 1e-12
+
 #: What rounding may have taken from a bound that is a whole number.
 _HAIR = 1e-9
 
@@ -87,6 +90,7 @@ class HighsSession:
             "primal_feasibility_tolerance": 1e-8,
             "dual_feasibility_tolerance": 1e-8,
             "mip_feasibility_tolerance": 1e-8,
+            "small_matrix_value": SMALL_ENTRY,
         }.items():
             self.set_option(name, value)
         self._check(self._pass(problem), "taking the model")

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stepwatt.formulation import Instance
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.schedule.evaluate import TOLERANCE
 
 from ..highs.session import SolverError
@@ -41,6 +42,7 @@ def explain(inst: Instance, *, time_limit: float = 60.0) -> Explanation:
     Raises:
         SolverError: the solver failed, or the time limit was too short to tell.
     """
+    the_instance(inst)
     found = _Findings()
     for number, (name, site) in enumerate(inst.sites.items()):
         if site.cooling.kind != "thermal":

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.arguments import number, whole
+from stepwatt.formulation.instance.given import the_instance
 
 from .deadline import Clock, Deadline
+
+#: The smallest positive number.
+_LEAST = math.ulp(0.0)
 
 #: Called with the share done (0..1) and what is being worked on.
 Progress = Callable[[float, str], None]
@@ -41,12 +47,24 @@ class Settings:
     clock: Clock = time.perf_counter
 
     def __post_init__(self) -> None:
-        if not 0 <= self.gap < 1:
-            raise InputError(field="gap", value=self.gap, expected="a relative gap, 0 <= gap < 1")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise InputError(field="time_limit", value=self.time_limit, expected="seconds above 0")
-        if not self.look_ahead_hours > 0:
-            raise InputError(field="look_ahead_hours", value=self.look_ahead_hours, expected="hours above 0")
+        self._keep("gap", 0.0, 1.0, "a relative gap, 0 <= gap < 1")
+        if self.time_limit is not None:
+            self._keep("time_limit", _LEAST, math.inf, "seconds above 0")
+        self._keep("look_ahead_hours", _LEAST, math.inf, "hours above 0")
+        object.__setattr__(self, "seed", whole(self.seed, "seed"))
+        if self.forecast is not None and not isinstance(self.forecast, str):
+            raise InputError(field="forecast", value=self.forecast, expected="the name of a forecast")
+        if self.history is not None:
+            the_instance(self.history, "history")
+        if not callable(self.progress):
+            raise InputError(field="progress", value=self.progress, expected="a function (share done, what)")
+
+    def _keep(self, field: str, least: float, below: float, expected: str) -> None:
+        """Keep a number as Python's own, which solvers take."""
+        found = number(getattr(self, field), field, expected)
+        if not (least <= found < below or found == below == math.inf):
+            raise InputError(field=field, value=found, expected=expected)
+        object.__setattr__(self, field, found)
 
     def deadline(self) -> Deadline:
         """The end of the time limit, from now."""

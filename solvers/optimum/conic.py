@@ -44,7 +44,8 @@ def conic(inst: Instance, settings: Settings) -> Result:
     The schedule mixes the two allowed step counts around each continuous one, which takes the same GPU time
     and energy, so its evaluated utility can lie a little below the bound.
 
-    Where Clarabel gets stuck, whatever is tried, the bound is that of the linear relaxation, and said to be.
+    Where Clarabel gets stuck, whatever is tried, or calls infeasible what has schedules, the bound is that of
+    the linear relaxation, and said to be.
 
     Raises:
         SolverError: a linear model of more than :data:`_MOST_COLUMNS` columns.
@@ -62,8 +63,12 @@ def conic(inst: Instance, settings: Settings) -> Result:
     try:
         solution = model.solve(**limit)
     except ConicSolverError as failed:
-        if failed.status not in _ENDS:
+        # with huge numbers Clarabel may call infeasible what is not: the simplex method has the last word
+        denied = _ENDS.get(failed.status) is Status.INFEASIBLE and not model.own
+        if failed.status not in _ENDS or denied:
             linear = lp(inst, replace(settings, extra=None))
+            if linear.status is Status.INFEASIBLE:
+                return replace(linear, method="conic")
             if not model.own:
                 return replace(linear, method="conic", message=f"{failed}; this is the linear relaxation")
             message = f"{failed}; this is the bound of the linear relaxation without {listed(model.own)}"

@@ -15,6 +15,7 @@ from stepwatt.formulation import Instance, evaluate
 from stepwatt.formulation.errors import listed
 
 from ..common.sizes import refuse_more_than
+from ..highs.session import SMALL_ENTRY
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
 
@@ -51,7 +52,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     model.scaled_utility = pyo.Objective(expr=scale * model.utility.expr, sense=pyo.maximize)
     make_bounds_whole(model)
     built = time.perf_counter() - begun
-    solver = Highs()
+    solver = _keeping_small_entries(Highs)()
     solver.config.load_solutions = False
     solver.config.raise_exception_on_nonoptimal_result = False
     solver.config.rel_gap = settings.gap
@@ -83,6 +84,20 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
         bound=bound,
         extra=names,
     )
+
+
+def _keeping_small_entries(solver: Any) -> Any:
+    """Pyomo's interface to HiGHS, told as the model begins to keep what HiGHS drops in silence.
+
+    Options of a solve come too late: entries are dropped as rows are added.
+    """
+
+    class Keeping(solver):  # type: ignore[misc]
+        def _add_variables(self, variables: Any) -> None:
+            self._solver_model.setOptionValue("small_matrix_value", SMALL_ENTRY)
+            super()._add_variables(variables)
+
+    return Keeping
 
 
 def make_bounds_whole(model: Any) -> None:

@@ -79,7 +79,8 @@ class LookAhead:
         self._a = a
         self._forecast = forecast
         self._length, self._fine, self._every = (
-            max(1, round(each / a.slot_hours)) for each in (hours, _FINE_HOURS, _BLOCK_HOURS)
+            max(1, round(each / a.slot_hours))
+            for each in (min(hours, a.n_slots * a.slot_hours), _FINE_HOURS, _BLOCK_HOURS)
         )
         most = max(1, int(_MOST_COLUMNS / columns_per_slot(a)))
         self._length = min(self._length, most)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,13 +30,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="On stderr nothing but erro
 
 
 def quietable(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option ``--quiet``: it shows no progress and no hints."""
+    """The command with an option ``--quiet``: it shows no progress and no hints.
+
+    What it reads it never replaces.
+    """
     from ..console import QUIET
 
     @wraps(command)
     def wrapped(*arguments: Any, quiet: bool = False, **named: Any) -> None:
         before = QUIET.set(quiet)
         try:
+            refuse_to_replace_inputs(named)
             command(*arguments, **named)
         finally:
             QUIET.reset(before)
@@ -45,3 +50,38 @@ def quietable(command: Callable[..., None]) -> Callable[..., None]:
     option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet)
     wrapped.__signature__ = known.replace(parameters=[*known.parameters.values(), option])  # type: ignore[attr-defined]
     return wrapped
+
+
+#: Options that name files to write.
+_WRITTEN = ("out", "prices", "state")
+
+
+def refuse_to_replace_inputs(named: Mapping[str, Any]) -> None:
+    """Refuse a command whose options have it write over a file that it reads, a slip that no one can undo.
+
+    Raises:
+        InputError: the option and the file.
+    """
+    read = [path for name, value in named.items() if name not in _WRITTEN for path in _files(value)]
+    for name in _WRITTEN:
+        for path in _files(named.get(name)):
+            if any(os.path.samefile(path, other) for other in read):
+                from stepwatt.formulation.errors import InputError
+
+                expected = "another file than those that are read"
+                raise InputError(field=f"--{name}", value=str(path), expected=expected)
+
+
+def _files(value: Any) -> Iterator[Path]:
+    """The files that are there in what an option was given: paths, ``NAME=FILE``, sources of folders."""
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, str | Path):
+            continue
+        for text in (str(one), str(one).partition("=")[2]):
+            path = Path(text)
+            if text and os.path.isfile(path):
+                yield path
+            elif text and os.path.isfile(path / "site.toml"):
+                yield path / "site.toml"
+                said = (path / "site.toml").read_text(encoding="utf-8", errors="replace")
+                yield from (file for file in path.glob("*") if file.is_file() and f'"{file.name}"' in said)

@@ -50,7 +50,16 @@ class Seeds:
 
 
 def made(policies: Mapping[str, Any]) -> dict[str, Any]:
-    """The policies, with those made that are given by a name of :data:`POLICIES`."""
+    """The policies, with those made that are given by a name of :data:`POLICIES`.
+
+    Raises:
+        InputError: no table of policies by name, or a name that is no text.
+    """
+    if not isinstance(policies, Mapping):
+        raise InputError(field="policies", value=policies, expected="policies by name, {name: policy, …}")
+    for name in policies:
+        if not (isinstance(name, str) and name.strip()):
+            raise InputError(field="policies", value=name, expected="a text as the name of each")
 
     def one(policy: Any) -> Any:
         if isinstance(policy, Seeds):
@@ -134,7 +143,7 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
             raise InputError(field=field, value=policy, expected=expected)
         if colon and forecast not in METHODS[name].forecasts:
             raise InputError(field=field, value=policy, expected=one_of(METHODS[name].forecasts, forecast))
-    if bound is not None and not proves_bound(bound):
+    if bound is not None and not (isinstance(bound, str) and proves_bound(bound)):
         known = [name for name, method in METHODS.items() if method.proves_bound]
         raise InputError(field="bound", value=bound, expected=one_of(known, bound))
     if reference is not None and reference not in policies:
@@ -149,7 +158,10 @@ def kinds_of(policies: Mapping[str, Any], declared: Mapping[str, Kind] | None) -
     """
     own = {name: policy for name, _, _, policy in runs_of(policies) if not method_of(policy)}
     found: dict[str, Kind] = {}
-    for name, kind in (declared or {}).items():
+    declared = {} if declared is None else declared
+    if not isinstance(declared, Mapping):
+        raise InputError(field="kinds", value=declared, expected="kinds by name, {name: kind, …}")
+    for name, kind in declared.items():
         if name not in own:
             raise InputError(
                 field="kinds", value=name, expected=one_of([*own], name) if own else "no name here"

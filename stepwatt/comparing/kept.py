@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwatt.formulation import InputError, Instance, Schedule
-from stepwatt.formulation.files import write_text
+from stepwatt.formulation.files import make_folder, write_text
 
 from ..scores.file import load, text
 from ..scores.record import Case, Entry
@@ -28,6 +28,17 @@ class KeptRuns:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def check(self) -> None:
+        """Make sure, before long work, that runs can be stored; no new folder is left behind.
+
+        Raises:
+            InputError: the folder cannot be made or written, or is a file.
+        """
+        there = self._folder.is_dir()
+        make_folder(self._folder)
+        if not there:
+            self._folder.rmdir()
 
     def find(self, key: str) -> Found | None:
         """The run of that key, its schedule judged anew; None if there is none that can be read."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
-from stepwatt.solvers.interface.settings import silent
+from stepwatt.formulation.arguments import path_of, whole
+from stepwatt.formulation.instance.given import the_histories, the_instances
+from stepwatt.solvers.interface.settings import Settings, silent
 from stepwatt.solvers.many import Many, WorkerDied, on_cluster
 from stepwatt.solvers.methods import Kind, proves_bound
 
@@ -114,15 +116,17 @@ def compare(
         InputError: an unknown method or reference, a result of another instance, a policy that returns no
             schedule or, with several workers, cannot be pickled.
     """
-    cases = [instances] if isinstance(instances, Instance) else list(instances)
-    if not cases:
-        raise InputError(field="instances", value=[], expected="at least one")
+    cases = the_instances(instances)
     check_currency(cases)
     policies = made(policies)
     check_policies(policies, bound, reference)
     declared = kinds_of(policies, kinds)
-    if workers < 1:
-        raise InputError(field="workers", value=workers, expected="1 or more")
+    workers = whole(workers, "workers", 1)
+    asked = Settings(gap=gap, time_limit=time_limit, seed=seed, look_ahead_hours=look_ahead_hours)
+    efforts = [
+        _Effort(asked.gap, asked.time_limit, asked.seed, asked.look_ahead_hours, past)
+        for past in the_histories(history, len(cases), "history")
+    ]
     given = [
         [
             _Run(name, run, field, of_instance(field, policy, inst))
@@ -135,13 +139,15 @@ def compare(
         return f"{inst.name}: {run.name}" if len(cases) > 1 else run.name
 
     steps = [
-        _Step(number, inst, run, _Effort(gap, time_limit, seed, look_ahead_hours, past), named(inst, run))
-        for number, (inst, past) in enumerate(zip(cases, _histories(history, len(cases)), strict=True))
+        _Step(number, inst, run, effort, named(inst, run))
+        for number, (inst, effort) in enumerate(zip(cases, efforts, strict=True))
         for run in [*given[number], *_to_judge_by(given[number], bound)]
     ]
     if (workers > 1 and len(steps) > 1) or on_cluster():
         check_portable(policies)
-    kept = None if keep is None else KeptRuns(Path(keep))
+    kept = None if keep is None else KeptRuns(path_of(keep, "keep"))
+    if kept:
+        kept.check()
     with told_progress("compare", progress) as told:
         judged = _found(steps, workers, kept, told)
         told(1.0, "")
@@ -153,13 +159,6 @@ def compare(
         for number, inst in enumerate(cases)
     ]
     return Comparison(tuple(done), reference or next(iter(policies)))
-
-
-def _histories(given: Instance | Sequence[Instance | None] | None, count: int) -> list[Instance | None]:
-    histories = [given] * count if given is None or isinstance(given, Instance) else list(given)
-    if len(histories) != count:
-        raise InputError(field="history", value=f"{len(histories)} instances", expected=f"{count}, one each")
-    return histories
 
 
 def _to_judge_by(runs: Sequence[_Run], bound: str | None) -> list[_Run]:
@@ -237,13 +236,13 @@ def _entry(step: _Step, told: Progress = silent) -> Found:
     """The judged entry of one run, and the dual prices it came with; a row that says why where it failed.
 
     Raises:
-        InputError: what was asked for makes no sense.
+        InputError: what was asked for makes no sense, as the first instance shows.
     """
     try:
         entry, prices = _judged(step, told)
-    except InputError:
-        raise
     except Exception as error:  # whatever a policy does wrong is its own row's business
+        if isinstance(error, InputError) and step.case == 0:
+            raise
         return _failed(step, error)
     return replace(entry, seed=step.run.seed), prices
 
@@ -309,9 +308,8 @@ def _from_result(name: str, method: str, result: Result) -> tuple[Entry, Any]:
 def _from_schedule(inst: Instance, run: _Run, method: str, schedule: Schedule, seconds: float) -> Entry:
     try:
         judged = evaluate(inst, schedule)
-    except ValueError as error:
-        expected = f"a schedule that fits instance {inst.name!r}"
-        raise InputError(field=run.field, value=str(error), expected=expected) from error
+    except InputError as error:
+        raise error.inside(run.field) from None
     status = "feasible" if judged.feasible else "infeasible"
     return Entry(run.name, method, status, seconds, schedule, judged)
 

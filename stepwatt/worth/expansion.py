@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from stepwatt.data.catalogue import load_catalogue
 from stepwatt.data.technologies import HOURS_A_YEAR, annual_costs
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.arguments import number
 from stepwatt.formulation.errors import one_of
+from stepwatt.formulation.instance.given import the_instances
 from stepwatt.solvers import Result
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.optimum.expansion import (
@@ -105,9 +107,7 @@ def expansion(
             currency that the catalogue has no costs in.
         SolverError: a day has no schedule.
     """
-    days = (instances,) if isinstance(instances, Instance) else tuple(instances)
-    if not days:
-        raise InputError(field="instances", value=[], expected="at least one")
+    days = tuple(the_instances(instances))
     check_currency(days)
     sites = tuple(days[0].sites)
     for day in days[1:]:
@@ -118,10 +118,10 @@ def expansion(
     cost = _by_site("costs", prices, sites)
     standing = _installed(days, installed or {})
     now = _sizes(days[0], standing)
-    for number, day in enumerate(days):
+    for place, day in enumerate(days):
         if not np.array_equal(_sizes(day, standing), now):
             raise InputError(
-                field=f"instances[{number}]", value=day.name, expected="the sizes of the first one"
+                field=f"instances[{place}]", value=day.name, expected="the sizes of the first one"
             )
     limit = _limits(days, now, _by_site("most", most or {}, sites))
     a_year = HOURS_A_YEAR / sum(day.n_slots * day.slot_hours for day in days)
@@ -138,10 +138,10 @@ def expansion(
     chosen = _rounded(best, now, least, limit)
     effort = Settings(gap=gap, time_limit=time_limit)
     before, results = [], []
-    for number, day in enumerate(days):
+    for place, day in enumerate(days):
         before.append(oracle(day, effort))
         results.append(oracle(with_sizes(day, chosen, standing), effort))
-        progress((number + 1) / len(days), f"{number + 1} of {len(days)} days")
+        progress((place + 1) / len(days), f"{place + 1} of {len(days)} days")
     spent = float((priced * (chosen - paid)).sum())
     spent_now = float((priced * (now - paid)).sum())
     ends = [
@@ -192,10 +192,14 @@ def _sizes(inst: Instance, installed: Floats) -> Floats:
 
 def _installed(days: Sequence[Instance], said: Mapping[str, float]) -> Floats:
     sites = list(days[0].sites)
-    for name in said:
+    highest = np.max([day.arrays().renewable_mw.max(axis=1) for day in days], axis=0)
+    for name, value in said.items():
         if name not in sites:
             raise InputError(field="installed", value=name, expected=one_of(sites, name))
-    highest = np.max([day.arrays().renewable_mw.max(axis=1) for day in days], axis=0)
+        top = highest[sites.index(name)]
+        least = f"MW, at least the {top:g} MW that the series reach"
+        if not (top <= number(value, f"installed.{name}", least) * (1 + 1e-9) < np.inf and value > 0):
+            raise InputError(field=f"installed.{name}", value=value, expected=least)
     return np.array([float(said.get(name, top)) for name, top in zip(sites, highest, strict=True)])
 
 
@@ -208,8 +212,9 @@ def _by_site(field: str, given: Mapping[str, float], sites: Sequence[str]) -> Fl
             raise InputError(field=field, value=word, expected=one_of(THINGS, thing))
         if dot and site not in sites:
             raise InputError(field=field, value=word, expected=one_of(sites, site))
-        if not np.isfinite(value) or value < 0:
-            raise InputError(field=f"{field}.{word}", value=value, expected="a number, 0 or more")
+        expected = "a number, 0 or more"
+        if not 0 <= number(value, f"{field}.{word}", expected) < np.inf:
+            raise InputError(field=f"{field}.{word}", value=value, expected=expected)
         found[THINGS.index(thing), sites.index(site) if dot else slice(None)] = value
     return found
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation import Instance
+from stepwatt.formulation.arguments import whole
+from stepwatt.formulation.instance.given import the_histories, the_instances
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.many import Many, WorkerDied, in_order
 from stepwatt.solvers.methods import solve
@@ -164,15 +166,10 @@ def levers(
         InputError: no instance, several currencies, not a history each, or no seed.
         SolverError: an instance has no schedule.
     """
-    chosen = (instances,) if isinstance(instances, Instance) else tuple(instances)
-    if not chosen:
-        raise InputError(field="instances", value=[], expected="at least one")
+    chosen = tuple(the_instances(instances))
     check_currency(chosen)
-    past = [None] * len(chosen) if histories is None else list(histories)
-    if len(past) != len(chosen):
-        raise InputError(field="histories", value=len(past), expected=f"{len(chosen)}, one per instance")
-    if type(seeds) is not int or seeds < 1:
-        raise InputError(field="seeds", value=seeds, expected="at least 1")
+    past = the_histories(histories, len(chosen))
+    seeds = whole(seeds, "seeds", 1)
     effort = Settings(gap=gap, time_limit=time_limit, seed=seed)
     answers = []
     for count, answer in enumerate(

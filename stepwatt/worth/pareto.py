@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.arguments import number, whole
 from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.files import write_files
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
 from stepwatt.solvers.highs.session import SolverError
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
@@ -195,20 +197,20 @@ def pareto(
     """
     if aim not in AIMS:
         raise InputError(field="aim", value=aim, expected=one_of(AIMS, aim))
-    if type(points) is not int or points < 2:
-        raise InputError(field="points", value=points, expected="at least 2")
-    end = AIMS[aim].highest(inst) if highest is None else highest
+    the_instance(inst)
+    points = whole(points, "points", 2)
+    end = AIMS[aim].highest(inst) if highest is None else number(highest, "highest", "a price above 0")
     if not 0 < end < np.inf:
         raise InputError(field="highest", value=highest, expected="a price above 0")
     effort, chosen = Settings(gap=gap, time_limit=time_limit), AIMS[aim]
     found: dict[float, _Point] = {}
     price: float | None = 0.0
-    for number in range(points):
+    for place in range(points):
         if price is None:
             break
         found[price] = _solved(inst, chosen, price, effort)
-        progress((number + 1) / points, f"{number + 1} of {points} points")
-        price = end if number == 0 else _next(found)
+        progress((place + 1) / points, f"{place + 1} of {points} points")
+        price = end if place == 0 else _next(found)
     return _front(inst, aim, found)
 
 

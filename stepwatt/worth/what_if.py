@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.many import Many, WorkerDied, in_order
@@ -104,9 +105,10 @@ def what_if(
         InputError: no variant, a name that is taken, or a path or value that does not fit, named with its
             variant.
     """
-    if not variants or AS_IT_IS in variants:
+    the_instance(inst)
+    if not isinstance(variants, Mapping) or not variants or AS_IT_IS in variants:
         expected = f"at least one variant, none of them named {AS_IT_IS!r}"
-        raise InputError(field="variants", value=list(variants), expected=expected)
+        raise InputError(field="variants", value=variants, expected=expected)
     made = {AS_IT_IS: inst}
     for name, changes in variants.items():
         try:

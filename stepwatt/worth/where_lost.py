@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation import Evaluation, InputError, Instance, Schedule, evaluate
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.schedule.by_slot import money_by_slot
 from stepwatt.solvers import Result, solve
 from stepwatt.solvers.interface.dual_prices import slot_index
@@ -122,7 +123,7 @@ def where_lost(
         InputError: a schedule that breaks a constraint, or a result without one.
         SolverError: the instance has no schedule.
     """
-    a = instance.arrays()
+    a = the_instance(instance).arrays()
     best = solve(instance, gap=gap, time_limit=time_limit) if optimum is None else optimum
     (my_schedule, my_judged), (other, judged) = (
         _judged(instance, given, name) for given, name in ((mine, "mine"), (best, "optimum"))

@@ -11,6 +11,7 @@ import numpy as np
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.formulation.errors import one_of
+from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
 from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.optimum.regret import Priced
@@ -112,14 +113,16 @@ class Reasons:
         found = schedule.schedule if isinstance(schedule, Result) else schedule
         if found is None:
             raise InputError(field="schedule", value="none", expected="a result with a schedule")
-        self.instance, self.a = instance, instance.arrays()
+        self.instance, self.a = the_instance(instance), instance.arrays()
         judged = evaluate(self.a, found)
         if not judged.feasible:
             family, broken = judged.worst
             told = f"{family} broken by {broken:.3g}"
             raise InputError(field="schedule", value=told, expected="one that keeps every constraint")
         self.priced = priced or Priced(self.a)
-        proved = schedule.bound if isinstance(schedule, Result) else None
+        # a bound with own constraints, or of another instance, is none of this one
+        own = isinstance(schedule, Result) and not schedule.extra and schedule.instance == instance
+        proved = schedule.bound if isinstance(schedule, Result) and own else None
         self.bound = self.priced.bound if proved is None else min(proved, self.priced.bound)
         self.utility = judged.utility
         self.found = Alternatives(self.priced, found, judged)

@@ -229,6 +229,11 @@ BAD = [
     (["compare", "instance.json", "--policy", "lp", "--policy", "lp"], "expected every policy once"),
     (["compare", "instance.json", "--bound", "hope"], "bound = 'hope'"),
     (["compare", "instance.json", "instance.json", "--history", "instance.json"], "--history = '1 files'"),
+    (["compare", "instance.json", "--keep", "nonsense.json"], "nonsense.json: folder = 'a file'"),
+    (["levers", "instance.json", "--workers", "0"], "workers = 0"),
+    (["expansion", "instance.json", "--installed", "DE=0"], "installed.DE = 0.0"),
+    (["expansion", "instance.json", "--installed", "DE=1e-6"], "installed.DE = 1e-06"),
+    (["solve", "instance.json", "--method", "random", "--seed", "-1"], "seed = -1"),
     (["report", "instance.json"], "SCHEDULE = '(missing)'"),
     (["export", "instance.json", "--format", "xls"], "format = 'xls'"),
     (["quality", "fit", "missing.csv"], "missing.csv: file = "),
@@ -261,6 +266,41 @@ def test_a_comparison_file_that_breaks_the_format_is_named(inside: Path, capsys:
     (inside / "bad.json").write_text(json.dumps(good), encoding="utf-8")
     assert run(["report", "bad.json"]) == 2
     assert "bad.json: cases[0].prices.power" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["solve", "instance.json", "--method", "lp", "--out", "./instance.json"],
+        ["solve", "instance.json", "--method", "lp", "--prices", "link.json"],
+        ["compare", "instance.json", "--policy", "mine=result.json", "--out", "result.json"],
+        ["report", "instance.json", "result.json", "--out", "result.json"],
+        ["export", "instance.json", "--out", "instance.json"],
+        ["run", "foresight", "instance.json", "--slots", "slots.jsonl", "--state", "slots.jsonl"],
+        ["build", "folder", "--out", "folder/site.toml"],
+        ["build", "folder", "--out", "folder/prices.csv"],
+    ],
+    ids=" ".join,
+)
+def test_what_a_command_reads_it_never_replaces(inside: Path, arguments: list[str], capsys: Output) -> None:
+    (inside / "folder").mkdir(exist_ok=True)
+    (inside / "folder" / "site.toml").write_text('prices = "prices.csv"', encoding="utf-8")
+    (inside / "folder" / "prices.csv").write_text("1", encoding="utf-8")
+    (inside / "slots.jsonl").write_text('{"slot": 0}', encoding="utf-8")
+    (inside / "link.json").unlink(missing_ok=True)
+    (inside / "link.json").symlink_to("instance.json")
+    before = {path: path.read_bytes() for path in inside.rglob("*") if path.is_file()}
+    assert run(arguments) == 2
+    assert "expected another file than those that are read" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in inside.rglob("*") if path.is_file()} == before
+
+
+def test_a_stream_that_makes_a_room_untenable_ends_in_one_line(inside: Path, capsys: Output) -> None:
+    sw.scenario("jemas", n_slots=3, slot_minutes=60, zones=("DE",)).save(inside / "hours.json")
+    (inside / "hot.jsonl").write_text('{"slot": 0, "outside_c": {"DE": 1e6}}\n', encoding="utf-8")
+    assert run(["run", "foresight", "hours.json", "--slots", "hot.jsonl"]) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("stepwatt: the solver failed: ")
 
 
 def test_a_failed_command_leaves_the_old_file(inside: Path) -> None:

@@ -190,12 +190,13 @@ def test_one_process_at_a_time_runs_on_a_state(
     policy: TrainedPolicy, day: sw.Instance, tmp_path: Path
 ) -> None:
     first = Run(policy, day, tmp_path / "state.json")
-    with pytest.raises(
-        InputError, match=r"state\.json: file = 'in use': expected a state on which nobody else"
-    ):
+    with pytest.raises(InputError, match=r"state\.json: file = 'in use': expected one on which nobody else"):
         Run(policy, day, tmp_path / "state.json")
+    (tmp_path / "link.json").symlink_to(tmp_path / "state.json")
+    with pytest.raises(InputError, match=r"link\.json: file = 'in use'"):
+        Run(policy, day, tmp_path / "link.json")
     first.close()
-    Run(policy, day, tmp_path / "state.json").close()
+    Run(policy, day, tmp_path / "link.json").close()
 
 
 def test_a_state_that_cannot_be_written_is_told_before_the_first_decision(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -238,3 +241,50 @@ def test_sizing_counts_jobs_without_a_model_at_home_where_they_can_run() -> None
     assert found.unserved == {"oslo": 2000.0, "bergen": 0.0}
     assert found.gpu_share["oslo"] == 0.0
     assert found.fleet_share == pytest.approx(1000 * (0.165 + 30 * 0.0425) / (16 * 3600))
+
+
+def two_hours(values: Any, **columns: Any) -> Any:
+    index = pd.date_range(DAY, periods=2, freq="h", tz="UTC")
+    return pd.DataFrame(values, index, **columns)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, np.array, Decimal, Fraction])
+def test_numbers_of_any_kind_hold_in_every_slot(kind: Any) -> None:
+    assert built(arrivals={"oslo": {"urgent": kind(5)}}).arrivals["oslo"]["urgent"] == [5.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    "jobs", [True, np.True_, None, "5", 1j, 10**400, {"0": 1}, np.ma.masked_equal([1, 2], 1)]
+)
+def test_what_counts_no_jobs_is_told_in_one_line(jobs: Any) -> None:
+    with pytest.raises(sw.InputError, match=r"arrivals\.oslo\.urgent"):
+        built(arrivals={"oslo": {"urgent": jobs}})
+
+
+def test_what_is_masked_is_no_price() -> None:
+    grid = sw.Grid(import_price=np.ma.masked_equal([50.0, 60.0], 50.0), import_limit_mw=0.02)
+    with pytest.raises(sw.InputError, match=r"import_price\[0\] = nan"):
+        built(sites={"oslo": site(grid=grid)})
+
+
+def test_of_two_columns_of_a_class_none_wins() -> None:
+    with pytest.raises(
+        sw.InputError, match=r"arrivals\.oslo = 'urgent': expected a column a class, each once"
+    ):
+        built(arrivals={"oslo": two_hours([[1, 2], [3, 4]], columns=["urgent", "urgent"])})
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"link_gb_per_hour": 3}, "link_gb_per_hour"),
+        ({"backlog": 3}, "backlog"),
+        ({"sites": {3: site()}}, "sites"),
+        ({"hours": None, "days": True}, "days"),
+        ({"hours": "2"}, "hours"),
+    ],
+)
+def test_what_is_no_table_no_name_and_no_number_is_told(changed: dict[str, Any], field: str) -> None:
+    with pytest.raises(sw.InputError) as found:
+        built(**changed)
+    assert found.value.field == field

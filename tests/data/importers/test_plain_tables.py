@@ -335,3 +335,17 @@ def test_files_that_are_none_are_told_in_one_line(tmp_path: Path) -> None:
             read_prices(path)
     with pytest.raises(InputError, match=r"source = 3: expected a path, a DataFrame or a Series"):
         read_prices(3)  # type: ignore[arg-type]
+
+
+def test_true_is_no_price_of_one(tmp_path: Path) -> None:
+    """pandas reads it so where a whole column says it and commas part the fields."""
+    rows = [f"2026-01-14T{hour:02d}:00Z,True" for hour in range(3)]
+    refused(table(tmp_path, *rows, header="t,p"), "p, line 2 = 'True': expected a number (and 2 more)")
+    ones = [f"2026-01-14T{hour:02d}:00Z,{hour % 2}" for hour in range(3)]
+    assert read_prices(table(tmp_path, *ones, header="t,p"), **SAID).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("year", ["0001", "1677", "2262", "9999"])
+def test_years_that_no_nanosecond_counts_are_refused(year: str, tmp_path: Path) -> None:
+    rows = [f"{year}-01-14T{hour:02d}:00Z;{hour}" for hour in range(3)]
+    refused(table(tmp_path, *rows), "expected a time in the years 1678 to 2261 (and 2 more)")

@@ -6,6 +6,7 @@ import csv
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,3 +131,10 @@ def test_reading_points_accepts_other_columns(tmp_path: Path) -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(InputError, match="quality"):
         fit_quality([4, 8], [0.5])
+
+
+@pytest.mark.parametrize("given", [["a", "b", "c"], [1j, 2, 3], None, [[1], [2, 3]]])
+def test_what_is_no_numbers_is_told_in_one_line(given: Any) -> None:
+    for pair in ((given, [0.1, 0.2, 0.3]), ([1, 2, 3], given)):
+        with pytest.raises(InputError, match="expected an array of numbers"):
+            fit_quality(*pair)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from solving import best_schedule
 from strategies import instances, random_file, random_instance, random_schedule
 
-from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation import SITE_FLOWS, InputError, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.schedule.physics import GENERATOR_OFF_MW, commitment, queue
 
 Floats = NDArray[np.float64]
@@ -362,7 +362,9 @@ def test_fluid_jobs_and_their_gpus_may_be_fractions() -> None:
 def test_arrays_of_the_wrong_shape_are_refused_by_name(flow: str) -> None:
     a, s = by_hand()
     wrong = replace(s, **{flow: getattr(s, flow)[:-1]})
-    with pytest.raises(ValueError, match=rf"schedule\.{flow} has shape .* expected"):
+    with pytest.raises(
+        InputError, match=rf"schedule\.{flow} = 'an array of shape .*: expected .* finite numb"
+    ):
         evaluate(a, wrong)
 
 
@@ -371,8 +373,49 @@ def test_arrays_of_the_wrong_shape_are_refused_by_name(flow: str) -> None:
 def test_numbers_that_are_not_finite_are_refused_by_name(flow: str, value: float) -> None:
     a, s = by_hand()
     getattr(s, flow).flat[0] = value
-    with pytest.raises(ValueError, match=rf"schedule\.{flow} holds numbers that are not finite"):
+    with pytest.raises(
+        InputError, match=rf"schedule\.{flow}\[[0, ]+\] = (nan|inf): expected .* finite numbers"
+    ):
         evaluate(a, s)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda values: values.astype(np.float32),
+        lambda values: values.astype(np.int16),
+        lambda values: values.astype(np.uint64),
+        lambda values: values.astype(object),
+        np.ndarray.tolist,
+        np.ma.asarray,
+    ],
+)
+def test_numbers_of_other_kinds_are_judged_as_doubles_are(kind: Any) -> None:
+    """Unsigned and short ones would overflow in sums and signs."""
+    a, s = by_hand()
+    whole = replace(s, **{flow: np.round(getattr(s, flow)) for flow in vars(s)})
+    other = Schedule(**{name: kind(values) for name, values in vars(whole).items()})
+    assert evaluate(a, other).utility == evaluate(a, whole).utility
+    assert evaluate(a, other).violations == evaluate(a, whole).violations
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, "1.0", 1j, np.array(["1"]), np.array(["2018-06-12"], "datetime64[D]"), [10**400], [[1], [1, 2]]],
+)
+def test_other_than_numbers_make_no_schedule(given: Any) -> None:
+    _, s = by_hand()
+    with pytest.raises(InputError, match=r"schedule\.runs = .*: expected an array of numbers"):
+        replace(s, runs=given)
+
+
+@pytest.mark.parametrize("given", [None, "plan.json", {}, 3])
+def test_what_is_no_schedule_or_no_instance_is_told_in_one_line(given: Any) -> None:
+    a, s = by_hand()
+    with pytest.raises(InputError, match=r"schedule = .*: expected a Schedule"):
+        evaluate(a, given)
+    with pytest.raises(InputError, match=r"instance = .*: expected an Instance"):
+        evaluate(given, s)
 
 
 @given(inst=instances(), seed=SEEDS)

@@ -245,6 +245,11 @@ def test_numbers_beyond_the_box_are_cut_to_it_in_every_form() -> None:
         (lambda a: a[None], "shape (1, "),
         (lambda a: a.sum(), "shape ()"),
         (lambda a: np.full(a.shape, "full"), "'full'"),
+        (lambda a: np.full(a.shape, "0.5"), "'0.5'"),
+        (lambda a: a + 1j, "array("),
+        (lambda a: a.astype("datetime64[s]"), "1970"),
+        (lambda a: np.full(a.shape, 10**400), "array("),
+        (lambda a: np.ma.masked_array(a, np.arange(a.size).reshape(a.shape) == 0), "0] = nan"),
     ],
 )
 def test_other_than_as_many_finite_numbers_is_told_in_one_line(spoil: Any, told: str) -> None:
@@ -257,6 +262,36 @@ def test_other_than_as_many_finite_numbers_is_told_in_one_line(spoil: Any, told:
         assert told in str(found.value)
         assert found.value.expected == expected
         assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "given", [torch.Tensor.tolist, lambda a: a.requires_grad_(), lambda a: a.half().numpy()[..., ::-1]]
+)
+def test_lists_tensors_and_views_are_numbers_too(given: Any) -> None:
+    for env in (made(), SchedulingVectorEnv([day(1)], num_envs=2)):
+        env.reset(seed=0)
+        env.step(given(torch.zeros(env.action_space.shape)))
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"num_envs": 0}, "num_envs"),
+        ({"num_envs": -1}, "num_envs"),
+        ({"num_envs": "3"}, "num_envs"),
+        ({"num_envs": True}, "num_envs"),
+        ({"num_envs": 10**9}, "num_envs"),
+        ({"device": "nowhere"}, "device"),
+        ({"device": 3.5}, "device"),
+        ({"task": {"reward": "dense"}}, "task"),
+        ({"forecast_seed": -1}, "forecast_seed"),
+        ({"forecast_seed": "x"}, "forecast_seed"),
+    ],
+)
+def test_options_that_make_no_sense_are_told_in_one_line(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(InputError) as found:
+        SchedulingVectorEnv(day(1), **options)
+    assert found.value.field == field
 
 
 def test_one_action_for_several_environments_is_not_enough() -> None:
@@ -279,7 +314,11 @@ def test_one_instance_is_a_list_of_one(form: Any) -> None:
     [
         ([], None, "instances"),
         (["2018-06-12"], None, "instances[0]"),
-        (7, None, "instances[0]"),
+        (7, None, "instances"),
+        ("instance.json", None, "instances"),
+        ({"a": day(1)}, None, "instances"),
+        ([day(1)], 3, "histories"),
+        ([day(1)], ["yesterday"], "histories[0]"),
         ([day(1), day(2)], [None], "histories"),
     ],
 )

@@ -22,6 +22,7 @@ from torch import Tensor
 from toy_envs import Bandit, Chain, Regulator, settings_said
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.files import locked
 from stepwatt.learning.agents import AGENTS
 from stepwatt.learning.memory.transitions import Batch
 from stepwatt.learning.shapers import SHAPERS, Shaper
@@ -235,6 +236,14 @@ def test_a_folder_that_holds_a_training_is_neither_resumed_nor_replaced_unasked(
     again = train_agent(regulator(settings), settings, folder=tmp_path, overwrite=True)
     assert_same(weights(first), weights(again))
     assert not (tmp_path / "policy.npz").exists()
+
+
+def test_one_training_at_a_time_goes_on_in_a_folder(tmp_path: Path) -> None:
+    other = locked(tmp_path / "training")
+    with pytest.raises(InputError, match="file = 'in use': expected one on which nobody else works now"):
+        run_plan(read_plan(None, []), tmp_path, resume=True)
+    other.release()
+    locked(tmp_path / "training").release()
 
 
 def test_a_checkpoint_for_which_there_is_no_room_leaves_the_last_one(tmp_path: Path) -> None:

@@ -95,3 +95,14 @@ def test_schedules_come_back_with_all_options() -> None:
     expanded = cut.expanded(idle)
     assert expanded.runs.sum() == runs.sum()
     assert not expanded.runs[1::2].any()
+
+
+@pytest.mark.parametrize("method", ["oracle", "lp", "greedy"])
+def test_a_peak_that_no_import_reaches_is_as_good_as_any(method: str) -> None:
+    """However high: HiGHS loses the others' digits beside a peak of a million megawatts."""
+    inst = stepwatt.scenario("jemas", n_slots=2, zones=("DE",))
+    limit = inst.sites["DE"].grid.import_limit_mw
+    paid = {"sites.DE.grid.demand_charge": 1e6, "sites.DE.grid.peak_so_far_mw": limit}
+    high = {**paid, "sites.DE.grid.peak_so_far_mw": 1e6}
+    one, other = (solve(inst.replace(changes), method) for changes in (paid, high))
+    assert one.utility == pytest.approx(other.utility, rel=1e-9)

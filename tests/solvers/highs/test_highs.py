@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from places import EXAMPLES
 from solving import optimum
 from strategies import random_instance
 
-from stepwatt.formulation import Instance, load
+from stepwatt.formulation import InputError, Instance, load
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state, window
-from stepwatt.solvers import SolverError
+from stepwatt.solvers import SolverError, solve
+from stepwatt.solvers.highs.model_files import export
 from stepwatt.solvers.highs.scaling import scaling_of
 from stepwatt.solvers.highs.session import HighsSession, Termination, whole_bounds
 
@@ -349,3 +351,38 @@ def test_every_row_of_megawatts_is_told_in_units_of_the_site(block: str) -> None
     scale, rows = scaling_of(p), p.rows[block].ids.ravel()
     assert len(rows)
     assert (scale.row[rows] == scale.row[p.rows["power_balance"].ids[0, 0]]).all()
+
+
+def tiny_jobs(mwh: float = 1e-11) -> Instance:
+    """A thousand million jobs of a microsecond and 0.04 J."""
+    return tiny.instance(
+        {"a": tiny.site([50.0])}, {"a": [10**9]}, steps={1: 1e-8}, seconds_per_step=1e-6, mwh_per_step=mwh
+    )
+
+
+@pytest.mark.parametrize("method", ["oracle", "lp", "greedy", "pyomo"])
+def test_many_tiny_jobs_take_their_time_and_energy(method: str) -> None:
+    """Beside the seconds of an hour they are entries that HiGHS drops unless told to keep them."""
+    result = solve(tiny_jobs(), method)
+    assert result.evaluation is not None
+    assert set(result.evaluation.broken) <= ({"integrality"} if method == "lp" else set())
+    assert result.schedule is not None
+    assert result.schedule.gpus_on[0, 0] >= 1000 / 3600
+
+
+@pytest.mark.parametrize("form", ["mps", "lp"])
+def test_an_exported_model_has_the_energy_of_tiny_jobs(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model.{form}"
+    export(tiny_jobs(), path, form)
+    assert "1e-11" in path.read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="model = '1 such entries'"):
+        export(tiny_jobs(1e-13), path, form)
+
+
+@pytest.mark.parametrize("method", ["oracle", "lp", "greedy"])
+def test_a_site_of_next_to_no_power_is_one_of_none(method: str) -> None:
+    battery = {**dict.fromkeys(("energy_mwh", "power_mw"), 1e-300), "charge_efficiency": 1.0, "soc_max": 1.0}
+    battery |= {"discharge_efficiency": 1.0, "soc_min": 0.0, "soc_initial": 0.0, "wear_cost": 0.0}
+    site = tiny.site([50.0], gpus=0, battery=battery)
+    inst = tiny.instance({"a": site}, {"a": [2]}, steps={1: 1.0}, seconds_per_step=1.0, mwh_per_step=0.01)
+    assert solve(inst, method).utility == pytest.approx(-2.0)

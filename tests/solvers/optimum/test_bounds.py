@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from places import EXAMPLES
 from strategies import instances, random_instance
 
-from stepwatt.formulation import Instance, InstanceArrays
+from stepwatt.formulation import Instance, InstanceArrays, load
+from stepwatt.formulation.conic.model import ConicModel, ConicSolverError
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.solvers import Prices, Status, solve
@@ -373,3 +374,18 @@ def test_a_job_that_all_want_has_its_price() -> None:
     assert_row(prices.waiting_jobs, [10.0])
     assert_row(prices.job_at_site, [10.0])
     assert_row(prices.gpu_time, [0.0])
+
+
+def test_what_the_solver_calls_infeasible_is_so_only_if_the_simplex_method_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a price of 1e6, say, Clarabel denies schedules that there are."""
+
+    def denied(self: ConicModel, **limits: Any) -> Any:
+        raise ConicSolverError("PrimalInfeasible")
+
+    monkeypatch.setattr(ConicModel, "solve", denied)
+    result = solve(load(EXAMPLES / "conic-stops.json"), "conic")
+    assert result.status is Status.OPTIMAL
+    assert "PrimalInfeasible" in result.message
+    assert "linear relaxation" in result.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -212,6 +213,49 @@ def test_progress_runs_from_zero_to_one(inst: sw.Instance) -> None:
 def test_bad_policies_are_named(inst: sw.Instance, policies: dict[str, object], field: str) -> None:
     with pytest.raises(sw.InputError) as caught:
         sw.compare(inst, policies)
+    assert caught.value.field == field
+
+
+def test_a_policy_that_answers_wrongly_on_a_later_instance_is_a_row_there(inst: sw.Instance) -> None:
+    later = sw.scenario("jemas", n_slots=inst.n_slots, start="2018-10-10")
+    idle = sw.Schedule.idle(inst.arrays())
+
+    def mine(given: sw.Instance) -> object:
+        return idle if given.name == inst.name else None
+
+    found = sw.compare([inst, later], {"mine": mine, "greedy": "greedy"}, bound=None)
+    failures = [[entry.failure for entry in case.entries] for case in found.cases]
+    assert failures[0] == ["", ""]
+    assert "expected a Schedule" in failures[1][0]
+    assert failures[1][1] == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"instances": "instance.json"}, "instances"),
+        ({"instances": []}, "instances"),
+        ({"policies": "greedy"}, "policies"),
+        ({"policies": {3: "greedy"}}, "policies"),
+        ({"policies": {"": "greedy"}}, "policies"),
+        ({"bound": 3}, "bound"),
+        ({"kinds": 3}, "kinds"),
+        ({"workers": 1.5}, "workers"),
+        ({"history": 3}, "history"),
+        ({"keep": 3}, "keep"),
+        ({"progress": 3}, "progress"),
+        ({"seed": -1}, "seed"),
+        ({"gap": "x"}, "gap"),
+        ({"time_limit": "x"}, "time_limit"),
+        ({"look_ahead_hours": None}, "look_ahead_hours"),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_anything_runs(
+    inst: sw.Instance, given: dict[str, Any], field: str
+) -> None:
+    usual: dict[str, Any] = {"instances": inst, "policies": {"greedy": "greedy"}, "bound": None}
+    with pytest.raises(sw.InputError) as caught:
+        sw.compare(**usual | given)
     assert caught.value.field == field
 
 

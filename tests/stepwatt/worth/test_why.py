@@ -187,3 +187,18 @@ def test_commands_find_the_instance_of_a_result(
     assert run(["why", "best.json", "--slot", "0", "--site", "a"]) == 2
     assert "--instance FILE" in capsys.readouterr().err
     assert run(["why", "best.json", "--slot", "0", "--site", "a", "--instance", "hours.json"]) == 0
+
+
+def test_a_bound_of_another_problem_is_not_taken_for_ones_own(hours: sw.Instance) -> None:
+    """Less import at night earns 4 USD less, whatever the bound with that constraint says."""
+    import pyomo.environ as pyo
+
+    def less(model: pyo.ConcreteModel) -> None:
+        model.mine = pyo.Constraint(expr=sum(model.import_mw.values()) <= 0.1)
+
+    best, narrow = sw.solve(hours), sw.solve(hours, extra=less)
+    assert narrow.bound < best.utility - 1
+    reasons = Reasons(hours, narrow)
+    assert reasons.bound >= best.utility
+    fewer = hours.replace({"sites.a.gpus": 0})
+    assert Reasons(hours, sw.solve(fewer)).bound >= best.utility
