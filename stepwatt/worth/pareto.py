@@ -27,6 +27,7 @@ from stepwatt.solvers.optimum.oracle import oracle
 
 if TYPE_CHECKING:
     import pandas as pd
+    from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
 
@@ -122,7 +123,7 @@ class Front:
 
     @property
     def figure(self) -> dict[str, Any]:
-        """Points and bound, in the form plotly draws: ``plotly.graph_objects.Figure(front.figure)``."""
+        """Points and bound, in the form plotly draws."""
         from ..appearance import COLOURS, axis, layout, numbers
 
         amounts = self.table["amount"].to_numpy()
@@ -153,11 +154,15 @@ class Front:
         )
         return {"data": [bounds, points], "layout": look | {"showlegend": True}}
 
-    def to_html(self, path: str | Path) -> None:
-        """Write the figure as a page of its own, which needs nothing else."""
+    def plot(self) -> Figure:
+        """The front and its bound (plotly)."""
         from plotly.graph_objects import Figure
 
-        page: str = Figure(self.figure).to_html(include_plotlyjs=True, full_html=True)
+        return Figure(self.figure)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the figure as a page of its own, which needs nothing else."""
+        page: str = self.plot().to_html(include_plotlyjs=True, full_html=True)
         write_files({Path(path): page})
 
     def __repr__(self) -> str:

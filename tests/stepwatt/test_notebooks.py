@@ -71,6 +71,31 @@ def test_what_is_computed_can_be_drawn(day: sw.Instance) -> None:
     assert list(sw.plot(prices).data[0].x) == ["2025-01-01 00:00:00", "2025-01-01 01:00:00"]
 
 
+def test_things_draw_themselves_as_plot_draws_them(day: sw.Instance) -> None:
+    best = sw.solve(day)
+    assert best.schedule is not None
+    front = sw.pareto(day, points=2)
+    for own, same in (
+        (best.plot(), sw.plot(best)),
+        (best.plot("charge"), sw.plot(best, figure="charge")),
+        (day.plot(), sw.plot(day)),
+        (best.schedule.plot(day, "jobs"), sw.plot(day, best.schedule, figure="jobs")),
+    ):
+        assert own == same
+        assert own.data
+    assert front.plot().data == sw.plot(front).data != ()
+    assert best.to_xarray().identical(sw.to_xarray(best))
+    assert best.schedule.to_xarray(day).identical(best.to_xarray())
+
+
+def test_without_an_installed_face_one_line_says_so(
+    day: sw.Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwatt.formulation.showing.GROUP", "stepwatt.nobody")
+    with pytest.raises(sw.InputError, match=r"plot = '\(missing\)': expected stepwatt installed by pip"):
+        day.plot()
+
+
 @pytest.mark.parametrize(
     ("what", "named", "told"),
     [("text", {}, "what = 'str'"), ("day", {"figure": "gaps"}, "figure = 'gaps'")],
