@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from .reports.figures.panel import Panel, Shown
 
-_EXPECTED = "a Result, an Instance (with or without a schedule), a Comparison, Curves, a Front, a Series, a DataFrame"
+_EXPECTED = (
+    "a Result, an Instance (with or without a schedule), a Comparison, Curves, a Front, a Series or DataFrame"
+)
 
 
 def plot(what: Any, schedule: Schedule | None = None, *, figure: str | None = None) -> Figure:
