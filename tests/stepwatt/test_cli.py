@@ -186,6 +186,19 @@ def test_compare_writes_every_format(inside: Path) -> None:
     assert not list(inside.glob("*.partial"))
 
 
+@pytest.mark.parametrize("asked", [["--why"], ["--detail", "greedy"]])
+def test_what_is_asked_of_the_report_is_refused_where_none_is_written(
+    inside: Path, asked: list[str], capsys: Output
+) -> None:
+    words = ["compare", "instance.json", "--policy", "greedy", "--policy", "lp", *asked]
+    assert run([*words, "--out", "table.md"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"stepwatt: {asked[0]} = ")
+    assert line.endswith("expected an --out that ends in .html beside it")
+    assert not (inside / "table.md").exists()
+    assert run([*words, "--out", "page.html"]) == 0
+
+
 def test_demo_writes_report_instance_and_comparison(tmp_path: Path, capsys: Output) -> None:
     out = tmp_path / "demo" / "report.html"
     assert run(["demo", "--slots", "2", "--out", str(out), "--json"]) == 0
