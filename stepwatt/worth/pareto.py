@@ -22,8 +22,10 @@ from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.files import write_files
 from stepwatt.solvers import Result
 from stepwatt.solvers.highs.session import SolverError
-from stepwatt.solvers.interface.settings import Progress, Settings, silent
+from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.optimum.oracle import oracle
+
+from ..console import Waited, told_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +183,7 @@ def pareto(
     highest: float | None = None,
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
-    progress: Progress = silent,
+    progress: Waited = None,
 ) -> Front:
     """Utility against carbon, missed jobs or quality: a front of certified points.
 
@@ -192,7 +194,8 @@ def pareto(
         highest: price a unit at the thrifty end, beyond the instance's own.
         gap: to which each is solved.
         time_limit: seconds of each.
-        progress: called with the share done and what was done.
+        progress: called with the share done and what was done; if not given, a line is shown where a person
+            waits (a terminal, a notebook), and not if it is False.
 
     Raises:
         InputError: an unknown aim, fewer than two points, or a price that is not above 0.
@@ -208,12 +211,13 @@ def pareto(
     effort, chosen = Settings(gap=gap, time_limit=time_limit), AIMS[aim]
     found: dict[float, _Point] = {}
     price: float | None = 0.0
-    for number in range(points):
-        if price is None:
-            break
-        found[price] = _solved(inst, chosen, price, effort)
-        progress((number + 1) / points, f"{number + 1} of {points} points")
-        price = end if number == 0 else _next(found)
+    with told_progress("pareto", progress) as told:
+        for number in range(points):
+            if price is None:
+                break
+            told(number / points, f"{number + 1} of {points} points")
+            found[price] = _solved(inst, chosen, price, effort)
+            price = end if number == 0 else _next(found)
     return _front(inst, aim, found)
 
 

@@ -151,7 +151,8 @@ place.emit("plotly_click", { points: [{ x: "2018-12-12 16:12", data: trace }] })
 setTimeout(() => {
   const why = document.querySelector("#s1 .detail:not([hidden]) .why");
   const text = select => select.options[select.selectedIndex].textContent;
-  const timed = [...why.closest(".detail").querySelectorAll(".plot")].filter(p => p.layout.xaxis.type === "date");
+  const places = [...why.closest(".detail").querySelectorAll(".plot")];
+  const timed = places.filter(p => p.layout.xaxis.type === "date");
   done({ slot: text(why.querySelector(".slot")), site: text(why.querySelector(".site")),
     words: why.querySelector(".reason").textContent, figure: place.id,
     marked: timed.map(p => (p.layout.shapes || []).filter(s => s.name === "slot").map(s => [s.x0, s.x1])),
