@@ -102,7 +102,8 @@ def compare(
         workers: runs in work at a time, each in a process of its own; 1 for none but this one. Where no time
             limit cuts in and policies decide by the instance alone, only the seconds depend on it. Inside
             ``joblib.parallel_config`` of another backend (Dask, Ray) runs go to its cluster.
-        keep: folder where finished runs are stored as they come; the same call goes on from there.
+        keep: folder where finished runs are stored as they come; the same call goes on from there. Of your
+            own code only what is declared with a ``version`` (:func:`stepwatt.policy`).
         progress: called with the share done and what is being worked on; if not given, a line is shown where
             a person waits (a terminal, a notebook), and not if it is False.
 
