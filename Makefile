@@ -40,7 +40,7 @@ lint: $(VENV)/everything
 
 # the pages of docs/ as a site in build/site; a warning is an error
 docs: $(VENV)/everything
-	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(if $(LOCKED),,$(BIN)/python -m pip install --quiet -c .ci/small.txt -e '.[docs]')
 	$(BIN)/python .ci/assembled.py docs
 	@echo "open build/site/index.html in a browser"
 

@@ -19,7 +19,7 @@ LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 GROUPS = {
     "Instances and schedules": ("formulation", "completing", "practice"),
     "Data": ("data",),
-    "Solving": ("solvers",),
+    "Solving": ("solving", "solvers"),
     "Comparing and showing": ("comparing", "reports", "showing", "learning_curves", "worth"),
     "Learning": ("learned",),
     "Parts of your own": ("declared", "registering"),

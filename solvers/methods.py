@@ -164,7 +164,7 @@ def solve(
     look_ahead_hours: float = 24.0,
     history: Instance | None = None,
     extra: Callable[[Any], Any] | None = None,
-    progress: Progress = silent,
+    progress: Progress | Literal[False] | None = None,
 ) -> Result:
     """Solve an instance by the named method (docs/solvers.md).
 
@@ -181,7 +181,8 @@ def solve(
         extra: a function that adds constraints of your own, for ``oracle``, ``lp`` and ``pyomo`` to the Pyomo
             model it is given, for ``conic`` by giving CVXPY constraints back by name (docs/own-data.md).
             Status, bound and ``duals`` of the result are those of the instance with them.
-        progress: called with the share done and what is being worked on.
+        progress: called with the share done and what is being worked on; ``sw.solve`` shows a line if it is
+            not given and a person waits for some seconds (at a terminal, in a notebook), and not if False.
 
     Raises:
         InputError: unknown method or forecast, settings out of range, or an ``extra`` that cannot be used.
@@ -200,7 +201,7 @@ def solve(
         look_ahead_hours=look_ahead_hours,
         history=history,
         extra=extra,
-        progress=progress,
+        progress=progress or silent,
     )
     result = chosen.run(inst, settings)
     if not isinstance(result, Result):

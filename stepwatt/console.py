@@ -9,14 +9,18 @@ import os
 import re
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 Progress = Callable[[float, str], None]
+
+#: What a function takes that tells its progress where a person waits, if nothing else is said.
+Waited = Progress | Literal[False] | None
 
 #: Whether the command line asked for no progress and no hints.
 QUIET: ContextVar[bool] = ContextVar("QUIET", default=False)
@@ -141,21 +145,40 @@ def stop_now() -> None:
 
 
 @contextmanager
-def told_progress(title: str, given: Any) -> Iterator[Progress]:
-    """The progress that was given; else a line on stderr if a person waits: in a notebook, at a terminal."""
-    if given is not None:
-        if not callable(given):
-            from stepwatt.formulation import InputError
+def told_progress(
+    title: str,
+    given: Progress | bool | None,
+    *,
+    after: float = 0.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Progress]:
+    """The progress that was given; else a line on stderr if a person waits: in a notebook, at a terminal.
 
-            raise InputError(field="progress", value=given, expected="a function (share done, what)")
+    ``after``: seconds from now that nobody calls waiting; ``clock`` tells them.
+    """
+    if callable(given):
         yield given
-    elif in_notebook() or sys.stderr.isatty():
+    elif given is None and (in_notebook() or sys.stderr.isatty()):
+        line = _Line(title, clock() + after, clock)
         try:
-            yield _overwritten(title)
+            yield line.tell
         finally:
-            sys.stderr.write("\n" if in_notebook() else "\r\033[K")
-    else:
+            line.end()
+    elif given is None or given is False:
         yield lambda done, what: None
+    else:
+        from stepwatt.formulation import InputError  # brings numpy
+
+        raise InputError(field="progress", value=given, expected="a function (share done, what), or False")
+
+
+def part_of(told: Progress, number: int, count: int, name: str) -> Progress:
+    """Progress of one step of several, as progress of the whole."""
+
+    def tell_part(done: float, what: str) -> None:
+        told((number + min(max(done, 0.0), 1.0)) / count, ": ".join(part for part in (name, what) if part))
+
+    return tell_part
 
 
 def in_notebook() -> bool:
@@ -164,14 +187,23 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def _overwritten(title: str) -> Progress:
+class _Line:
     """One line that is written over: a bar would be in the way of one that the caller shows."""
 
-    def tell_over(done: float, what: str) -> None:
-        sys.stderr.write(f"\r{title}: {100 * done:3.0f} % {what:<60.60}")
+    def __init__(self, title: str, begins: float, clock: Callable[[], float]) -> None:
+        self._title, self._begins, self._clock = title, begins, clock
+        self._written = False
+
+    def tell(self, done: float, what: str) -> None:
+        if self._clock() < self._begins:
+            return
+        self._written = True
+        sys.stderr.write(f"\r{self._title}: {100 * done:3.0f} % {what:<60.60}")
         sys.stderr.flush()
 
-    return tell_over
+    def end(self) -> None:
+        if self._written:
+            sys.stderr.write("\n" if in_notebook() else "\r\033[K")
 
 
 @contextmanager

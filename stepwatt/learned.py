@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from stepwatt.formulation.arguments import path_of, whole
 from stepwatt.formulation.errors import extra
 
 from .comparing.accepted import Seeds
-from .console import told_progress
+from .console import Waited, told_progress
 
 if TYPE_CHECKING:
     from stepwatt.learning.policies.trained import TrainedPolicy
@@ -36,7 +36,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Waited = None,
 ) -> Any:
     """Train a policy on days of a scenario (learning.md); ``compare`` takes what comes back.
 
@@ -57,7 +57,7 @@ def train(
         overwrite: begin anew where ``out`` holds a training, which is otherwise refused.
         tensorboard: write the log as TensorBoard's events, too, into ``out/tensorboard``.
         progress: called with the share done and what is being worked on; if not given, a line is shown where
-            a person waits (a terminal, a notebook).
+            a person waits (a terminal, a notebook), and not if it is False.
 
     Raises:
         InputError: settings that do not exist or do not fit together, TensorBoard without a folder.

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from .reports.figures.panel import Panel, Shown
 
-_EXPECTED = "a Result, an Instance (with or without a schedule), a Comparison, Curves, a Series, a DataFrame"
+_EXPECTED = (
+    "a Result, an Instance (with or without a schedule), a Comparison, Curves, a Front, a Series or DataFrame"
+)
 
 
 def plot(what: Any, schedule: Schedule | None = None, *, figure: str | None = None) -> Figure:
@@ -23,7 +25,8 @@ def plot(what: Any, schedule: Schedule | None = None, *, figure: str | None = No
 
     Args:
         what: a :class:`.Result`; an :class:`.Instance` (its prices, sun and wind, and jobs), or with it a
-            schedule; a :class:`.Comparison`; :class:`.Curves`; a Series or DataFrame over time.
+            schedule; a :class:`.Comparison`; :class:`.Curves`; a :class:`.Front`; a Series or DataFrame over
+            time.
         schedule: one of the instance ``what``.
         figure: which of the report's figures (``dispatch`` for schedules, ``gaps`` for comparisons); an
             unknown name lists them.
@@ -42,8 +45,10 @@ def _panel(what: Any, schedule: Schedule | None, figure: str | None) -> tuple[st
 
     from .learning_curves import Curves
     from .reports.figures.curves import curves_panel
+    from .reports.figures.panel import Panel
     from .reports.figures.series import instance_panel, table_panel
     from .scores.scores import Scores
+    from .worth.pareto import Front
 
     scores = getattr(what, "scores", what)
     if isinstance(scores, Scores):
@@ -58,6 +63,8 @@ def _panel(what: Any, schedule: Schedule | None, figure: str | None) -> tuple[st
         return what.name or "Instance", instance_panel(what)
     if isinstance(what, Curves):
         return "Learning curves", curves_panel(what.table)
+    if isinstance(what, Front):
+        return f"Utility against {what.aim}", Panel("", what.figure)
     if isinstance(what, pd.Series | pd.DataFrame):
         table = what.to_frame() if isinstance(what, pd.Series) else what
         return str(getattr(what, "name", None) or ""), table_panel(table)

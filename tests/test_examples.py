@@ -122,8 +122,46 @@ CLAIMS: dict[str, Callable[[Names], None]] = {
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_runs_and_what_it_claims_holds(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     ran = runpy.run_path(str(FOLDER / name / "run.py"), run_name="__main__")
-    assert capsys.readouterr().out
+    printed = capsys.readouterr().out
     CLAIMS[name](ran)
+    page = (FOLDER / name / "README.md").read_text(encoding="utf-8")
+    assert not_printed(page, printed) == []
+    assert not_printed(page + "\n| a | b |\n|---|---|\n| wrong | 12,345.6 |\n", printed) == ["12,345.6"]
+
+
+#: A number as pages write it, and what stands behind it if that is a percent sign.
+NUMBER = re.compile(r"([-−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+))( ?%)?")
+
+
+def not_printed(page: str, printed: str) -> list[str]:
+    """Figures of a page's tables, and the long ones of its answer, that the script does not print.
+
+    As many digits as the page has, up to the gap to which optima are certified.
+    """
+    lines = page.splitlines()
+    ruled = {number for number, line in enumerate(lines) if line.startswith(("|--", "| --"))}
+    cells = [
+        cell
+        for number, line in enumerate(lines)
+        if line.startswith("|") and number not in ruled and number + 1 not in ruled
+        for cell in line.strip("|").split("|")[1:]
+    ]
+    (answer,) = re.findall(r"^\*\*Answer\.\*\*.*?(?=\n\n)", page, re.DOTALL | re.MULTILINE)
+    long = [match for match in NUMBER.finditer(answer) if len(re.sub(r"\D", "", match[1])) > 2]
+    told = [match for cell in cells for match in NUMBER.finditer(cell)] + long
+    known = [_value(match[1]) for match in NUMBER.finditer(printed)]
+    known += [abs(value) for value in known] + [100 * value for value in known]
+    return [match[0] for match in told if not any(_close(match[1], value) for value in known)]
+
+
+def _value(text: str) -> float:
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+def _close(text: str, value: float) -> bool:
+    decimals = len(text.partition(".")[2])
+    own = _value(text)
+    return abs(own - value) <= 0.5 * 10**-decimals + 1e-4 * abs(own) + 1e-9
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,6 +26,7 @@ from ..records import (
     read_json,
     write_json,
 )
+from ..showing import shown_by
 from .arrays import InstanceArrays
 from .checks import defects
 from .components import GenerationModel, JobClass, NonNegativeSeries, Site
@@ -33,6 +34,8 @@ from .conversion import instance_arrays
 from .replacing import put
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
     from ..schedule.schedule import Schedule
 
 
@@ -191,6 +194,10 @@ class Instance(Record):
         data = self.to_dict()
         put(data, type(self), changes)
         return type(self).from_dict(data)
+
+    def plot(self) -> Figure:
+        """Its prices, sun and wind, and arriving jobs (plotly); :meth:`.Schedule.plot` draws a schedule."""
+        return shown_by("plot")(self)
 
     def arrays(self) -> InstanceArrays:
         """The instance as numpy arrays, the form that models and evaluator compute with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,11 @@ from ..errors import InputError, listed, one_of
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
 from ..records import Finite, Name, Record, about, as_input_error, defect, read_json, write_json
+from ..showing import shown_by
+
+if TYPE_CHECKING:
+    import xarray
+    from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
 
@@ -109,6 +114,19 @@ class Schedule:
     def save(self, inst: Instance, path: str | Path) -> None:
         """Write the schedule file."""
         write_json(path, self.to_dict(inst))
+
+    def plot(self, inst: Instance, figure: str | None = None) -> Figure:
+        """One of the report's figures (plotly): ``dispatch`` if not said; an unknown name lists them.
+
+        Raises:
+            InputError: no figure of that name.
+        """
+        return shown_by("plot")(inst, self, figure=figure)
+
+    def to_xarray(self, inst: Instance) -> xarray.Dataset:
+        """Labelled arrays, as :func:`stepwatt.to_xarray` says; needs the extra ``xarray``."""
+        found: xarray.Dataset = shown_by("to_xarray")(inst, self)
+        return found
 
     def copy(self) -> Schedule:
         """The same schedule in fresh arrays."""

@@ -24,14 +24,21 @@ class ObservationPolicy:
 
     It is given an :class:`.Observation`, and answers with a named action
     (:data:`.named_action.SAID`), or with the box (A,), cut to [-1,1], coded as ``task`` says. ``task`` says
-    what it is informed of, too (default: direct codec, day-ahead information).
+    what it is informed of, too (default: direct codec, day-ahead information). ``mark`` stands for all that
+    it does, where its maker vouches for that.
 
     Raises:
         InputError: an action of the wrong size, of other than finite numbers, or of unknown names.
     """
 
-    def __init__(self, act: Callable[[Any], Any], task: TaskSettings | None = None):
-        self.act, self.task = act, TaskSettings() if task is None else task
+    def __init__(
+        self, act: Callable[[Any], Any], task: TaskSettings | None = None, mark: bytes | None = None
+    ):
+        self.act, self.task, self.mark = act, TaskSettings() if task is None else task, mark
+
+    def fingerprint(self) -> bytes | None:
+        """Changes with whatever it does; None where nobody vouches for that."""
+        return self.mark
 
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """The schedule that comes of asking it slot by slot; ``history`` is the day before."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation import Instance, InstanceArrays, evaluate
+from stepwatt.formulation import InputError, Instance, InstanceArrays, evaluate
 from stepwatt.formulation.errors import listed
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
@@ -21,7 +21,7 @@ from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.duals import Duals
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
-from .sizes import refuse_more_than
+from .sizes import LARGEST_PROBLEM, columns_per_slot, refuse_more_than
 from .trimming import trimmed, untrimmed
 
 if TYPE_CHECKING:
@@ -166,10 +166,15 @@ def extended(a: InstanceArrays, settings: Settings) -> Extended | None:
     """The model with the constraints that were asked for besides, None where none were.
 
     Raises:
-        InputError: they cannot be used.
+        InputError: they cannot be used, or the model is too large for one piece.
     """
     if settings.extra is None:
         return None
+    columns = columns_per_slot(a) * a.n_slots
+    if columns > LARGEST_PROBLEM:
+        most = a.n_slots * LARGEST_PROBLEM / columns
+        expected = f"at most about {most:,.0f} slots: with own constraints a horizon is not solved in pieces"
+        raise InputError(field="n_slots", value=a.n_slots, expected=expected)
     from stepwatt.formulation.milp.extended import with_extra
 
     return with_extra(a, settings.extra)

@@ -7,13 +7,18 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import Evaluation, Instance, Schedule
 from stepwatt.formulation.errors import listed
 from stepwatt.formulation.records import write_json
+from stepwatt.formulation.showing import shown_by
 
 from .dual_prices import Prices
+
+if TYPE_CHECKING:
+    import xarray
+    from plotly.graph_objects import Figure
 
 #: Message of a result that Ctrl-C has cut short.
 INTERRUPTED = "interrupted"
@@ -124,6 +129,19 @@ class Result:
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended the solve; the schedule is the best until then."""
         return self.message == INTERRUPTED
+
+    def plot(self, figure: str | None = None) -> Figure:
+        """One of the report's figures (plotly): ``dispatch`` if not said; an unknown name lists them.
+
+        Raises:
+            InputError: no figure of that name, or a result without a schedule.
+        """
+        return shown_by("plot")(self, figure=figure)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Labelled arrays, as :func:`stepwatt.to_xarray` says; needs the extra ``xarray``."""
+        found: xarray.Dataset = shown_by("to_xarray")(self)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The file's content."""

@@ -10,7 +10,7 @@ import numpy as np
 from stepwatt.formulation import Instance, InstanceArrays
 
 from ..interface.result import Result, Status
-from ..interface.settings import Settings
+from ..interface.settings import Settings, silent
 from .ablations import (
     Restriction,
     all_off,
@@ -71,9 +71,12 @@ def lever_worths(inst: Instance, settings: Settings) -> tuple[Result, dict[str, 
     With utilities U and bounds B of the optimum and of the optimum without the lever, its worth lies between
     U − B' and B − U' (model.md, "Bounds and what may be claimed"), and no restriction earns more.
     """
-    full, found = oracle(inst, settings), {}
-    for name, lever in LEVERS.items():
-        found[name] = _worth(inst, full, name, lever.restriction, settings)
+    told, quiet = settings.progress, replace(settings, progress=silent)
+    told(0.0, "with every lever")
+    full, found = oracle(inst, quiet), {}
+    for number, (name, lever) in enumerate(LEVERS.items()):
+        told((1 + number) / (1 + len(LEVERS)), f"without {name}")
+        found[name] = _worth(inst, full, name, lever.restriction, quiet)
     return full, found
 
 

@@ -63,7 +63,7 @@ def compare(
     ] = None,
     why: Annotated[
         bool,
-        typer.Option("--why", help="The report explains schedules in detail."),
+        typer.Option("--why", help="The report (--out NAME.html) explains schedules in detail."),
     ] = False,
     gap: Gap = 1e-4,
     time_limit: TimeLimit = 300.0,
@@ -133,6 +133,9 @@ def compare(
     targets = out or [folder / "report.html" for folder in folders[:1]]
     for path in targets:
         _content(path)
+    for field, value in (("--why", why), ("--detail", detail)):
+        if value and not any(path.suffix == ".html" for path in targets):
+            raise InputError(field=field, value=value, expected="an --out that ends in .html beside it")
     make_rooms(targets)
     loaded = [inst for path in instances for inst in _instances(path, date, days, load)]
     practice = _practice(folders, rules or [])

@@ -40,6 +40,14 @@ def solve(
         Path | None,
         typer.Option(help="Instance that ends where this one starts, for forecasts from yesterday."),
     ] = None,
+    extra: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:FUNCTION",
+            help="Constraints of your own: the function is given the model, in Pyomo for oracle, lp and "
+            "pyomo, in CVXPY for conic.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Result file to write (stepwatt.result/1).")] = None,
     prices: Annotated[
         Path | None, typer.Option(help="CSV to write: what one more unit of each thing is worth, by slot.")
@@ -64,6 +72,7 @@ def solve(
 
     inst = load(instance)
     past = load(history) if history else None
+    own = None if extra is None else function_in(extra)
     make_rooms(file for file in (out, prices) if file)
     from stepwatt import solvers
 
@@ -80,6 +89,7 @@ def solve(
             forecast=forecast,
             look_ahead_hours=look_ahead,
             history=past,
+            extra=own,
             progress=progress,
         ),
     )
@@ -92,8 +102,10 @@ def solve(
         files[prices] = csv(price_table(result.prices))
     if files:
         options = {"method": method, "gap": gap, "time_limit": time_limit, "forecast": forecast}
-        settings = {**options, "look_ahead_hours": look_ahead}
+        settings: dict[str, Any] = {**options, "look_ahead_hours": look_ahead}
+        settings |= {"extra": list(result.extra)} if extra else {}
         inputs = [instance, *([history] if history else [])]
+        inputs += [Path(extra.rpartition(":")[0])] if extra else []
         write_files(with_manifest(files, settings=settings, seeds=[seed], inputs=inputs))
     if as_json:
         print_json(_summary(result) | {"file": str(out) if out else None})
@@ -108,7 +120,8 @@ def solve(
         raise InputError(
             field="prices", value=method, expected="a method with a relaxation, such as oracle or lp"
         )
-    if result.status is solvers.Status.INFEASIBLE:
+    # with own constraints the message names those that cannot hold
+    if result.status is solvers.Status.INFEASIBLE and own is None:
         tell(str(working("explain", lambda progress: solvers.explain(inst))))
     judged = result.evaluation
     if judged is not None and judged.broken and solvers.METHODS[method].kind != "bound":
@@ -126,6 +139,35 @@ def _searching(title: str, work: Callable[[Callable[[float, str], None]], T]) ->
 
     with shown_progress(title) as progress:
         return work(progress)
+
+
+def function_in(text: str) -> Callable[[Any], Any]:
+    """The function that ``FILE.py:FUNCTION`` names; the file is run.
+
+    Raises:
+        InputError: no such file or function, or a file that raises.
+    """
+    import runpy
+
+    from stepwatt.formulation import InputError
+    from stepwatt.formulation.errors import one_of
+
+    path, _, name = text.rpartition(":")
+    if not path.endswith(".py") or not name:
+        raise InputError(field="--extra", value=text, expected="FILE.py:FUNCTION")
+    if not Path(path).is_file():
+        raise InputError(field="--extra", value=path, expected="a file that is there")
+    try:
+        found = runpy.run_path(path)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise InputError(field="--extra", value=told, expected="Python that runs", file=path) from error
+    functions = [one for one, value in found.items() if callable(value) and not one.startswith("_")]
+    if name not in functions:
+        expected = one_of(functions, name) if functions else "a function, of which the file has none"
+        raise InputError(field="--extra", value=name, expected=expected, file=path)
+    own: Callable[[Any], Any] = found[name]
+    return own
 
 
 def price_table(prices: Prices) -> pd.DataFrame:
@@ -147,6 +189,8 @@ def _summary(result: Result) -> dict[str, Any]:
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
+    from stepwatt.formulation.errors import listed
+
     from ..reports.tables import money, percent
 
     found = [("instance", result.instance.name), ("method", result.method), ("status", str(result.status))]
@@ -156,6 +200,8 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         if not judged.feasible:
             family, amount = judged.worst
             found.append(("schedule", f"breaks {family} by {amount:.3g}: a relaxation, or not to be trusted"))
+    if result.extra:
+        found.append(("with own", listed(result.extra)))
     if result.bound is not None:
         found.append(("bound", f"{money(result.bound)} {unit}"))
     if result.gap is not None:

@@ -35,6 +35,14 @@ def why(
             help="How regrets are certified; solve says also what they are at most, and takes minutes."
         ),
     ] = "relaxation",
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HOURS",
+            help="Hours around the slot that are solved, all else staying as it is. Default: all, "
+            "and 48 of a horizon longer than 72.",
+        ),
+    ] = None,
     gap: Gap = 1e-4,
     time_limit: TimeLimit = 60.0,
     as_json: Json = False,
@@ -53,7 +61,14 @@ def why(
     found = working(
         "why",
         lambda progress: why_of(
-            schedule, inst, slot=slot, site=site, certify=certify, gap=gap, time_limit=time_limit
+            schedule,
+            inst,
+            slot=slot,
+            site=site,
+            certify=certify,
+            window_hours=window,
+            gap=gap,
+            time_limit=time_limit,
         ),
     )
     if as_json:

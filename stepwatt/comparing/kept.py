@@ -23,7 +23,8 @@ class KeptRuns:
     """One file a run, named after everything that its answer depends on.
 
     Runs of the user's own code are kept only where it has a method ``fingerprint() -> bytes``, as trained
-    policies do: of other code nobody knows whether it is still the same.
+    policies and what is declared with a ``version`` do: of other code nobody knows whether it is still the
+    same.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,7 +90,7 @@ def _identity(policy: Any) -> bytes | str | None:
     if not callable(told):
         return None
     mark = told()
-    return mark if isinstance(mark, bytes | str) else repr(mark)
+    return mark if mark is None or isinstance(mark, bytes | str) else repr(mark)
 
 
 def _text(value: Any) -> str:

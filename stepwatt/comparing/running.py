@@ -15,7 +15,7 @@ from stepwatt.solvers.interface.settings import Settings, silent
 from stepwatt.solvers.many import Many, WorkerDied, on_cluster
 from stepwatt.solvers.methods import Kind, proves_bound
 
-from ..console import told_progress
+from ..console import Progress, Waited, part_of, told_progress
 from ..scores.record import Case, Entry, case_of
 from ..scores.scores import check_currency
 from .accepted import (
@@ -33,8 +33,6 @@ from .kept import Found, KeptRuns, key_of
 
 if TYPE_CHECKING:
     from stepwatt.solvers import Result
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def compare(
     history: Instance | Sequence[Instance | None] | None = None,
     workers: int = 1,
     keep: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Waited = None,
 ) -> Comparison:
     """Policies side by side on the same instances.
 
@@ -106,9 +104,10 @@ def compare(
         workers: runs in work at a time, each in a process of its own; 1 for none but this one. Where no time
             limit cuts in and policies decide by the instance alone, only the seconds depend on it. Inside
             ``joblib.parallel_config`` of another backend (Dask, Ray) runs go to its cluster.
-        keep: folder where finished runs are stored as they come; the same call goes on from there.
+        keep: folder where finished runs are stored as they come; the same call goes on from there. Of your
+            own code only what is declared with a ``version`` (:func:`stepwatt.policy`).
         progress: called with the share done and what is being worked on; if not given, a line is shown where
-            a person waits (a terminal, a notebook).
+            a person waits (a terminal, a notebook), and not if it is False.
 
     A policy that fails on an instance (an exception, a dead worker) is a row that says why.
 
@@ -187,7 +186,7 @@ def _found(steps: Sequence[_Step], workers: int, kept: KeptRuns | None, told: Pr
         if not alone:
             return _entry
         counted = iter(range(len(found), len(steps)))
-        return lambda step: _entry(step, _part(told, next(counted), len(steps), step.name))
+        return lambda step: _entry(step, part_of(told, next(counted), len(steps), step.name))
 
     def beat() -> None:
         told(len(found) / len(steps), "a worker died: what it had in work is tried again")
@@ -312,12 +311,3 @@ def _from_schedule(inst: Instance, run: _Run, method: str, schedule: Schedule, s
         raise error.inside(run.field) from None
     status = "feasible" if judged.feasible else "infeasible"
     return Entry(run.name, method, status, seconds, schedule, judged)
-
-
-def _part(told: Progress, number: int, count: int, name: str) -> Progress:
-    """Progress of one step of several, as progress of the whole."""
-
-    def tell(done: float, what: str) -> None:
-        told((number + min(max(done, 0.0), 1.0)) / count, ": ".join(part for part in (name, what) if part))
-
-    return tell

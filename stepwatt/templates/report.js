@@ -125,6 +125,7 @@
       Plotly.newPlot(place, figure.data, figure.layout, options).then(function () {
         if (!performance.getEntriesByName("first plot").length) { performance.mark("first plot"); }
         if (scope.timeRange) { toTime(place, scope.timeRange); }
+        mark(place);
         place.on("plotly_relayout", function (change) { follow(place, change); });
         place.on("plotly_click", function (event) { asked(place, event); });
       });
@@ -136,6 +137,21 @@
     found.textContent = text;
     found.value = value;
     select.append(found);
+  }
+
+  // the slot that is told of, in every row of a figure over time
+  function mark(place) {
+    var detail = place.closest(".detail"), slot = detail && detail.querySelector(".why .slot"), axes = timeAxes(place);
+    if (!slot || !slot.options.length || axes.length === 0) { return; }
+    var frame = reasons[place.closest(".scope").id].frame, begun = Date.parse(frame.start) + slot.value * frame.step;
+    var ends = [begun, begun + frame.step].map(function (time) { return new Date(time).toISOString().slice(0, 19).replace("T", " "); });
+    var others = (place.layout.shapes || []).filter(function (shape) { return shape.name !== "slot"; });
+    Plotly.relayout(place, { shapes: others.concat(axes.map(function (name) {
+      return {
+        name: "slot", type: "rect", xref: name.replace("axis", ""), yref: place.layout[name].anchor + " domain", x0: ends[0], x1: ends[1], y0: 0, y1: 1,
+        fillcolor: "rgba(31, 41, 51, .14)", line: { width: 1, color: "rgba(31, 41, 51, .5)" }
+      };
+    })) });
   }
 
   function explain(detail) {
@@ -159,6 +175,7 @@
       if (line.indexOf("  ") === 0) { text.className = "rejected"; }
       told.append(text);
     });
+    each(detail.querySelectorAll(".plot"), function (place) { if (place.layout) { mark(place); } });
   }
 
   // what is clicked says the slot, and the row of the figure says the site

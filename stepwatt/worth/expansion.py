@@ -16,7 +16,7 @@ from stepwatt.formulation.arguments import number
 from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.instance.given import the_instances
 from stepwatt.solvers import Result
-from stepwatt.solvers.interface.settings import Progress, Settings, silent
+from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.optimum.expansion import (
     BATTERY_MW,
     BATTERY_MWH,
@@ -29,6 +29,7 @@ from stepwatt.solvers.optimum.expansion import (
 )
 from stepwatt.solvers.optimum.oracle import oracle
 
+from ..console import Waited, told_progress
 from ..scores.scores import check_currency
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def expansion(
     keep: bool = True,
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
-    progress: Progress = silent,
+    progress: Waited = None,
 ) -> Expanded:
     """What one more MWh or MW of battery, MW of grid, MW of sun and wind, or GPU is worth a year at each
     site, and how much of each is best: sizes are variables of the linear relaxation of all days, one solve.
@@ -100,7 +101,8 @@ def expansion(
         keep: what is there stays and is paid for; else sizes begin at 0 and cost from the first unit.
         gap: to which days are solved.
         time_limit: seconds of each.
-        progress: called with the share done and what was done.
+        progress: called with the share done and what was done; if not given, a line is shown where a person
+            waits (a terminal, a notebook), and not if it is False.
 
     Raises:
         InputError: no instance, of several currencies, other sites or sizes; an unknown thing or site; a
@@ -125,7 +127,6 @@ def expansion(
             )
     limit = _limits(days, now, _by_site("most", most or {}, sites))
     a_year = HOURS_A_YEAR / sum(day.n_slots * day.slot_hours for day in days)
-    progress(0.0, "relaxation with sizes")
     largest = [with_sizes(day, limit, standing).arrays() for day in days]
     model = Expansion(largest, limit)
     # what has no cost keeps its size, and so does what cannot be had
@@ -133,15 +134,17 @@ def expansion(
     least = np.where(free & (not keep), 0.0, now)
     paid = now if keep else np.zeros_like(now)
     priced = np.where(np.isfinite(cost), cost, 0.0) / a_year
-    here = model.at(now)
-    best = model.best(least, np.where(free, limit, now), priced, paid)
-    chosen = _rounded(best, now, least, limit)
     effort = Settings(gap=gap, time_limit=time_limit)
     before, results = [], []
-    for place, day in enumerate(days):
-        before.append(oracle(day, effort))
-        results.append(oracle(with_sizes(day, chosen, standing), effort))
-        progress((place + 1) / len(days), f"{place + 1} of {len(days)} days")
+    with told_progress("expansion", progress) as told:
+        told(0.0, "relaxation with sizes")
+        here = model.at(now)
+        best = model.best(least, np.where(free, limit, now), priced, paid)
+        chosen = _rounded(best, now, least, limit)
+        for place, day in enumerate(days):
+            told((place + 1) / (len(days) + 1), f"{place + 1} of {len(days)} days")
+            before.append(oracle(day, effort))
+            results.append(oracle(with_sizes(day, chosen, standing), effort))
     spent = float((priced * (chosen - paid)).sum())
     spent_now = float((priced * (now - paid)).sum())
     ends = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from stepwatt.formulation import Instance
 from stepwatt.formulation.arguments import whole
 from stepwatt.formulation.instance.given import the_histories, the_instances
-from stepwatt.solvers.interface.settings import Progress, Settings, silent
-from stepwatt.solvers.many import Many, WorkerDied, in_order
+from stepwatt.solvers.interface.settings import Progress, Settings
 from stepwatt.solvers.methods import solve
 from stepwatt.solvers.optimum.levers import LEVERS, NOT_APPLICABLE, Worth, lever_worths
 
+from ..console import Waited, part_of, told_progress
 from ..scores.intervals import mean_interval
 from ..scores.scores import check_currency
+from .one_by_one import one_by_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +146,7 @@ def levers(
     seed: int = 0,
     seeds: int = 1,
     workers: int = 1,
-    progress: Progress = silent,
+    progress: Waited = None,
 ) -> Levers:
     """What transfer, steps, clocks, storage, deferral, renewables, export and information are worth.
 
@@ -160,7 +161,8 @@ def levers(
         seed: of the errors of day-ahead forecasts.
         seeds: how often these are drawn, from ``seed`` on.
         workers: instances in work at a time.
-        progress: called with the share done and what was done.
+        progress: called with the share done and what was done; if not given, a line is shown where a person
+            waits (a terminal, a notebook), and not if it is False.
 
     Raises:
         InputError: no instance, several currencies, not a history each, or no seed.
@@ -171,32 +173,29 @@ def levers(
     past = the_histories(histories, len(chosen))
     seeds = whole(seeds, "seeds", 1)
     effort = Settings(gap=gap, time_limit=time_limit, seed=seed)
-    answers = []
-    for count, answer in enumerate(
-        Many(partial(_of_one, effort, seeds), workers).run(zip(chosen, past, strict=True))
-    ):
-        progress((count + 1) / len(chosen), f"{count + 1} of {len(chosen)} instances")
-        answers.append(answer)
-    found = []
-    for one in in_order(answers):
-        if isinstance(one, WorkerDied):
-            raise one
-        found.append(one)
+    days = {
+        f"{number + 1} of {len(chosen)}: {inst.name}": (inst, before)
+        for number, (inst, before) in enumerate(zip(chosen, past, strict=True))
+    }
+    with told_progress("levers", progress) as told:
+        found = one_by_one(partial(_of_one, effort, seeds), days, workers, told)
     worths, utility, bound, earned = (tuple(part) for part in zip(*found, strict=True))
     return Levers(chosen, worths, utility, bound, earned)
 
 
 def _of_one(
-    effort: Settings, seeds: int, item: tuple[Instance, Instance | None]
+    effort: Settings, seeds: int, told: Progress, item: tuple[Instance, Instance | None]
 ) -> tuple[dict[str, Worth], float, float, dict[str, tuple[float, ...]]]:
     from stepwatt.solvers.highs.session import SolverError
 
     inst, history = item
-    full, found = lever_worths(inst, effort)
+    parts = 1 + len(INFORMATION)
+    full, found = lever_worths(inst, replace(effort, progress=part_of(told, 0, parts, "")))
     if full.utility is None or full.bound is None:
         raise SolverError(f"{inst.name} has no schedule: {full.message or full.status}")
     earned: dict[str, tuple[float, ...]] = {}
-    for name, (method, forecast, row) in INFORMATION.items():
+    for number, (name, (method, forecast, row)) in enumerate(INFORMATION.items()):
+        told((1 + number) / parts, f"information: {name}")
         drawn = []
         for seed in range(effort.seed, effort.seed + (seeds if name == _DRAWN else 1)):
             planned = solve(inst, method, forecast=forecast, history=history, seed=seed).utility

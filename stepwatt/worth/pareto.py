@@ -24,11 +24,14 @@ from stepwatt.formulation.files import write_files
 from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
 from stepwatt.solvers.highs.session import SolverError
-from stepwatt.solvers.interface.settings import Progress, Settings, silent
+from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.optimum.oracle import oracle
+
+from ..console import Waited, told_progress
 
 if TYPE_CHECKING:
     import pandas as pd
+    from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +127,7 @@ class Front:
 
     @property
     def figure(self) -> dict[str, Any]:
-        """Points and bound, in the form plotly draws: ``plotly.graph_objects.Figure(front.figure)``."""
+        """Points and bound, in the form plotly draws."""
         from ..appearance import COLOURS, axis, layout, numbers
 
         amounts = self.table["amount"].to_numpy()
@@ -155,11 +158,15 @@ class Front:
         )
         return {"data": [bounds, points], "layout": look | {"showlegend": True}}
 
-    def to_html(self, path: str | Path) -> None:
-        """Write the figure as a page of its own, which needs nothing else."""
+    def plot(self) -> Figure:
+        """The front and its bound (plotly)."""
         from plotly.graph_objects import Figure
 
-        page: str = Figure(self.figure).to_html(include_plotlyjs=True, full_html=True)
+        return Figure(self.figure)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the figure as a page of its own, which needs nothing else."""
+        page: str = self.plot().to_html(include_plotlyjs=True, full_html=True)
         write_files({Path(path): page})
 
     def __repr__(self) -> str:
@@ -178,7 +185,7 @@ def pareto(
     highest: float | None = None,
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
-    progress: Progress = silent,
+    progress: Waited = None,
 ) -> Front:
     """Utility against carbon, missed jobs or quality: a front of certified points.
 
@@ -189,7 +196,8 @@ def pareto(
         highest: price a unit at the thrifty end, beyond the instance's own.
         gap: to which each is solved.
         time_limit: seconds of each.
-        progress: called with the share done and what was done.
+        progress: called with the share done and what was done; if not given, a line is shown where a person
+            waits (a terminal, a notebook), and not if it is False.
 
     Raises:
         InputError: an unknown aim, fewer than two points, or a price that is not above 0.
@@ -205,12 +213,13 @@ def pareto(
     effort, chosen = Settings(gap=gap, time_limit=time_limit), AIMS[aim]
     found: dict[float, _Point] = {}
     price: float | None = 0.0
-    for place in range(points):
-        if price is None:
-            break
-        found[price] = _solved(inst, chosen, price, effort)
-        progress((place + 1) / points, f"{place + 1} of {points} points")
-        price = end if place == 0 else _next(found)
+    with told_progress("pareto", progress) as told:
+        for place in range(points):
+            if price is None:
+                break
+            told(place / points, f"{place + 1} of {points} points")
+            found[price] = _solved(inst, chosen, price, effort)
+            price = end if place == 0 else _next(found)
     return _front(inst, aim, found)
 
 

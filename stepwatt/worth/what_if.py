@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ import numpy as np
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
-from stepwatt.solvers.interface.settings import Progress, Settings, silent
-from stepwatt.solvers.many import Many, WorkerDied, in_order
+from stepwatt.solvers.interface.settings import Progress, Settings
 from stepwatt.solvers.optimum.levers import difference
 from stepwatt.solvers.optimum.oracle import oracle
 
+from ..console import Waited, told_progress
 from .levers import DAYS_A_YEAR
+from .one_by_one import one_by_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ def what_if(
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
     workers: int = 1,
-    progress: Progress = silent,
+    progress: Waited = None,
 ) -> WhatIf:
     """What changes of an instance are worth, certified.
 
@@ -99,7 +100,8 @@ def what_if(
         gap: to which optima are certified.
         time_limit: seconds of a solve.
         workers: variants in work at a time.
-        progress: called with the share done and what was done.
+        progress: called with the share done and what was done; if not given, a line is shown where a person
+            waits (a terminal, a notebook), and not if it is False.
 
     Raises:
         InputError: no variant, a name that is taken, or a path or value that does not fit, named with its
@@ -118,17 +120,10 @@ def what_if(
     if any(one.currency != inst.currency for one in made.values()):
         raise InputError(field="variants", value="currency", expected=f"money in {inst.currency}, as it is")
     effort = Settings(gap=gap, time_limit=time_limit)
-    answers = []
-    for count, answer in enumerate(Many(partial(_solved, effort), workers).run(made.values())):
-        progress((count + 1) / len(made), f"{count + 1} of {len(made)} variants")
-        answers.append(answer)
-    results = []
-    for one in in_order(answers):
-        if isinstance(one, WorkerDied):
-            raise one
-        results.append(one)
+    with told_progress("what-if", progress) as told:
+        results = one_by_one(partial(_solved, effort), made, workers, told)
     return WhatIf(dict(zip(made, results, strict=True)))
 
 
-def _solved(effort: Settings, inst: Instance) -> Result:
-    return oracle(inst, effort)
+def _solved(effort: Settings, told: Progress, inst: Instance) -> Result:
+    return oracle(inst, replace(effort, progress=told))

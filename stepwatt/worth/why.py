@@ -12,6 +12,7 @@ import numpy as np
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.instance.given import the_instance
+from stepwatt.formulation.schedule.excerpt import between_meters, excerpt
 from stepwatt.solvers import Result
 from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.optimum.regret import Priced
@@ -27,6 +28,10 @@ CERTIFICATES: dict[Certify, str] = {
 }
 
 
+#: Hours beyond which a window is solved instead of the whole horizon, and how many it has.
+LONG_HOURS, WINDOW_HOURS = 72.0, 48.0
+
+
 @dataclass(frozen=True)
 class Rejected:
     """An alternative and its regret: the utility of the schedule less the best with it forced.
@@ -36,6 +41,7 @@ class Rejected:
     """
 
     words: str
+    slot: int
     amount: float
     loss: float
     low: float
@@ -45,7 +51,7 @@ class Rejected:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        plain = {"kind": self.found.kind, "slot": self.found.slot, "words": self.words, "amount": self.amount}
+        plain = {"kind": self.found.kind, "slot": self.slot, "words": self.words, "amount": self.amount}
         regret = {"at_least": self.low, "at_most": self.high, "certificate": self.certificate}
         return {**plain, "loss_at_prices": self.loss, "regret": regret}
 
@@ -79,20 +85,24 @@ class Reason:
 
 @dataclass(frozen=True)
 class Why:
-    """The reasons of all decisions at a site in a slot; ``prices`` of power (USD/MWh) and a GPU-hour."""
+    """The reasons of all decisions at a site in a slot; ``prices`` of power (USD/MWh) and a GPU-hour.
+
+    ``window`` are the first slot that was solved, and the one after the last.
+    """
 
     site: str
     slot: int
     head: str
     currency: str
     prices: dict[str, float]
+    window: tuple[int, int]
     reasons: tuple[Reason, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         reasons = [reason.to_dict() for reason in self.reasons]
         place = {"site": self.site, "slot": self.slot, "currency": self.currency}
-        return {**place, "prices": self.prices, "reasons": reasons}
+        return {**place, "window": list(self.window), "prices": self.prices, "reasons": reasons}
 
     def __str__(self) -> str:
         lines = [line for reason in self.reasons for line in reason.lines()]
@@ -102,14 +112,22 @@ class Why:
 class Reasons:
     """Reasons for a schedule of an instance: the relaxation is solved once, then any slot and site is asked.
 
-    ``priced`` is that relaxation, where it is solved already.
+    ``priced`` is that relaxation, where it is solved already. ``window``: only from its first slot to before
+    its second one is solved, and the schedule outside stays as it is (:func:`.excerpt`); bounds and regrets
+    are those of the window.
 
     Raises:
         InputError: the schedule breaks a constraint.
         SolverError: the instance has no schedule.
     """
 
-    def __init__(self, instance: Instance, schedule: Result | Schedule, priced: Priced | None = None) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        schedule: Result | Schedule,
+        priced: Priced | None = None,
+        window: tuple[int, int] | None = None,
+    ) -> None:
         found = schedule.schedule if isinstance(schedule, Result) else schedule
         if found is None:
             raise InputError(field="schedule", value="none", expected="a result with a schedule")
@@ -119,10 +137,16 @@ class Reasons:
             family, broken = judged.worst
             told = f"{family} broken by {broken:.3g}"
             raise InputError(field="schedule", value=told, expected="one that keeps every constraint")
-        self.priced = priced or Priced(self.a)
+        whole = (0, self.a.n_slots)
+        self.window = whole if window is None else between_meters(self.a, *window)
+        self._first = self.window[0]
         # a bound with own constraints, or of another instance, is none of this one
         own = isinstance(schedule, Result) and not schedule.extra and schedule.instance == instance
         proved = schedule.bound if isinstance(schedule, Result) and own else None
+        if self.window != whole:
+            self.a, found = excerpt(self.a, found, judged, *self.window)
+            judged, proved = evaluate(self.a, found), None
+        self.priced = priced or Priced(self.a)
         self.bound = self.priced.bound if proved is None else min(proved, self.priced.bound)
         self.utility = judged.utility
         self.found = Alternatives(self.priced, found, judged)
@@ -131,25 +155,22 @@ class Reasons:
         self, slot: int, site: str, *, certify: Certify = "relaxation", settings: Settings | None = None
     ) -> Why:
         """The reasons at a site in a slot; ``certify`` as in :func:`why`."""
-        if certify not in get_args(Certify):
-            raise InputError(field="certify", value=certify, expected=one_of(get_args(Certify), certify))
-        if site not in self.a.sites:
-            raise InputError(field="site", value=site, expected=one_of(self.a.sites, site))
-        if type(slot) is not int or not 0 <= slot < self.a.n_slots:
-            expected = f"a slot from 0 to {self.a.n_slots - 1}"
-            raise InputError(field="slot", value=slot, expected=expected)
-        j = self.a.sites.index(site)
-        gpu_hour, power = 3600 * self.priced.gpu_time[j, slot], self.priced.power[j, slot]
+        first, end = self.window
+        _check(certify, site, self.a.sites, slot, first, end)
+        j, t = self.a.sites.index(site), slot - first
+        gpu_hour, power = 3600 * self.priced.gpu_time[j, t], self.priced.power[j, t]
         money = self.instance.currency
-        head = f"{site}, slot {slot} ({self._time(slot)}): a GPU-hour is worth {_usd(gpu_hour)} {money}"
-        head += f", power {power:.2f} {money}/MWh; the schedule is {_usd(self.bound - self.utility)} {money}"
-        head += " below its bound at most"
+        head = f"{site}, slot {slot} ({self._time(t)}): a GPU-hour is worth {_usd(gpu_hour)} {money}"
+        head += f", power {power:.2f} {money}/MWh; "
+        if end - first < self.instance.n_slots:
+            head += f"of {self._time(0)} to {self._time(end - first)} alone, the rest as it is, "
+        head += f"the schedule is {_usd(self.bound - self.utility)} {money} below its bound at most"
         reasons = [
-            self._reason(decided, j, slot, certify, settings or Settings(time_limit=60.0))
-            for decided in self.found.at(j, slot)
+            self._reason(decided, j, t, certify, settings or Settings(time_limit=60.0))
+            for decided in self.found.at(j, t)
         ]
         prices = {"gpu_hour": float(gpu_hour), "power": float(power)}
-        return Why(site, slot, head, money, prices, tuple(reasons))
+        return Why(site, slot, head, money, prices, self.window, tuple(reasons))
 
     def brief(self, slot: int, site: str) -> list[str]:
         """Lines about the main jobs, battery and generator at a site in a slot, each with the best rejected.
@@ -165,8 +186,9 @@ class Reasons:
         return lines
 
     def _time(self, slot: int) -> str:
+        """Of a slot of the window."""
         begun = self.instance.start_time
-        time = begun + timedelta(hours=slot * self.a.slot_hours)
+        time = begun + timedelta(hours=(self._first + slot) * self.a.slot_hours)
         return f"{time:%H:%M}" if time.date() == begun.date() else f"{time:%d %b %H:%M}"
 
     def _reason(self, decided: Decided, j: int, slot: int, certify: Certify, settings: Settings) -> Reason:
@@ -204,7 +226,9 @@ class Reasons:
             words += f"; that it is better by up to {_usd(-low)} {money} is not ruled out"
         if high is not None and np.isfinite(high):
             words += f", at most {_usd(high)}" if high >= 0 else f"; it is better by {_usd(-high)}"
-        return Rejected(words, one.amount, one.loss, low, high, CERTIFICATES[certify], one)
+        return Rejected(
+            words, self._first + one.slot, one.amount, one.loss, low, high, CERTIFICATES[certify], one
+        )
 
     def _place(self, one: Alternative, decided: Decided, slot: int) -> str:
         a, site = self.a, self.a.sites[one.site]
@@ -285,6 +309,7 @@ def why(
     slot: int,
     site: str,
     certify: Certify = "relaxation",
+    window_hours: float | None = None,
     gap: float = 1e-4,
     time_limit: float | None = 60.0,
 ) -> Why:
@@ -301,11 +326,13 @@ def why(
         slot: from 0.
         site: by name.
         certify: how.
+        window_hours: hours around the slot that are solved, the schedule outside staying as it is; by default
+            48 where the horizon has more than 72, else all of it. Bounds and regrets are those of the window.
         gap: of solving with an alternative forced.
         time_limit: seconds of each of those.
 
     Raises:
-        InputError: no such site or slot, no instance, or a schedule that breaks a constraint.
+        InputError: no such site or slot, no instance, no window, or a schedule that breaks a constraint.
         SolverError: the instance has no schedule.
     """
     if instance is None:
@@ -313,7 +340,30 @@ def why(
             raise InputError(field="instance", value=None, expected="the instance of the schedule")
         instance = schedule.instance
     settings = Settings(gap=gap, time_limit=time_limit)
-    return Reasons(instance, schedule).at(slot, site, certify=certify, settings=settings)
+    _check(certify, site, tuple(instance.sites), slot, 0, instance.n_slots)
+    window = _window(instance, slot, window_hours)
+    return Reasons(instance, schedule, window=window).at(slot, site, certify=certify, settings=settings)
+
+
+def _check(certify: str, site: str, sites: tuple[str, ...], slot: int, first: int, end: int) -> None:
+    if certify not in get_args(Certify):
+        raise InputError(field="certify", value=certify, expected=one_of(get_args(Certify), certify))
+    if site not in sites:
+        raise InputError(field="site", value=site, expected=one_of(sites, site))
+    if type(slot) is not int or not first <= slot < end:
+        raise InputError(field="slot", value=slot, expected=f"a slot from {first} to {end - 1}")
+
+
+def _window(inst: Instance, slot: int, hours: float | None) -> tuple[int, int] | None:
+    """So many hours around the slot; None for the whole horizon."""
+    if hours is None:
+        if inst.n_slots * inst.slot_hours <= LONG_HOURS:
+            return None
+        hours = WINDOW_HOURS
+    if not hours > 0:
+        raise InputError(field="window_hours", value=hours, expected="hours above 0")
+    half = max(1, round(min(hours / inst.slot_hours, 2.0 * inst.n_slots) / 2))
+    return max(0, slot - half), min(inst.n_slots, slot + half)
 
 
 def _regret(one: Rejected) -> tuple[float, float]:

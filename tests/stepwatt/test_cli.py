@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -175,6 +176,54 @@ def test_solve_of_an_infeasible_instance_exits_1(tmp_path: Path, capsys: Output)
     assert told.err.splitlines()[-1].startswith("stepwatt: no schedule: infeasible")
 
 
+OWN = """
+import pyomo.environ as pyo
+
+def capped(m):
+    m.cap = pyo.Constraint(m.SLOTS, rule=lambda m, t: m.import_mw["DE", t] <= 0.01)
+
+def impossible(m):
+    m.never = pyo.Constraint(expr=m.import_mw["DE", 0] <= -1.0)
+"""
+
+
+def test_constraints_of_ones_own_come_from_a_file(inside: Path, capsys: Output) -> None:
+    (inside / "own.py").write_text(OWN)
+    assert (
+        run(["solve", "instance.json", "--gap", "1e-2", "--extra", "own.py:capped", "--out", "r.json"]) == 0
+    )
+    assert re.search(r"^with own +cap$", capsys.readouterr().out, re.MULTILINE)
+    result = json.loads((inside / "r.json").read_text())
+    assert result["extra"] == ["cap"]
+    assert max(result["schedule"]["sites"]["DE"]["import_mw"]) <= 0.01 + 1e-6
+    manifest = json.loads((inside / "r.json.manifest.json").read_text())
+    assert "own.py" in manifest["inputs"]
+    assert run(["solve", "instance.json", "--extra", "own.py:impossible"]) == 1
+    told = capsys.readouterr()
+    assert "never" in told.err
+    assert "is feasible" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("own.py", "--extra = 'own.py': expected FILE.py:FUNCTION"),
+        ("none.py:capped", "--extra = 'none.py': expected a file that is there"),
+        ("own.py:caped", "own.py: --extra = 'caped': expected one of capped, impossible"),
+        ("broken.py:capped", "expected Python that runs"),
+        ("empty.py:capped", "a function, of which the file has none"),
+    ],
+)
+def test_a_file_without_the_function_is_told_in_a_line(
+    inside: Path, named: str, told: str, capsys: Output
+) -> None:
+    for name, text in {"own": OWN, "broken": "nobody", "empty": ""}.items():
+        (inside / f"{name}.py").write_text(text)
+    assert run(["solve", "instance.json", "--extra", named]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
 def test_compare_writes_every_format(inside: Path) -> None:
     names = ["c.html", "c.md", "c.tex", "c.csv", "c.json"]
     outs = [part for name in names for part in ("--out", name)]
@@ -184,6 +233,19 @@ def test_compare_writes_every_format(inside: Path) -> None:
     assert run(["report", "c.json", "--out", "from-file.html"]) == 0
     assert (inside / "from-file.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert not list(inside.glob("*.partial"))
+
+
+@pytest.mark.parametrize("asked", [["--why"], ["--detail", "greedy"]])
+def test_what_is_asked_of_the_report_is_refused_where_none_is_written(
+    inside: Path, asked: list[str], capsys: Output
+) -> None:
+    words = ["compare", "instance.json", "--policy", "greedy", "--policy", "lp", *asked]
+    assert run([*words, "--out", "table.md"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"stepwatt: {asked[0]} = ")
+    assert line.endswith("expected an --out that ends in .html beside it")
+    assert not (inside / "table.md").exists()
+    assert run([*words, "--out", "page.html"]) == 0
 
 
 def test_demo_writes_report_instance_and_comparison(tmp_path: Path, capsys: Output) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from clocks import HeldClock
 
 import stepwatt as sw
 from stepwatt.cli import run
+from stepwatt.console import told_progress
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,31 @@ def test_what_is_computed_can_be_drawn(day: sw.Instance) -> None:
     assert list(sw.plot(prices).data[0].x) == ["2025-01-01 00:00:00", "2025-01-01 01:00:00"]
 
 
+def test_things_draw_themselves_as_plot_draws_them(day: sw.Instance) -> None:
+    best = sw.solve(day)
+    assert best.schedule is not None
+    front = sw.pareto(day, points=2)
+    for own, same in (
+        (best.plot(), sw.plot(best)),
+        (best.plot("charge"), sw.plot(best, figure="charge")),
+        (day.plot(), sw.plot(day)),
+        (best.schedule.plot(day, "jobs"), sw.plot(day, best.schedule, figure="jobs")),
+    ):
+        assert own == same
+        assert own.data
+    assert front.plot().data == sw.plot(front).data != ()
+    assert best.to_xarray().identical(sw.to_xarray(best))
+    assert best.schedule.to_xarray(day).identical(best.to_xarray())
+
+
+def test_without_an_installed_face_one_line_says_so(
+    day: sw.Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwatt.formulation.showing.GROUP", "stepwatt.nobody")
+    with pytest.raises(sw.InputError, match=r"plot = '\(missing\)': expected stepwatt installed by pip"):
+        day.plot()
+
+
 @pytest.mark.parametrize(
     ("what", "named", "told"),
     [("text", {}, "what = 'str'"), ("day", {"figure": "gaps"}, "figure = 'gaps'")],
@@ -116,12 +144,50 @@ class Kernel:
 
 @pytest.mark.parametrize("waits", [True, False])
 def test_progress_is_shown_in_a_notebook_and_not_in_a_script(
-    day: sw.Instance, waits: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    waits: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    day = sw.scenario("jemas", n_slots=1, slot_minutes=60)
     if waits:
         monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=Kernel))
-    sw.compare(day, {"greedy": "greedy"}, bound="lp")
-    assert ("compare: 100 %" in capsys.readouterr().err) is waits
+    monkeypatch.setattr("stepwatt.solving.PATIENCE", 0.0)  # a solve of one slot is no long one
+    shown: dict[str, Callable[..., Any]] = {
+        "compare": lambda **named: sw.compare(day, {"greedy": "greedy"}, bound="lp", **named),
+        "solve": lambda **named: sw.solve(day, gap=1e-2, **named),
+        "levers": lambda **named: sw.levers(day, gap=1e-2, **named),
+        "what-if": lambda **named: sw.what_if(day, {"more": {"sites.DE.gpus": 400}}, gap=1e-2, **named),
+        "pareto": lambda **named: sw.pareto(day, points=2, gap=1e-2, **named),
+        "expansion": lambda **named: sw.expansion(day, costs={"gpus": 100.0}, gap=1e-2, **named),
+    }
+    for title, work in shown.items():
+        work()
+        assert (f"{title}:   0 %" in capsys.readouterr().err) is waits, title
+        work(progress=False)
+        assert capsys.readouterr().err == "", title
+        told: list[float] = []
+        work(progress=lambda done, what, told=told: told.append(done))
+        assert capsys.readouterr().err == "", title
+        assert told == sorted(told) != [], title
+
+
+def test_work_that_is_not_long_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=Kernel))
+    clock = HeldClock()
+    with told_progress("solve", None, after=2.0, clock=clock) as told:
+        told(0.1, "soon")
+        assert capsys.readouterr().err == ""
+        clock.now = 2.0
+        told(0.5, "later")
+        assert "solve:  50 % later" in capsys.readouterr().err
+    with told_progress("solve", None, after=2.0, clock=clock) as told:
+        told(0.9, "soon")
+    assert capsys.readouterr().err == "\n"  # of the first
+
+
+def test_progress_that_is_none_is_told(day: sw.Instance) -> None:
+    with pytest.raises(sw.InputError, match=r"progress = True: expected a function"):
+        sw.levers(day, progress=True)  # type: ignore[arg-type]
 
 
 def test_quiet_commands_tell_errors_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,10 +44,11 @@ worth = sw.what_if(
 )
 best = worth.results["as it is"]
 table = sw.compare(day, {"today: 30 steps": sw.rules(steps=30), "greedy": "greedy", "oracle": best}).table
+table["against"] = table.utility - best.utility
 
 print(sw.sizing(day))
 print(worth.table[["utility", "bound", "low", "high"]].to_string(float_format="{:,.2f}".format))
-print(table[["utility", "energy_cost", "gap"]].to_string(float_format="{:,.3f}".format))
+print(table[["utility", "against", "energy_cost", "gap"]].to_string(float_format="{:,.3f}".format))
 on = best.schedule.generator_mw[0] > 0
 print(
     f"price {price.min():.0f} to {price.max():,.0f} USD/MWh; the generator runs {on.sum() / 4:g} h, from",

@@ -84,9 +84,11 @@ table = sw.compare(
     day,
     {"today: 14B, 50 steps": sw.rules(model="wan-14b", steps=50), "greedy": "greedy", "oracle": best},
 ).table
+table["against"] = table.utility - best.utility
 
 print(worth.table[["utility", "bound", "low", "high", "mean_steps"]].to_string(float_format="{:,.2f}".format))
-print(table[["utility", "energy_cost", "miss_rate", "gap"]].to_string(float_format="{:,.4f}".format))
+shown = table[["utility", "against", "energy_cost", "miss_rate", "gap"]]
+print(shown.to_string(float_format="{:,.4f}".format))
 for name, result in worth.results.items():
     told = result.evaluation.metrics
     print(f"{name}: mean quality {told['mean_quality']:.3f}, {told['renewable_share']:.0%} sun and wind")

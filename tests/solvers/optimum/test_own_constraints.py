@@ -308,3 +308,12 @@ def test_constraints_that_cost_nothing_change_nothing() -> None:
     assert with_it.utility == pytest.approx(without.utility)
     assert with_it.duals["cap"] == 0  # type: ignore[index]
     assert replace(with_it, extra=()).gap == pytest.approx(without.gap, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", ["oracle", "lp"])
+def test_a_horizon_too_long_for_one_piece_is_refused_in_a_line(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwatt.solvers.common.relaxation.LARGEST_PROBLEM", 10)
+    with pytest.raises(InputError, match=r"n_slots = 2: expected at most about \d+ slots: with own"):
+        sw.solve(tiny.battery(), method, extra=charged_by_two_at_most)

@@ -90,6 +90,38 @@ def test_own_code_is_run_again(tmp_path: Path) -> None:
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("kind", ["planner", "policy"])
+def test_own_code_that_is_declared_with_a_version_is_kept_until_that_changes(
+    tmp_path: Path, kind: str
+) -> None:
+    calls: list[str] = []
+
+    def plans(instance: Instance) -> Schedule:
+        calls.append(instance.name)
+        return Schedule.idle(instance.arrays())
+
+    def acts(obs: Any) -> dict[str, Any]:
+        calls.append("slot")
+        return {}
+
+    def ran(version: str | None, **more: str) -> bool:
+        before = len(calls)
+        deciding = more or kind == "policy"
+        own = sw.policy(acts, version=version, **more) if deciding else sw.planner(plans, version=version)
+        sw.compare(tiny.battery(), {"own": own}, bound=None, keep=tmp_path)
+        return len(calls) > before
+
+    assert ran("1")
+    assert not ran("1")
+    assert ran("2")
+    assert not ran("1")
+    assert ran(None)
+    assert ran(None)
+    assert ran("1", information="perfect")
+    with pytest.raises(sw.InputError, match=r"version = 1: expected a text"):
+        ran(1)  # type: ignore[arg-type]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_killed_command_goes_on_and_clears_up(tmp_path: Path) -> None:
     day = tmp_path / "day.json"

@@ -92,6 +92,10 @@ def test_a_click_on_a_slot_tells_why_and_so_does_the_keyboard(shown: Any) -> Non
     assert clicked["site"] == "FR"
     assert clicked["under"] == clicked["figure"]
     assert "A GPU-hour is worth" in clicked["words"]
+    assert len(clicked["marked"]) > 3
+    for marked in clicked["marked"]:
+        assert {tuple(ends) for ends in marked} == {("2018-12-12 16:10:00", "2018-12-12 16:15:00")}
+    assert clicked["bands"] > 0
     chosen = shown.execute_script(CHOOSE)
     assert "DK" in chosen
     assert chosen != clicked["words"]
@@ -147,8 +151,12 @@ place.emit("plotly_click", { points: [{ x: "2018-12-12 16:12", data: trace }] })
 setTimeout(() => {
   const why = document.querySelector("#s1 .detail:not([hidden]) .why");
   const text = select => select.options[select.selectedIndex].textContent;
+  const places = [...why.closest(".detail").querySelectorAll(".plot")];
+  const timed = places.filter(p => p.layout.xaxis.type === "date");
   done({ slot: text(why.querySelector(".slot")), site: text(why.querySelector(".site")),
     words: why.querySelector(".reason").textContent, figure: place.id,
+    marked: timed.map(p => (p.layout.shapes || []).filter(s => s.name === "slot").map(s => [s.x0, s.x1])),
+    bands: timed.flatMap(p => p.layout.shapes || []).filter(s => s.name !== "slot").length,
     under: why.closest(".panel").querySelector(".plot").id });
 }, 50);
 """

@@ -122,6 +122,32 @@ def test_prices_in_words_are_what_one_more_unit_brings(day: sw.Instance) -> None
     assert gained == pytest.approx(float(np.maximum(worth - drawn, 0.0).sum()), rel=1e-3, abs=1e-6)
 
 
+def test_of_a_long_horizon_a_window_around_the_slot_is_solved() -> None:
+    """What the optimum does there is as good as anything there: its window is at its bound."""
+    days = sw.scenario("jemas", start="2018-11-12", n_slots=80, slot_minutes=60)
+    days = sw.Instance.from_dict(days.to_dict() | {"integral_jobs": False})
+    best = sw.solve(days, gap=1e-6)
+    found = sw.why(best, slot=50, site="DE", certify="prices")
+    assert found.window == (26, 74)
+    assert "slot 50 (14 Nov 02:00)" in found.head
+    assert "of 13 Nov 02:00 to 15 Nov 02:00 alone, the rest as it is, the schedule is" in found.head
+    assert found.to_dict()["window"] == [26, 74]
+    assert best.schedule is not None
+    a, o = days.arrays(), days.arrays().options
+    runs = {reason.found.job_class: reason.found for reason in found.reasons if reason.found.kind == "runs"}
+    for k in range(len(a.classes)):
+        here = best.schedule.runs[(o.site == 0) & (o.job_class == k), 50].sum()
+        assert (runs[k].amount if k in runs else 0.0) == pytest.approx(here, rel=1e-6, abs=1e-3)
+    for reason in found.reasons:
+        assert all(26 <= one.slot < 74 for one in reason.rejected)
+    window = Reasons(days, best, window=found.window)
+    assert 0 <= window.bound - window.utility + 1e-6 < 1e-4 * window.bound
+    whole = sw.why(best, slot=50, site="DE", certify="prices", window_hours=160)
+    assert whole.window == (0, 80)
+    assert "alone" not in whole.head
+    assert whole.prices == pytest.approx(found.prices, rel=0.02)
+
+
 def test_what_cannot_be_asked_is_said(day: sw.Instance) -> None:
     best = sw.solve(day)
     for wrong, told in (({"slot": 6}, "from 0 to 5"), ({"site": "XX"}, "DE, FR, DK")):
@@ -132,6 +158,8 @@ def test_what_cannot_be_asked_is_said(day: sw.Instance) -> None:
         sw.why(best.schedule, slot=0, site="DE")
     with pytest.raises(sw.InputError, match="one of prices, relaxation, solve"):
         sw.why(best, slot=0, site="DE", certify="trust")  # type: ignore[arg-type]
+    with pytest.raises(sw.InputError, match=r"window_hours = 0: expected hours above 0"):
+        sw.why(best, slot=0, site="DE", window_hours=0)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -178,6 +206,9 @@ def test_commands_find_the_instance_of_a_result(
     assert run(["why", "best.json", "--slot", "0", "--site", "a", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["reasons"][0]["rejected"][0]["regret"]["at_least"] == pytest.approx(1.0)
+    assert found["window"] == [0, 2]
+    assert run(["why", "best.json", "--slot", "1", "--site", "a", "--window", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["window"] == [0, 2]
     assert run(["where-lost", "mine.json", "best.json"]) == 0
     assert "less than the optimum" in capsys.readouterr().out
     hours.replace({"classes.k.miss_penalty": 2.0}).save("hours.json")
