@@ -93,7 +93,8 @@ def test_a_stream_says_what_it_has_to_compile(
         def prepare(self) -> None:
             self.made = True
 
-    monkeypatch.setattr(compiling, "FUNCTIONS", {False: [Unmade()]})
+    unmade = Unmade()
+    monkeypatch.setattr(compiling, "functions", lambda general, batch: [unmade])
     told = list[str]()
     Run(policy, day).warm(told.append)  # its codec is direct
     assert told == []

@@ -201,7 +201,7 @@ class ForesightPolicy:
         told = expectations(instances, self.information, histories=histories, seed=self.seed)
         expected, problem = expected_of(told), stack(arrays, numpy_engine())
         engine = numpy_engine()
-        warm(lambda what: progress(0.0, what), general=problem.parts.links)
+        warm(lambda what: progress(0.0, what), problem.parts.links, len(instances))
         beliefs = beliefs_of(self.information, expected, problem.shape.slot_hours, histories)
         integral, slots = instances[0].integral_jobs, problem.shape.n_slots
         pace = Pace(deadline, slots)

@@ -7,6 +7,7 @@ loops. A compiler for all of Python spends most of its time on finding out what 
 from stepwatt.formulation.errors import extra
 
 from .language import (
+    NARROW,
     REGISTER,
     Integers,
     Lanes,
@@ -33,6 +34,7 @@ with extra("planners"):
     from .native import Native, warm_up
 
 __all__ = [
+    "NARROW",
     "REGISTER",
     "Integers",
     "Lanes",

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import kinds, machine, store
 from .identity import identity
+from .language import REGISTER
 from .translation import Translation
 
 #: The text of what makes machine code.
@@ -21,11 +22,13 @@ _TRANSLATOR = "".join(file.read_text("utf-8") for file in sorted(Path(__file__).
 
 
 class Native:
-    """A function of :mod:`.language` for one precision, made machine code when it is first called, unless the
-    disk has it."""
+    """A function of :mod:`.language` for one precision and lanes of so many bytes, made machine code when it
+    is first called, unless the disk has it."""
 
-    def __init__(self, source: Callable[..., None], real: type[np.floating[Any]]):
-        self.source, self.real = source, np.dtype(real)
+    def __init__(
+        self, source: Callable[..., None], real: type[np.floating[Any]], register: int = REGISTER
+    ):
+        self.source, self.real, self.register = source, np.dtype(real), register
         self._kinds = tuple(kinds.signature_of(source)[0].values())
         self._words = "".join(map(kinds.words, self._kinds))
         self._loaded: machine.Loaded | None = None
@@ -55,7 +58,7 @@ class Native:
             with self._lock:
                 # code that another thread runs must not be replaced
                 if self._loaded is None:
-                    code = machine.machine_code(Translation(self.real).text(self.source))
+                    code = machine.machine_code(Translation(self.real, self.register).text(self.source))
                     store.keep(self._name, code)
                     self._loaded = machine.Loaded(code)
         assert self._loaded is not None
@@ -65,7 +68,7 @@ class Native:
     def _name(self) -> str:
         """Where the disk has it: code of another function, or for another machine, has another name."""
         told = "".join((_TRANSLATOR, identity(self.source), machine.description()))
-        return f"{self.source.__name__}-{self.real}-{sha256(told.encode()).hexdigest()[:24]}.o"
+        return f"{self.source.__name__}-{self.real}-{self.register}-{sha256(told.encode()).hexdigest()[:24]}.o"
 
 
 def warm_up(functions: Iterable[Native], progress: Callable[[str], object]) -> None:

@@ -19,10 +19,10 @@ ENTRY = "entry"
 
 
 class Translation:
-    """Code of functions, each translated once, for numbers of one precision."""
+    """Code of functions, each translated once, for numbers of one precision and lanes of so many bytes."""
 
-    def __init__(self, real: np.dtype[Any]):
-        self.bytes, self.side = real.itemsize, REGISTER // real.itemsize
+    def __init__(self, real: np.dtype[Any], register: int = REGISTER):
+        self.bytes, self.side = real.itemsize, register // real.itemsize
         self.real = ir.FloatType() if self.bytes == 4 else FLOAT
         self.lanes = ir.VectorType(self.real, self.side)
         self.module = ir.Module(name="compiled")

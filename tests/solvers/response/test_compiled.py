@@ -131,7 +131,7 @@ def test_the_method_in_plain_python_has_the_same_iterate(
     """Machine code does what its source says; here stopped early, before rounding matters."""
     rng = np.random.default_rng(2)
     instance = random_instance(rng, n_slots=2, n_sites=2, features=features)
-    problem = stack([instance.arrays()], ENGINE)
+    problem = stack([instance.arrays()] * LANES, ENGINE)
     if limited := "link" in features:
         problem = replace(problem, link=np.minimum(problem.link, 1e-3))
         rows = Rows(slot_program(problem, 0, drawn_state(problem, rng, 0), drawn_prices(problem, rng)))
@@ -143,7 +143,7 @@ def test_the_method_in_plain_python_has_the_same_iterate(
         return solving.solve_rows(rows, 0.1)
 
     done = solved()
-    monkeypatch.setitem(running.METHODS, (np.dtype(np.float64), limited), source)
+    monkeypatch.setitem(running.METHODS, (np.dtype(np.float64), limited, REGISTER), source)
     with np.errstate(all="ignore"):
         plain = solved()
     for name in ("value", "bound"):

@@ -259,8 +259,8 @@ def test_code_lies_beside_bytecode_or_in_the_users_cache(
 
 
 def test_foresight_says_what_it_has_to_compile(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = tuple(Native(function.source, function.real.type) for function in compiling.FUNCTIONS[False])
-    monkeypatch.setattr(compiling, "FUNCTIONS", {False: fresh})
+    fresh = [Native(each.source, each.real.type, each.register) for each in compiling.functions()]
+    monkeypatch.setattr(compiling, "functions", lambda general, batch: fresh)
     instance = random_instance(np.random.default_rng(0), n_slots=2, n_sites=2, features=["battery"])
     told = list[str]()
     assert not compiling.ready()

@@ -8,6 +8,6 @@ Every array is flat and holds lanes (:mod:`...native`), one instance each.
 """
 
 from .layout import Limits, Pattern, Sizes, Tables
-from .running import METHODS, run
+from .running import METHODS, register_of, run
 
-__all__ = ["METHODS", "Limits", "Pattern", "Sizes", "Tables", "run"]
+__all__ = ["METHODS", "Limits", "Pattern", "Sizes", "Tables", "register_of", "run"]

@@ -7,17 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.solvers.response.native import REGISTER, Native
+from stepwatt.solvers.response.native import NARROW, REGISTER, Native
 
 from .layout import Found, Iterate, Limits, Pattern, Sizes, Tables, Work, counts
 from .method import follow, follow_general
 
-#: The method by precision, and whether instances have options of their own or limited links.
+#: The method by precision, whether instances have options of their own or limited links, and bytes of lanes.
 METHODS = {
-    (np.dtype(real), general): Native(source, real)
+    (np.dtype(real), general, register): Native(source, real, register)
     for general, source in ((False, follow), (True, follow_general))
     for real in (np.float32, np.float64)
+    for register in (NARROW, REGISTER)
 }
+
+
+def register_of(batch: int, kind: np.dtype[Any]) -> int:
+    """Bytes of lanes that suit so many instances."""
+    return NARROW if batch * kind.itemsize <= NARROW else REGISTER
 
 
 def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
@@ -25,9 +31,10 @@ def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
     kind, wide = whole.cost.dtype, whole.cost.shape[-1]
     queues, width, many, height, inner, tying, _, _, _ = counts(z)
     size, capped = inner + tying, z.capped * z.sites
+    register = register_of(wide // z.blocks, kind)
 
     def lanes(count: int, blocks: int = z.blocks) -> NDArray[Any]:
-        return np.zeros(blocks * count * REGISTER // kind.itemsize, kind)
+        return np.zeros(blocks * count * register // kind.itemsize, kind)
 
     def iterate() -> Iterate:
         return Iterate(*(lanes(count) for count in (width, width, width, width, many, many, height)))
@@ -74,5 +81,5 @@ def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
     some = Tables(*[*(lanes(len(part)) for part in whole[:-1]), single])
     iterates = iterate(), iterate(), iterate()
     coefficients, out = Tables(*map(np.ravel, whole)), Found(*(part.reshape(-1) for part in found))
-    METHODS[kind, general](z, p, coefficients, some, *iterates, work, out, limits)
+    METHODS[kind, general, register](z, p, coefficients, some, *iterates, work, out, limits)
     return found
