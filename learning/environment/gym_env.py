@@ -91,7 +91,7 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         if task.foresight:
             raise InputError(field="task.foresight", value=True, expected="False, or the vector form")
         days, past = _listed(instances, histories)
-        pool = make_pool(days, task.information, engine, histories=past, seed=forecast_seed)
+        pool = make_pool(days, task.information, engine, histories=past, seed=forecast_seed, view=task.view)
         self._days = [pool.take(np.array([n]), engine) for n in range(len(pool))]
         self.world = World(self._days[0], engine, task, integral=integral)
         self.render_mode = render_mode

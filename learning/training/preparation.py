@@ -93,6 +93,7 @@ def prepare(
         histories=histories,
         potential=None if isinstance(shaping, TaughtPotentialSettings) else potential,
         foresight=task.foresight,
+        view=task.view,
     )
     seen = settings.envs_per_run * len(seeds) * math.prod(pool.outlook.shape) / len(pool)
     check_memory("envs_per_run", settings.envs_per_run, seen)
@@ -103,7 +104,7 @@ def prepare(
         envs_per_run=settings.envs_per_run,
         seeds=seeds_for("environment", seeds),
     )
-    agent = build_agent(settings, env)
+    agent = build_agent(settings, env, env.world.parts)
     demonstrations, spent = None, 0.0
     if plan.warm_start.kind == "clone":
         told(0.0, "cloning")
@@ -151,7 +152,12 @@ class _Prices:
     def __init__(self, instances: Sequence[Instance], past: Sequence[Instance] | None, task: TaskSettings):
         self.engine, self.task = torch_engine(torch.float64), task
         self.pool = make_pool(
-            instances, task.information, self.engine, histories=past, foresight=task.foresight
+            instances,
+            task.information,
+            self.engine,
+            histories=past,
+            foresight=task.foresight,
+            view=task.view,
         )
         self.taught = foresee(instances, "perfect")
 
