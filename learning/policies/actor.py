@@ -32,7 +32,7 @@ class Description(Record):
     act_size: Size
     hidden: Annotated[list[Size], Field(max_length=100)]
     stochastic: bool
-    parts: Annotated[list[Size], Field(max_length=100)] = []
+    parts: Annotated[list[Size], Field(default_factory=list, max_length=100)]
 
     @model_validator(mode="after")
     def _add_up(self) -> Self:
