@@ -4,13 +4,15 @@ Rows are for networks that are shared by the sites (:mod:`..networks.by_site`). 
 
 * the site now: import cost, export price, renewables, outside warmth, what a cooled MWh costs, arrivals;
 * its fixed sizes: battery, generator, demand charge, price of what is left at the end;
-* per class its options by time, energy and revenue, the shortest and the best paid one, against what the
-  fleet has a job and what the class pays at best anywhere;
+* per class three of its options by time, energy and revenue: the shortest, and those that earn most net of
+  electricity at its price at the end and at a quarter of that;
 * per class what a job would earn net of electricity, now and in blocks of the coming day;
 * the moment, and the blocks: cost and renewables against now, lowest and highest cost ahead, arrivals;
-* the state: stored energy, warmth, highest import so far, what waits at the site, by urgency.
+* the state: stored energy, warmth, highest import so far, what waits at the site, by urgency, counted in
+  jobs and in GPU time.
 
-Money of options is in units of the class's best revenue, jobs in those of the flat observation.
+Money of options is in units of the class's best revenue anywhere. Jobs are in units of the flat observation,
+a site's equal share of what the fleets can run; GPU time is that of so many jobs, as a share of the site's.
 """
 
 from __future__ import annotations
@@ -63,13 +65,19 @@ def observe_rows(e: Engine, problem: Problem, t: int, state: PlantState, seen: A
     urgent = e.positive(known[..., None] - problem.recent[after]) * problem.per_job[..., None]
     charged = (state.energy - problem.energy_min) * problem.per_energy
     batch, sites = len(problem), problem.shape.sites
+    seen = seen.reshape(batch, sites, -1)
+    waiting = state.waiting * problem.per_job
+    # the row begins with the GPU time of what is usually chosen
+    usual = seen[..., : problem.shape.classes]
     parts = [
-        seen.reshape(batch, sites, -1),
+        seen,
         charged[..., None],
         ((state.temperature - problem.min_c) * problem.per_warmth)[..., None],
         (state.peak * problem.per_power)[..., None],
-        state.waiting * problem.per_job,
+        waiting,
+        waiting * usual,
         urgent.reshape(batch, sites, -1),
+        (urgent * usual[..., None]).reshape(batch, sites, -1),
     ]
     if problem.shape.has_generator:
         parts.append(e.real(state.restart <= 0, charged)[..., None])
@@ -80,7 +88,7 @@ def row_size(problem: Problem, outlook_size: int) -> int:
     """F', numbers of a row."""
     j, k = problem.shape.sites, problem.shape.classes
     urgencies = int(problem.recent.shape[-1])
-    return outlook_size // j + 3 + k * (1 + urgencies) + problem.shape.has_generator
+    return outlook_size // j + 3 + 2 * k * (1 + urgencies) + problem.shape.has_generator
 
 
 def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats:
@@ -89,13 +97,18 @@ def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats
     power = size["site_power"][:, None]
     options = _Options(a, size)
     overhead = np.minimum(np.where(a.thermal[:, None], 1 + 1 / np.maximum(a.cop, 1e-6), a.pue), MOST_OVERHEAD)
+    told = options.told()
+    usual, shortest = told[0][:, :, None], told[3][:, :, None]
+    jobs = a.arrivals / size["job_scale"][0][None, :, None]
     now = [
         a.import_cost / PRICE_SCALE,
         a.export_price / PRICE_SCALE,
         a.renewable_mw / power,
         np.where(a.thermal[:, None], a.outside_c / 30, 0.0),
         overhead - 1,
-        *(a.arrivals / size["job_scale"][0][None, :, None]).swapaxes(0, 1),
+        *jobs.swapaxes(0, 1),
+        (jobs * usual).sum(axis=1),
+        (jobs * shortest).sum(axis=1),
     ]
     fixed = [
         a.energy_max_mwh / size["site_power"] / 4,
@@ -103,11 +116,11 @@ def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats
         a.generator_max_mw / size["site_power"],
         a.demand_charge / 1e3,
         a.terminal_price / PRICE_SCALE,
-        *options.told().T,
     ]
-    slots, sites = a.n_slots, len(a.sites)
+    slots, sites, k = a.n_slots, len(a.sites), len(a.classes)
     series = np.stack([*now, *options.net(a.import_cost * overhead)], axis=-1).swapaxes(0, 1)
     parts = [
+        np.broadcast_to(np.concatenate(told, axis=1), (slots, sites, 9 * k)),
         series,
         np.broadcast_to(np.stack(fixed, axis=-1), (slots, sites, len(fixed))),
         np.broadcast_to(moment(inst)[:, None], (slots, sites, 5)),
@@ -126,23 +139,22 @@ class _Options:
         self.revenue = np.where(there, size["revenue"], 0.0) / np.where(best > 0, best, 1.0)
         # MWh a job times this is a job's electricity at 1 USD/MWh in units of the class's best revenue
         self.energy = np.where(there, size["energy"], 0.0) / np.where(best > 0, best, 1.0)
-        share = size["job_scale"][0] * len(a.classes) / np.maximum(size["fleet_seconds"], 1e-9)[:, None]
+        share = size["job_scale"][0] / np.maximum(size["fleet_seconds"], 1e-9)[:, None]
         self.time = np.where(there, size["seconds"], 0.0) * share[..., None]
         self.there = there
         self.price = a.terminal_price[:, None]
 
-    def told(self) -> Floats:
-        """(J,6·K) time, energy and revenue of the shortest option and of the best paid one."""
-        shortest = np.where(self.there, self.time, np.inf).argmin(-1)[..., None]
-        richest = np.where(self.there, self.revenue - 1e-6 * self.time, -np.inf).argmax(-1)[..., None]
-        told = []
-        for pick in (shortest, richest):
-            time, energy, revenue = (
-                np.take_along_axis(values, pick, -1)[..., 0]
-                for values in (self.time, self.energy, self.revenue)
-            )
-            told += [time, energy * self.price, revenue]
-        return np.concatenate(told, axis=1)
+    def told(self) -> list[Floats]:
+        """GPU time, electricity and revenue (J,K) of the option that earns most at the price at the end, of
+        the shortest, and of the one that earns most at a quarter of the price."""
+        cost = self.energy * self.price[..., None]
+        scores = (self.revenue - cost, -self.time, self.revenue - cost / 4)
+        picks = [np.where(self.there, score, -np.inf).argmax(-1)[..., None] for score in scores]
+        return [
+            np.take_along_axis(values, pick, -1)[..., 0]
+            for pick in picks
+            for values in (self.time, cost, self.revenue)
+        ]
 
     def net(self, cost: Floats) -> Floats:
         """(K,J,·) the most that a job earns at a cost (J,·) of electricity, at least 0."""

@@ -108,10 +108,17 @@ def prepare(
     demonstrations, spent = None, 0.0
     if plan.warm_start.kind == "clone":
         told(0.0, "cloning")
-        demonstrations = _demonstrations(instances, histories, plan, schedules)
+        prices = _Prices(instances, histories, task) if task.codec == "priced" else None
+        if prices is not None:
+            demonstrations = prices.demonstrated()
+        else:
+            forecasts = plan.warm_start.forecasts
+            demonstrations = demonstrations_of(
+                instances, schedules, task.information, histories=histories, forecasts=forecasts
+            )
         if warm:
             begun = time.process_time()
-            _warm(agent.policy(), demonstrations, instances, histories, plan, told)
+            _warm(agent.policy(), demonstrations, prices, instances, histories, plan, told)
             spent = time.process_time() - begun
     shaper = SHAPERS[settings.shaper](
         env.obs_size, env.act_size, seeds_for("shaper", seeds), settings.shaping
@@ -131,19 +138,6 @@ def _with(pool: Pool, potential: Potential | Cuts | None) -> Pool:
     if potential is None:
         raise ValueError("values to go are taught by the potentials of solved instances")
     return replace(pool, potential=potential.on(torch_engine()))
-
-
-def _demonstrations(
-    instances: Sequence[Instance],
-    past: Sequence[Instance] | None,
-    plan: TrainingPlan,
-    schedules: Sequence[Schedule],
-) -> Demonstrations:
-    if plan.task.codec == "priced":
-        return _Prices(instances, past, plan.task).demonstrated()
-    return demonstrations_of(
-        instances, schedules, plan.task.information, histories=past, forecasts=plan.warm_start.forecasts
-    )
 
 
 class _Prices:
@@ -176,6 +170,7 @@ class _Prices:
 def _warm(
     policy: Policy,
     demonstrations: Demonstrations,
+    prices: _Prices | None,
     instances: Sequence[Instance],
     past: Sequence[Instance] | None,
     plan: TrainingPlan,
@@ -190,8 +185,8 @@ def _warm(
         batch_size=start.batch_size,
         rate=start.rate,
     )
-    if start.relabelling:
-        prices, parts = _Prices(instances, past, plan.task), [demonstrations]
+    if start.relabelling and prices is not None:
+        parts = [demonstrations]
         for number in range(start.relabelling):
             told(number / start.relabelling, "relabelling")
             parts += [prices.demonstrated(policy, run) for run in range(len(seeds))]

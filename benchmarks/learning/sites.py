@@ -1,0 +1,211 @@
+"""Policies that the sites share, trained on three sites and played on two to six, and on other models.
+
+python -m benchmarks.learning.sites [--cells '4 sites'] [--quick] [--docs]
+
+Half-hour days, whole jobs, bound of the fluid model. A policy is trained once per plan, by the tables below,
+and kept in the cache; a case is played again when a policy, or the days, change. ``flat`` is the same clone
+with the usual view and network, of three sites; ``at home`` has the shared network, and its training
+days have the three sites and models of home alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import stepwatt as sw
+from stepwatt.data.catalogue import load_catalogue
+from stepwatt.formulation import Instance
+from stepwatt.formulation.files import write_text
+from stepwatt.learning.policies.trained import TrainedPolicy, load_policy
+from stepwatt.learning.training.families import Family
+from stepwatt.learning.training.plan import TrainingPlan, read_plan
+from stepwatt.learning.training.run import run_plan
+from stepwatt.scores.intervals import mean_interval
+
+from .common import Record, begin, kept, parser
+from .days import CACHE
+
+STUDY = "sites"
+HOME = "DE,FR,DK"
+#: Orders of the three sites: by its place a site has its model, its share of the jobs, and its hours.
+ORDERS = (HOME, "FR,DK,DE", "DK,DE,FR", "DE,DK,FR", "FR,DE,DK", "DK,FR,DE")
+#: Every so many test days; 24 days.
+EVERY = 5
+
+CLONED = {
+    "algo": "sac",
+    "shaper": "none",
+    "env_steps": 0,
+    "agent.hidden": [96, 96],
+    "task.codec": "priced",
+    "task.reward": "dense",
+    "warm_start.kind": "clone",
+    "warm_start.updates": 3_000,
+    "warm_start.relabelling": 3,
+}
+SHARED = {**CLONED, "task.view": "sites"}
+DRAWN = {"family.models": "drawn", "family.regions": list(ORDERS), "family.every": 4}
+#: How each policy is trained, as words of ``stepwatt train``.
+POLICIES: Mapping[str, Mapping[str, Any]] = {
+    "drawn models": {**SHARED, **DRAWN},
+    "at home": SHARED,
+    "flat": {**CLONED, "agent.hidden": [160, 160]},
+}
+
+
+class Case(NamedTuple):
+    """Zones of the sites, and which model's figures each model of the scenario takes."""
+
+    zones: str
+    taken: Mapping[str, str] = {}
+
+
+MODELS = ("SD1.5", "SDXL", "SD3.5")
+CASES = {
+    "home": Case(HOME),
+    "2 sites": Case("DE,FR"),
+    "2 other sites": Case("DK,NL"),
+    "3 other sites": Case("NL,AT,CZ"),
+    "4 sites": Case("DE,FR,DK,NL"),
+    "5 sites": Case("DE,FR,DK,NL,AT"),
+    "6 sites": Case("DE,FR,DK,NL,AT,CZ"),
+    "2 models": Case(HOME, {"SD3.5": "SDXL"}),
+    "1 model": Case(HOME, dict.fromkeys(MODELS, "SDXL")),
+    "1 small model": Case(HOME, dict.fromkeys(MODELS, "SD1.5")),
+    "3 other models": Case(HOME, {"SD1.5": "sd-2.1", "SDXL": "pixart-sigma", "SD3.5": "sd-3.5-medium"}),
+}
+
+
+def instances(case: Case, split: str, every: int) -> list[Instance]:
+    """Days of the case, whole jobs."""
+    family, figures = Family(regions=(case.zones,), every=every), _figures()
+    made = []
+    for inst in family.instances(split, integral=True):
+        values = inst.to_dict()
+        values["models"] = {name: figures[case.taken.get(name, name)] for name in values["models"]}
+        made.append(Instance.from_dict(values))
+    return made
+
+
+def _figures() -> dict[str, Any]:
+    """The models that a site can be given: the scenario's and the catalogue's, as in an instance's file."""
+    book = load_catalogue()
+    own = {model.name: model for model in book.jemas_models.values()}
+    return {name: model.to_dict() for name, model in {**book.models, **own}.items()}
+
+
+def plan_of(name: str, quick: bool) -> TrainingPlan:
+    """How the policy of that name is trained."""
+    words = dict(POLICIES[name])
+    if quick:
+        words |= {"family.every": 60, "warm_start.updates": 200, "warm_start.relabelling": 1}
+    return read_plan(None, [f"{key}={json.dumps(value)}" for key, value in words.items()])
+
+
+def policy(name: str, quick: bool) -> TrainedPolicy:
+    """The policy of that name, trained where that has not been done."""
+    plan = plan_of(name, quick)
+    tables = [plan.family.plain(), plan.task.plain(), plan.warm_start.plain(), plan.training.plain()]
+    digest = hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:16]
+    file = CACHE / f"{STUDY}-{name.replace(' ', '-')}-{digest}.npz"
+    if not file.exists():
+        [made] = run_plan(plan)
+        made.save(file)
+    return load_policy(file)
+
+
+def measured(days: Sequence[Instance], policies: Mapping[str, TrainedPolicy]) -> Record:
+    """Utilities (USD) by day of each policy that can play, of greedy, and the bound; jobs missed."""
+    utility: dict[str, list[float]] = {}
+    missed: dict[str, float] = {}
+    for name, one in policies.items():
+        if "sites" in one.family and one.family["sites"] != len(days[0].sites):
+            continue
+        judged = [sw.evaluate(day, made) for day, made in zip(days, one.schedules(days), strict=True)]
+        if broken := [found.violations for found in judged if not found.feasible]:
+            raise RuntimeError(f"{name}: {broken[0]}")
+        utility[name] = [found.utility for found in judged]
+        missed[name] = max(found.metrics["miss_rate"] for found in judged)
+    utility["greedy"] = [sw.solve(day, "greedy").utility for day in days]
+    utility["foresight"] = [sw.solve(day, "foresight", forecast="day-ahead").utility for day in days]
+    return {
+        "days": [day.name for day in days],
+        "utility": utility,
+        "missed": missed,
+        "bound": [sw.solve(day, "lp").bound for day in days],
+    }
+
+
+def gaps(record: Record, name: str) -> np.ndarray[Any, Any] | None:
+    """(N,) share of the bound that a row misses, by day."""
+    if name not in record["utility"]:
+        return None
+    bound = np.array(record["bound"], dtype=float)
+    found: np.ndarray[Any, Any] = (bound - np.array(record["utility"][name])) / np.abs(bound)
+    return found
+
+
+def table(records: Mapping[str, Record]) -> str:
+    """Mean gaps with their intervals over days; that of ``drawn models`` also as a multiple of home's."""
+    rows = [*POLICIES, "greedy", "foresight"]
+    first = gaps(records["home"], rows[0]) if "home" in records else None
+    lines = [f"| case | {' | '.join(rows)} | of home |", "| --- |" + " --- |" * (len(rows) + 1)]
+    for case, record in records.items():
+        cells = []
+        for name in rows:
+            found = gaps(record, name)
+            if found is None:
+                cells.append("")
+                continue
+            mean = mean_interval(found[None, :], 0)
+            cells.append(f"{mean.estimate:.4f} ± {(mean.high - mean.low) / 2:.4f}")
+        own = gaps(record, rows[0])
+        times = "" if first is None or own is None else f"{own.mean() / first.mean():.2f} x"
+        lines.append(f"| {case} | {' | '.join(cells)} | {times} |")
+    record = next(iter(records.values()))
+    missed = 100 * max(record["missed"][rows[0]] for record in records.values())
+    lines += [
+        "",
+        f"{len(record['days'])} test days of each case, months 3, 6, 9 and 12, half-hour slots, whole jobs, "
+        f"seed 0; `{rows[0]}` misses at most {missed:.2f} % of a day's jobs. {record['made']['machine']}, "
+        f"{record['made']['date']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Play the cases that are missing."""
+    options = parser(__doc__)
+    options.add_argument("--docs", action="store_true", help="write the table beside the results")
+    chosen = options.parse_args()
+    if chosen.list:
+        print("\n".join(CASES))
+        return
+    folder = begin(STUDY, chosen)
+    policies = {name: policy(name, chosen.quick) for name in POLICIES}
+    digests = {name: hashlib.sha256(one.fingerprint()).hexdigest()[:16] for name, one in policies.items()}
+    every = 60 if chosen.quick else EVERY
+    records = {}
+    for name, case in CASES.items():
+        if chosen.cells and name not in chosen.cells:
+            continue
+        plan = {"policies": digests, "case": [case.zones, dict(case.taken)], "every": every}
+
+        def play(case: Case = case) -> Record:
+            return measured(instances(case, "test", every), policies)
+
+        records[name] = kept(folder, name.replace(" ", "-"), plan, play)
+    told = table(records)
+    print(told)
+    if chosen.docs:
+        write_text(Path(folder) / "table.md", told)
+
+
+if __name__ == "__main__":
+    main()
