@@ -35,8 +35,8 @@ STUDY = "sites"
 HOME = "DE,FR,DK"
 #: Orders of the three sites: by its place a site has its model, its share of the jobs, and its hours.
 ORDERS = (HOME, "FR,DK,DE", "DK,DE,FR", "DE,DK,FR", "FR,DE,DK", "DK,FR,DE")
-#: Every so many test days; 24 days.
-EVERY = 5
+#: Every so many test days.
+EVERY = 6
 
 CLONED = {
     "algo": "sac",
@@ -120,26 +120,31 @@ def policy(name: str, quick: bool) -> TrainedPolicy:
     return load_policy(file)
 
 
-def measured(days: Sequence[Instance], policies: Mapping[str, TrainedPolicy]) -> Record:
-    """Utilities (USD) by day of each policy that can play, of greedy, and the bound; jobs missed."""
+def reference(days: Sequence[Instance]) -> Record:
+    """Bounds and what planners earn (USD), by day."""
+    return {
+        "days": [day.name for day in days],
+        "bound": [sw.solve(day, "lp").bound for day in days],
+        "utility": {
+            "greedy": [sw.solve(day, "greedy").utility for day in days],
+            "foresight": [sw.solve(day, "foresight", forecast="day-ahead").utility for day in days],
+        },
+    }
+
+
+def played(days: Sequence[Instance], policies: Mapping[str, TrainedPolicy]) -> Record:
+    """What each policy that can play earns (USD), by day, and the largest share of a day's jobs it misses."""
     utility: dict[str, list[float]] = {}
     missed: dict[str, float] = {}
     for name, one in policies.items():
-        if "sites" in one.family and one.family["sites"] != len(days[0].sites):
+        if one.family.get("sites", len(days[0].sites)) != len(days[0].sites):
             continue
         judged = [sw.evaluate(day, made) for day, made in zip(days, one.schedules(days), strict=True)]
         if broken := [found.violations for found in judged if not found.feasible]:
             raise RuntimeError(f"{name}: {broken[0]}")
         utility[name] = [found.utility for found in judged]
         missed[name] = max(found.metrics["miss_rate"] for found in judged)
-    utility["greedy"] = [sw.solve(day, "greedy").utility for day in days]
-    utility["foresight"] = [sw.solve(day, "foresight", forecast="day-ahead").utility for day in days]
-    return {
-        "days": [day.name for day in days],
-        "utility": utility,
-        "missed": missed,
-        "bound": [sw.solve(day, "lp").bound for day in days],
-    }
+    return {"utility": utility, "missed": missed}
 
 
 def gaps(record: Record, name: str) -> np.ndarray[Any, Any] | None:
@@ -188,19 +193,29 @@ def main() -> None:
         print("\n".join(CASES))
         return
     folder = begin(STUDY, chosen)
+    every = 60 if chosen.quick else EVERY
+    cases = {name: case for name, case in CASES.items() if not chosen.cells or name in chosen.cells}
+    plans = {name: {"case": [case.zones, dict(case.taken)], "every": every} for name, case in cases.items()}
+    known = {}
+    for name, case in cases.items():
+        known[name] = kept(
+            folder / "reference",
+            name.replace(" ", "-"),
+            plans[name],
+            lambda case=case: reference(instances(case, "test", every)),  # type: ignore[misc]
+        )
     policies = {name: policy(name, chosen.quick) for name in POLICIES}
     digests = {name: hashlib.sha256(one.fingerprint()).hexdigest()[:16] for name, one in policies.items()}
-    every = 60 if chosen.quick else EVERY
     records = {}
-    for name, case in CASES.items():
-        if chosen.cells and name not in chosen.cells:
-            continue
-        plan = {"policies": digests, "case": [case.zones, dict(case.taken)], "every": every}
-
-        def play(case: Case = case) -> Record:
-            return measured(instances(case, "test", every), policies)
-
-        records[name] = kept(folder, name.replace(" ", "-"), plan, play)
+    for name, case in cases.items():
+        found = kept(
+            folder / "played",
+            name.replace(" ", "-"),
+            {"policies": digests, **plans[name]},
+            lambda case=case: played(instances(case, "test", every), policies),  # type: ignore[misc]
+        )
+        utility = {**known[name]["utility"], **found["utility"]}
+        records[name] = {**known[name], **found, "utility": utility}
     told = table(records)
     print(told)
     if chosen.docs:
