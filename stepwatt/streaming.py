@@ -178,7 +178,8 @@ class Run:
         from stepwatt.learning.environment.world import make_pool
 
         # what the file expects of later slots is the forecast itself
-        pool = make_pool([instance], "none" if task.information == "none" else "perfect", engine)
+        known = "none" if task.information == "none" else "perfect"
+        pool = make_pool([instance], known, engine, view=task.view)
         if not task.foresight:
             return pool, 0
         if self._ahead is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,15 @@ def stack(instances: Sequence[InstanceArrays], engine: Engine) -> Problem:
     """Instances as one problem on the engine.
 
     Raises:
-        InputError: instances that differ in sites, classes, slots, or options per class.
+        InputError: instances that differ in sites, classes, slots, clocks, or in what sites have at all.
     """
-    first = shape_of(instances[0])
-    for number, a in enumerate(instances):
-        if shape_of(a) != first:
+    shapes = [shape_of(a) for a in instances]
+    # tables are as wide as the most options there are
+    first = replace(shapes[0], choices=max(shape.choices for shape in shapes))
+    for number, shape in enumerate(shapes):
+        if replace(shape, choices=first.choices) != first:
             raise InputError(
-                field=f"instances[{number}]", value=str(shape_of(a)), expected=f"the first's shape, {first}"
+                field=f"instances[{number}]", value=str(shape), expected=f"the first's shape, {first}"
             )
     parts = [numbers_of(a, first) for a in instances]
     stacked: dict[str, Any] = {}

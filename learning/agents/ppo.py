@@ -99,10 +99,13 @@ class PPO(StoredAgent):
         act_size: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
+        parts: Sequence[int] = (),
     ):
         self.settings = settings
         self.rngs = generators(seeds, device)
-        self.actor = Policy(obs_size, act_size, settings.hidden, self.rngs, last_gain=settings.last_gain)
+        self.actor = Policy(
+            obs_size, act_size, settings.hidden, self.rngs, last_gain=settings.last_gain, parts=parts
+        )
         self.value = RunMLP((obs_size, *settings.hidden, 1), self.rngs)
         log_std = torch.full((len(seeds), 1, act_size), math.log(settings.initial_std), device=device)
         self.spread = nn.ParameterDict({"log_std": nn.Parameter(log_std)})

@@ -77,6 +77,7 @@ class SAC(StoredAgent):
         act_size: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
+        parts: Sequence[int] = (),
     ):
         self.settings = settings
         self.rngs = generators(seeds, device)
@@ -87,6 +88,7 @@ class SAC(StoredAgent):
             self.rngs,
             initial_std=settings.initial_std,
             last_gain=settings.last_gain,
+            parts=parts,
         )
         self.critics = Critics(obs_size, act_size, settings.hidden, self.rngs)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)

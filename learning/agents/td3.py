@@ -67,10 +67,13 @@ class TD3(StoredAgent):
         act_size: int,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
+        parts: Sequence[int] = (),
     ):
         self.settings = settings
         self.rngs = generators(seeds, device)
-        self.actor = Policy(obs_size, act_size, settings.hidden, self.rngs, last_gain=settings.last_gain)
+        self.actor = Policy(
+            obs_size, act_size, settings.hidden, self.rngs, last_gain=settings.last_gain, parts=parts
+        )
         self.critics = Critics(obs_size, act_size, settings.hidden, self.rngs, settings.critics)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self.target_critics = copy.deepcopy(self.critics).requires_grad_(False)

@@ -79,6 +79,8 @@ class PricedCodec:
             j * shape.has_generator,
         ]
         self.size = sum(self.sizes)
+        #: What each part of an action has of every site; its numbers lie site by site.
+        self.parts = tuple(size // j for size in self.sizes if size)
         self.largest_gap = 0.0
         self.last: Plan | None = None
         self._handed: tuple[Problem, Problem] | None = None

@@ -102,7 +102,9 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         task = _given_task(task)
         if task.foresight:
             raise InputError(field="task.foresight", value=True, expected="False, or the vector form")
-        pool = make_pool(instances, task.information, engine, histories=histories, seed=forecast_seed)
+        pool = make_pool(
+            instances, task.information, engine, histories=histories, seed=forecast_seed, view=task.view
+        )
         self._days = [pool.take(np.array([n]), engine) for n in range(len(pool))]
         self.world = World(self._days[0], engine, task, integral=integral)
         self.render_mode = render_mode

@@ -56,7 +56,7 @@ def outlook(
     columns = []
     for number, (inst, before) in enumerate(zip(instances, past, strict=True)):
         a = inst.arrays()
-        parts = [_now(a), _moment(inst)]
+        parts = [_now(a), moment(inst)]
         if information != "none":
             history = None if before is None else before.arrays()
             parts.append(_ahead(a, information, history, seed + number))
@@ -115,7 +115,7 @@ def _now(a: InstanceArrays) -> Floats:
     return np.concatenate(series, axis=0).T
 
 
-def _moment(inst: Instance) -> Floats:
+def moment(inst: Instance) -> Floats:
     """(T,5) hour of the day and day of the week on their circles, share of the horizon that is left."""
     times = [inst.start_time + timedelta(hours=t * inst.slot_hours) for t in range(inst.n_slots)]
     hour = np.array([2 * np.pi * (m.hour + m.minute / 60) / 24 for m in times])

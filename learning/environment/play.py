@@ -32,7 +32,13 @@ def plan(
     """
     engine = numpy_engine() if engine is None else engine
     pool = make_pool(
-        instances, task.information, engine, histories=histories, seed=seed, foresight=task.foresight
+        instances,
+        task.information,
+        engine,
+        histories=histories,
+        seed=seed,
+        foresight=task.foresight,
+        view=task.view,
     )
     world = World(pool, engine, task, integral=instances[0].integral_jobs)
     requests, outcomes = record(world, policy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
@@ -28,15 +28,27 @@ class TaskSettings(SettingsRecord):
     """Share of a site's jobs that may be missed or cut back in a slot for it to count as a success."""
     reward_scale: Scale = 1.0
     """Factor on the reward, whose unit is a slot's typical revenue."""
+    view: Literal["flat", "sites"] = "flat"
+    """``sites``: a row of numbers for each site, told by one network that all share, so that the policy plays
+    any number of sites (priced only)."""
     foresight: bool = False
     """Priced only: actions are corrections of the prices that the forecast suggests, which are seen too."""
     renewal: CountOrNone = 0
     """With foresight: slots after which the rest of the day is planned again; 0 plans once."""
 
+    def plain(self) -> dict[str, Any]:
+        """Plain values; of the view where it is not the usual one, so that older files stay as they are."""
+        values = super().plain()
+        if self.view == "flat":
+            del values["view"]
+        return values
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.foresight and (self.codec != "priced" or self.information == "none"):
             raise defect(("foresight",), True, "codec priced and a forecast")
+        if self.view == "sites" and (self.codec != "priced" or self.foresight):
+            raise defect(("view",), self.view, "flat, but for codec priced without foresight")
         if self.renewal and not self.foresight:
             raise defect(("renewal",), self.renewal, "0, or slots of a task with foresight")
         return self

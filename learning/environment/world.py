@@ -26,6 +26,7 @@ from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of
 from ..codecs import CODECS, Codec, PricedCodec
 from .observation import observation_size, observe, outlook
 from .rewards import Slot, failed_share, owed, paid_later, reward
+from .site_rows import observe_rows, row_size, rows_outlook
 from .solver_potential import Worth
 from .task import TaskSettings
 
@@ -73,8 +74,10 @@ def make_pool(
     potential: Worth | None = None,
     seed: int = 0,
     foresight: bool = False,
+    view: str = "flat",
 ) -> Pool:
-    """Instances of one shape, ready for an environment on the engine; ``foresight`` for tasks that want it.
+    """Instances of one shape, ready for an environment on the engine; ``foresight`` for tasks that want it,
+    ``view`` as the task has it.
 
     Raises:
         InputError: no instances, or of different shapes; not a history each; an unknown information set; a
@@ -84,7 +87,8 @@ def make_pool(
     past = None if histories is None else the_histories(histories, len(days))
     seed = whole(seed, "forecast_seed")
     problem = stack([inst.arrays() for inst in days], engine)
-    seen = engine.asarray(outlook(days, information, past, seed))
+    look = outlook if view == "flat" else rows_outlook
+    seen = engine.asarray(look(days, information, past, seed))
     pool = Pool(problem, seen, None if potential is None else potential.on(engine))
     if not foresight:
         return pool
@@ -104,8 +108,16 @@ class World:
         self.codec: Codec = CODECS[task.codec](pool.problem.shape)
         self.pool = pool
         self.act_size = self.codec.size
-        self.obs_size = observation_size(pool.problem, int(pool.outlook.shape[-1]))
-        self.obs_size += self.act_size * task.foresight + 2 * paid_later(task.reward)
+        #: Numbers of each part of an action that a site says, where one network is shared by the sites.
+        self.parts: tuple[int, ...] = ()
+        if task.view == "sites" and isinstance(self.codec, PricedCodec):
+            self.parts = self.codec.parts
+        outlook_size, sites = int(pool.outlook.shape[-1]), pool.problem.shape.sites
+        if task.view == "flat":
+            self.obs_size = observation_size(pool.problem, outlook_size)
+            self.obs_size += self.act_size * task.foresight + 2 * paid_later(task.reward)
+        else:
+            self.obs_size = sites * (row_size(pool.problem, outlook_size) + 2 * paid_later(task.reward))
         if task.foresight and pool.foresight is None:
             raise ValueError("the task wants foresight, which the pool was made without")
         self.begin(pool)
@@ -125,8 +137,15 @@ class World:
 
     def observation(self) -> Array:
         """(B,O) what the policy sees now."""
-        slot = min(self.t, self.drawn.problem.shape.n_slots - 1)
-        seen = observe(self.engine, self.drawn.problem, self.t, self.state, self.drawn.outlook[slot])
+        problem = self.drawn.problem
+        outlook = self.drawn.outlook[min(self.t, problem.shape.n_slots - 1)]
+        if self.task.view == "sites":
+            rows = observe_rows(self.engine, problem, self.t, self.state, outlook)
+            if paid_later(self.task.reward):
+                unpaid = self._unpaid()[:, None] + problem.gpus[..., None] * 0.0
+                rows = self.engine.concat([rows, unpaid])
+            return rows.reshape(len(problem), -1)
+        seen = observe(self.engine, problem, self.t, self.state, outlook)
         if paid_later(self.task.reward):
             seen = self.engine.concat([seen, self._unpaid()])
         return self.engine.concat([seen, self.suggested()]) if self.task.foresight else seen

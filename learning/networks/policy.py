@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from .by_site import RunBySite
 from .parallel_runs import RunMLP, generators
 
 LOG_STD_RANGE = (-5.0, 2.0)
@@ -21,6 +22,10 @@ class Policy(nn.Module):
     All agents share it, so that any of them can be cloned, evaluated and stored alike. ``initial_std`` given:
     the network also says a standard deviation (before tanh) that begins there. The last layer begins
     ``last_gain`` times smaller than usual, so that the first mean action is close to 0.
+
+    ``parts`` given, the numbers of each part of an action that a site says: one network is shared by the
+    sites (:class:`.by_site.RunBySite`), ``obs_size`` and ``act_size`` are for as many as there are now, and
+    it takes observations of any number.
     """
 
     def __init__(
@@ -32,16 +37,24 @@ class Policy(nn.Module):
         *,
         initial_std: float | None = None,
         last_gain: float = 0.01,
+        parts: Sequence[int] = (),
     ):
         super().__init__()
-        self.obs_size, self.act_size, self.hidden = obs_size, act_size, tuple(hidden)
+        sites = act_size // sum(parts) if parts else 1
+        # of one site, where the network is one for all
+        self.obs_size, self.act_size = obs_size // sites, act_size // sites
+        self.hidden, self.parts = tuple(hidden), tuple(parts)
         self.stochastic = initial_std is not None
-        outputs = act_size * (2 if self.stochastic else 1)
-        self.net = RunMLP((obs_size, *hidden, outputs), rngs, last_gain=last_gain)
+        answers = 2 if self.stochastic else 1
+        self.net: RunMLP | RunBySite
+        if parts:
+            self.net = RunBySite(self.obs_size, parts, hidden, rngs, answers=answers, last_gain=last_gain)
+        else:
+            self.net = RunMLP((obs_size, *hidden, act_size * answers), rngs, last_gain=last_gain)
         if initial_std is not None:
             last = self.net.layers[-1]
             with torch.no_grad():
-                last.bias[..., act_size:] = math.log(initial_std)  # type: ignore[operator]
+                last.bias[..., self.act_size :] = math.log(initial_std)  # type: ignore[operator]
 
     @property
     def runs(self) -> int:
@@ -51,7 +64,7 @@ class Policy(nn.Module):
     def mean(self, obs: Tensor) -> Tensor:
         """(S,B,A) mean before tanh."""
         out: Tensor = self.net(obs)
-        return out[..., : self.act_size]
+        return out.chunk(2, -1)[0] if self.stochastic else out
 
     def mean_and_log_std(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """(S,B,A) mean before tanh and logarithm of the standard deviation; only with ``initial_std``."""
@@ -85,6 +98,7 @@ class Policy(nn.Module):
             "act_size": self.act_size,
             "hidden": list(self.hidden),
             "stochastic": self.stochastic,
+            **({"parts": list(self.parts)} if self.parts else {}),
         }
 
     def run_state(self, run: int) -> dict[str, Tensor]:
@@ -104,6 +118,7 @@ class Policy(nn.Module):
             description["hidden"],
             generators([0]),
             initial_std=1.0 if description["stochastic"] else None,
+            parts=description.get("parts", ()),
         )
         policy.load_state_dict(state)
         policy.to(next(iter(state.values())).device)

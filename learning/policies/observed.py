@@ -43,7 +43,14 @@ class ObservationPolicy:
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """The schedule that comes of asking it slot by slot; ``history`` is the day before."""
         engine, task, a = numpy_engine(), self.task, instance.arrays()
-        pool = make_pool([instance], task.information, engine, histories=[history], foresight=task.foresight)
+        pool = make_pool(
+            [instance],
+            task.information,
+            engine,
+            histories=[history],
+            foresight=task.foresight,
+            view=task.view,
+        )
         world = World(pool, engine, task, integral=instance.integral_jobs)
         past = None if history is None else history.arrays()
         known = task.information != "none"

@@ -39,7 +39,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 #: Raised whenever the numbers of an action or an observation come to mean something else.
 SCHEMA = "stepwatt.policy/3"
 
-#: What instances must share with those a policy was trained on.
+#: What instances must share with those a policy was trained on; the sites, unless they share its network.
 FAMILY = ("sites", "classes", "slot_hours", "has_generator", "has_demand_charge")
 #: Bytes of a policy file, unpacked: far more than any network here has, and less than a machine's memory.
 LARGEST = 2**30
@@ -127,7 +127,7 @@ class TrainedPolicy:
         """The content of a policy file."""
         about = {
             "schema": SCHEMA,
-            "network": self.network.description.model_dump(),
+            "network": self.network.description.model_dump(exclude_defaults=True),
             "task": self.task.plain(),
             "family": dict(self.family),
             "training": dict(self.training),
@@ -181,6 +181,9 @@ def load_policy(path: str | Path) -> TrainedPolicy:
     try:
         said = _About.model_validate(about)
         network, task = Actor.read(said.network, arrays), _task(said.task)
+        if bool(said.network.parts) != (task.view == "sites"):
+            expected = "sites with a network that the sites share, and flat with others"
+            raise InputError(field="task.view", value=task.view, expected=expected)
     except ValidationError as error:
         raise as_input_error(error, about).in_file(str(source)) from None
     except InputError as defect:
@@ -230,4 +233,5 @@ def policy_of(
     shape = asdict(shape_of(instance.arrays()))
     arrays = {name: values.cpu().numpy() for name, values in network.run_state(0).items()}
     actor = Actor.read(Description.model_validate(network.description()), arrays)
-    return TrainedPolicy(actor, task, {name: shape[name] for name in FAMILY}, about)
+    told = [name for name in FAMILY if name != "sites" or task.view != "sites"]
+    return TrainedPolicy(actor, task, {name: shape[name] for name in told}, about)

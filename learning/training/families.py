@@ -7,9 +7,11 @@ Whole months are kept for the test (looked at once per study); of the others the
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from stepwatt.data import SCENARIOS, scenario
@@ -17,6 +19,7 @@ from stepwatt.formulation import Instance
 from stepwatt.formulation.records import SettingsRecord, member
 
 from ..options import Count, Texts
+from .drawn_models import with_drawn_models
 
 TEST_MONTHS = (3, 6, 9, 12)
 #: Day of the month from which a training month's days are for validation; the day before, and the first day
@@ -39,6 +42,9 @@ class Family(SettingsRecord):
     """Minutes of a slot; episodes are days."""
     every: Count = 1
     """Take every so many days of a split: 1 takes all."""
+    models: Literal["own", "drawn"] = "own"
+    """``drawn``: figures of the models that differ from day to day and region to region, so that a policy
+    that sees them (``task.view="sites"``) learns what they mean; a day's are always the same."""
     parameters: Mapping[str, Any] = Field(default_factory=dict)
     """Further parameters of the scenario, such as volatility or gpus."""
 
@@ -66,7 +72,7 @@ class Family(SettingsRecord):
 
     def instance(self, region: str, day: dt.date, integral: bool) -> Instance:
         """One day of one region."""
-        return scenario(
+        made = scenario(
             self.scenario,
             start=day.isoformat(),
             zones=region.split(","),
@@ -75,6 +81,9 @@ class Family(SettingsRecord):
             integral_jobs=integral,
             **self.parameters,
         )
+        if self.models == "own":
+            return made
+        return with_drawn_models(made, np.random.default_rng([day.toordinal(), zlib.crc32(region.encode())]))
 
     @staticmethod
     def _split(day: dt.date) -> str:

@@ -26,7 +26,14 @@ class Judge:
         histories: Sequence[Instance] | None = None,
     ):
         engine = torch_engine()
-        pool = make_pool(instances, task.information, engine, histories=histories, foresight=task.foresight)
+        pool = make_pool(
+            instances,
+            task.information,
+            engine,
+            histories=histories,
+            foresight=task.foresight,
+            view=task.view,
+        )
         self.runs, self.days = runs, len(pool)
         self.pool: Pool = pool.take(torch.arange(self.days).repeat(runs), engine)
         self.world = World(self.pool, engine, task)

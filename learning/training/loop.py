@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -83,14 +83,27 @@ class _Clock:
         return sum(self.seconds.values())
 
 
-def build_agent(settings: TrainingSettings, env: BatchedEnv) -> Any:
-    """The agent of the settings, untrained, e.g. to clone demonstrations into before ``train_agent``."""
+def build_agent(settings: TrainingSettings, env: BatchedEnv, parts: Sequence[int] = ()) -> Any:
+    """The agent of the settings, untrained, e.g. to clone demonstrations into before ``train_agent``.
+
+    ``parts`` (:class:`..networks.policy.Policy`) for a network that the sites share.
+
+    Raises:
+        InputError: an agent that has no such network.
+    """
     seeds = seeds_for("agent", settings.seeds)
     hidden = getattr(settings.agent, "hidden", ())
     layers = (env.obs_size + env.act_size, *hidden, env.act_size)
     weights = sum(wide * high for wide, high in pairwise(layers))
     check_memory("agent.hidden", list(hidden), NUMBERS_PER_WEIGHT * len(seeds) * weights)
-    return AGENTS[settings.algo].build(settings.agent, env.obs_size, env.act_size, seeds, env.device)
+    kind, sizes = AGENTS[settings.algo], (env.obs_size, env.act_size)
+    if not parts:
+        return kind.build(settings.agent, *sizes, seeds, env.device)
+    if not kind.by_site:
+        known = [name for name in AGENTS if AGENTS[name].by_site]
+        expected = f"{', '.join(known)} with a network that the sites share"
+        raise InputError(field="training.algo", value=settings.algo, expected=expected)
+    return kind.build(settings.agent, *sizes, seeds, env.device, parts=parts)
 
 
 def train_agent(

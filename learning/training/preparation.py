@@ -93,6 +93,7 @@ def prepare(
         histories=histories,
         potential=None if isinstance(shaping, TaughtPotentialSettings) else potential,
         foresight=task.foresight,
+        view=task.view,
     )
     seen = settings.envs_per_run * len(seeds) * math.prod(pool.outlook.shape) / len(pool)
     check_memory("envs_per_run", settings.envs_per_run, seen)
@@ -103,14 +104,21 @@ def prepare(
         envs_per_run=settings.envs_per_run,
         seeds=seeds_for("environment", seeds),
     )
-    agent = build_agent(settings, env)
+    agent = build_agent(settings, env, env.world.parts)
     demonstrations, spent = None, 0.0
     if plan.warm_start.kind == "clone":
         told(0.0, "cloning")
-        demonstrations = _demonstrations(instances, histories, plan, schedules)
+        prices = _Prices(instances, histories, task) if task.codec == "priced" else None
+        if prices is not None:
+            demonstrations = prices.demonstrated()
+        else:
+            forecasts = plan.warm_start.forecasts
+            demonstrations = demonstrations_of(
+                instances, schedules, task.information, histories=histories, forecasts=forecasts
+            )
         if warm:
             begun = time.process_time()
-            _warm(agent.policy(), demonstrations, instances, histories, plan, told)
+            _warm(agent.policy(), demonstrations, prices, instances, histories, plan, told)
             spent = time.process_time() - begun
     shaper = SHAPERS[settings.shaper](
         env.obs_size, env.act_size, seeds_for("shaper", seeds), settings.shaping
@@ -132,26 +140,18 @@ def _with(pool: Pool, potential: Worth | None) -> Pool:
     return replace(pool, potential=potential.on(torch_engine()))
 
 
-def _demonstrations(
-    instances: Sequence[Instance],
-    past: Sequence[Instance] | None,
-    plan: TrainingPlan,
-    schedules: Sequence[Schedule],
-) -> Demonstrations:
-    if plan.task.codec == "priced":
-        return _Prices(instances, past, plan.task).demonstrated()
-    return demonstrations_of(
-        instances, schedules, plan.task.information, histories=past, forecasts=plan.warm_start.forecasts
-    )
-
-
 class _Prices:
     """What whoever knew the days would say that things are worth, wherever a policy comes."""
 
     def __init__(self, instances: Sequence[Instance], past: Sequence[Instance] | None, task: TaskSettings):
         self.engine, self.task = torch_engine(torch.float64), task
         self.pool = make_pool(
-            instances, task.information, self.engine, histories=past, foresight=task.foresight
+            instances,
+            task.information,
+            self.engine,
+            histories=past,
+            foresight=task.foresight,
+            view=task.view,
         )
         self.taught = foresee(instances, "perfect")
 
@@ -170,6 +170,7 @@ class _Prices:
 def _warm(
     policy: Policy,
     demonstrations: Demonstrations,
+    prices: _Prices | None,
     instances: Sequence[Instance],
     past: Sequence[Instance] | None,
     plan: TrainingPlan,
@@ -184,8 +185,8 @@ def _warm(
         batch_size=start.batch_size,
         rate=start.rate,
     )
-    if start.relabelling:
-        prices, parts = _Prices(instances, past, plan.task), [demonstrations]
+    if start.relabelling and prices is not None:
+        parts = [demonstrations]
         for number in range(start.relabelling):
             told(number / start.relabelling, "relabelling")
             parts += [prices.demonstrated(policy, run) for run in range(len(seeds))]

@@ -1,0 +1,203 @@
+"""What a policy sees site by site: a row of numbers each, whose meaning does not depend on how many sites.
+
+Rows are for networks that are shared by the sites (:mod:`..networks.by_site`). A row has, in this order:
+
+* the site now: import cost, export price, renewables, outside warmth, what a cooled MWh costs, arrivals;
+* its fixed sizes: battery, generator, demand charge, price of what is left at the end;
+* per class three of its options by time, energy and revenue: the shortest, and those that earn most net of
+  electricity at its price at the end and at a quarter of that;
+* per class what a job would earn net of electricity, now and in blocks of the coming day;
+* the moment, and the blocks: cost and renewables against now, lowest and highest cost ahead, arrivals;
+* the state: stored energy, warmth, highest import so far, what waits at the site, by urgency, counted in
+  jobs and in GPU time.
+
+Money of options is in units of the class's best revenue anywhere. Jobs are in units of the flat observation,
+a site's equal share of what the fleets can run; GPU time is that of so many jobs, as a share of the site's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import Instance, InstanceArrays
+from stepwatt.formulation.plant.engine import Array, Engine
+from stepwatt.formulation.plant.stacked import Problem
+from stepwatt.formulation.plant.stacking import numbers_of, shape_of
+from stepwatt.formulation.plant.state import PlantState
+from stepwatt.solvers.planners.forecasts import Forecast, make_forecast
+
+from .observation import BLOCKS, PRICE_SCALE, moment
+
+Floats = NDArray[np.float64]
+
+#: Electricity per MWh of IT is at most so many MWh: a cooling that hardly works is none.
+MOST_OVERHEAD = 5.0
+
+
+def rows_outlook(
+    instances: Sequence[Instance],
+    information: str,
+    histories: Sequence[Instance | None] | None = None,
+    seed: int = 0,
+) -> Floats:
+    """(T,N,J·F) what actions cannot change; arguments as for :func:`.observation.outlook`."""
+    past = [None] * len(instances) if histories is None else list(histories)
+    columns = []
+    for number, (inst, before) in enumerate(zip(instances, past, strict=True)):
+        a = inst.arrays()
+        believe = None
+        if information != "none":
+            history = None if before is None else before.arrays()
+            believe = make_forecast(information, a, history, seed + number)
+        rows = _rows(inst, a, believe)
+        columns.append(rows.reshape(len(rows), -1))
+    return np.stack(columns, axis=1)
+
+
+def observe_rows(e: Engine, problem: Problem, t: int, state: PlantState, seen: Array) -> Array:
+    """(B,J,F') the rows in slot t; ``seen`` (B,J·F) is the slot's outlook. At t = T all slots are over."""
+    after = min(t, problem.shape.n_slots - 1)
+    known = state.waiting if t == problem.shape.n_slots else state.waiting + problem.arrivals[after]
+    urgent = e.positive(known[..., None] - problem.recent[after]) * problem.per_job[..., None]
+    charged = (state.energy - problem.energy_min) * problem.per_energy
+    batch, sites = len(problem), problem.shape.sites
+    seen = seen.reshape(batch, sites, -1)
+    waiting = state.waiting * problem.per_job
+    # the row begins with the GPU time of what is usually chosen
+    usual = seen[..., : problem.shape.classes]
+    parts = [
+        seen,
+        charged[..., None],
+        ((state.temperature - problem.min_c) * problem.per_warmth)[..., None],
+        (state.peak * problem.per_power)[..., None],
+        waiting,
+        waiting * usual,
+        urgent.reshape(batch, sites, -1),
+        (urgent * usual[..., None]).reshape(batch, sites, -1),
+    ]
+    if problem.shape.has_generator:
+        parts.append(e.real(state.restart <= 0, charged)[..., None])
+    return e.concat(parts)
+
+
+def row_size(problem: Problem, outlook_size: int) -> int:
+    """F', numbers of a row."""
+    j, k = problem.shape.sites, problem.shape.classes
+    urgencies = int(problem.recent.shape[-1])
+    return outlook_size // j + 3 + 2 * k * (1 + urgencies) + problem.shape.has_generator
+
+
+def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats:
+    """(T,J,F)."""
+    size = numbers_of(a, shape_of(a))
+    power = size["site_power"][:, None]
+    options = _Options(a, size)
+    overhead = np.minimum(np.where(a.thermal[:, None], 1 + 1 / np.maximum(a.cop, 1e-6), a.pue), MOST_OVERHEAD)
+    told = options.told()
+    usual, shortest = told[0][:, :, None], told[3][:, :, None]
+    jobs = a.arrivals / size["job_scale"][0][None, :, None]
+    now = [
+        a.import_cost / PRICE_SCALE,
+        a.export_price / PRICE_SCALE,
+        a.renewable_mw / power,
+        np.where(a.thermal[:, None], a.outside_c / 30, 0.0),
+        overhead - 1,
+        *jobs.swapaxes(0, 1),
+        (jobs * usual).sum(axis=1),
+        (jobs * shortest).sum(axis=1),
+    ]
+    fixed = [
+        a.energy_max_mwh / size["site_power"] / 4,
+        a.battery_power_mw / size["site_power"],
+        a.generator_max_mw / size["site_power"],
+        a.demand_charge / 1e3,
+        a.terminal_price / PRICE_SCALE,
+    ]
+    slots, sites, k = a.n_slots, len(a.sites), len(a.classes)
+    series = np.stack([*now, *options.net(a.import_cost * overhead)], axis=-1).swapaxes(0, 1)
+    parts = [
+        np.broadcast_to(np.concatenate(told, axis=1), (slots, sites, 9 * k)),
+        series,
+        np.broadcast_to(np.stack(fixed, axis=-1), (slots, sites, len(fixed))),
+        np.broadcast_to(moment(inst)[:, None], (slots, sites, 5)),
+    ]
+    if believe is not None:
+        parts.append(_ahead(a, size, options, overhead, believe))
+    return np.concatenate(parts, axis=-1)
+
+
+class _Options:
+    """What the options of each site and class take and bring: (J,K,O) each, nothing where there is none."""
+
+    def __init__(self, a: InstanceArrays, size: dict[str, Any]):
+        there = size["row"] >= 0
+        best = np.where(there, size["revenue"], 0.0).max((0, 2))[:, None]
+        self.revenue = np.where(there, size["revenue"], 0.0) / np.where(best > 0, best, 1.0)
+        # MWh a job times this is a job's electricity at 1 USD/MWh in units of the class's best revenue
+        self.energy = np.where(there, size["energy"], 0.0) / np.where(best > 0, best, 1.0)
+        share = size["job_scale"][0] / np.maximum(size["fleet_seconds"], 1e-9)[:, None]
+        self.time = np.where(there, size["seconds"], 0.0) * share[..., None]
+        self.there = there
+        self.price = a.terminal_price[:, None]
+
+    def told(self) -> list[Floats]:
+        """GPU time, electricity and revenue (J,K) of the option that earns most at the price at the end, of
+        the shortest, and of the one that earns most at a quarter of the price."""
+        cost = self.energy * self.price[..., None]
+        scores = (self.revenue - cost, -self.time, self.revenue - cost / 4)
+        picks = [np.where(self.there, score, -np.inf).argmax(-1)[..., None] for score in scores]
+        return [
+            np.take_along_axis(values, pick, -1)[..., 0]
+            for pick in picks
+            for values in (self.time, cost, self.revenue)
+        ]
+
+    def net(self, cost: Floats) -> Floats:
+        """(K,J,·) the most that a job earns at a cost (J,·) of electricity, at least 0."""
+        earned = self.revenue[..., None] - self.energy[..., None] * cost[:, None, None, :]
+        found: Floats = np.maximum(earned.max(axis=2), 0.0).swapaxes(0, 1)
+        return found
+
+
+def _ahead(
+    a: InstanceArrays, size: dict[str, Any], options: _Options, overhead: Floats, believe: Forecast
+) -> Floats:
+    """(T,J,·) blocks of the forecast against now; what lies beyond the horizon is as now."""
+    ends = [max(1, round(hours / a.slot_hours)) for hours in BLOCKS]
+    power, share = size["site_power"], size["job_scale"][0] * len(a.sites)
+    rows = []
+    for t in range(a.n_slots):
+        stop = min(a.n_slots, t + 1 + ends[-1])
+        now = a.import_cost[:, t]
+        jobs_now = a.arrivals[:, :, t].sum(axis=0)
+        cost = sun = jobs = None
+        if stop > t + 1:
+            belief = believe(t, t + 1, stop)
+            cost = belief["import_price"] + a.carbon_price / 1000 * belief["carbon_kg_per_mwh"]
+            sun, jobs = belief["renewable_mw"], belief["arrivals"].sum(axis=0)
+        parts: list[Floats] = []
+        costs, start = [], 0
+        for end in ends:
+            if cost is None or sun is None or jobs is None or start >= cost.shape[1]:
+                parts += [np.zeros(len(power)), np.zeros(len(power))]
+                parts += [np.zeros(len(power))] * len(a.classes)
+                costs.append(now)
+            else:
+                inside = slice(start, end)
+                mean = cost[:, inside].mean(axis=1)
+                parts.append((mean - now) / PRICE_SCALE)
+                parts.append((sun[:, inside].mean(axis=1) - a.renewable_mw[:, t]) / power)
+                change = (jobs[:, inside].mean(axis=1) - jobs_now) / share
+                parts += [np.full(len(power), one) for one in change]
+                costs.append(mean)
+            start = end
+        low, high = (now, now) if cost is None else (cost.min(axis=1), cost.max(axis=1))
+        parts += [(low - now) / PRICE_SCALE, (high - now) / PRICE_SCALE]
+        ahead = np.stack([*costs, low], axis=-1) * overhead[:, t, None]
+        net = options.net(ahead).transpose(1, 0, 2).reshape(len(power), -1)
+        rows.append(np.concatenate([np.stack(parts, axis=-1), net], axis=-1))
+    return np.array(rows)
