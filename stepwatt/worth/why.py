@@ -339,6 +339,7 @@ def why(
         if not isinstance(schedule, Result):
             raise InputError(field="instance", value=None, expected="the instance of the schedule")
         instance = schedule.instance
+    instance = the_instance(instance)
     settings = Settings(gap=gap, time_limit=time_limit)
     _check(certify, site, tuple(instance.sites), slot, 0, instance.n_slots)
     window = _window(instance, slot, window_hours)
