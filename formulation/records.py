@@ -278,7 +278,7 @@ def read_json(path: str | Path) -> Any:
         InputError: the file cannot be read, is not JSON, or names a field twice.
     """
     place = path_of(path)
-    name = str(place)
+    name = str(path)
     try:
         text = place.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: bytes that are no UTF-8, or a path that cannot be
