@@ -25,9 +25,7 @@ class Native:
     """A function of :mod:`.language` for one precision and lanes of so many bytes, made machine code when it
     is first called, unless the disk has it."""
 
-    def __init__(
-        self, source: Callable[..., None], real: type[np.floating[Any]], register: int = REGISTER
-    ):
+    def __init__(self, source: Callable[..., None], real: type[np.floating[Any]], register: int = REGISTER):
         self.source, self.real, self.register = source, np.dtype(real), register
         self._kinds = tuple(kinds.signature_of(source)[0].values())
         self._words = "".join(map(kinds.words, self._kinds))
@@ -68,7 +66,9 @@ class Native:
     def _name(self) -> str:
         """Where the disk has it: code of another function, or for another machine, has another name."""
         told = "".join((_TRANSLATOR, identity(self.source), machine.description()))
-        return f"{self.source.__name__}-{self.real}-{self.register}-{sha256(told.encode()).hexdigest()[:24]}.o"
+        return (
+            f"{self.source.__name__}-{self.real}-{self.register}-{sha256(told.encode()).hexdigest()[:24]}.o"
+        )
 
 
 def warm_up(functions: Iterable[Native], progress: Callable[[str], object]) -> None:
