@@ -61,7 +61,8 @@ def advance(
     sent = e.batch_inside(e.sum(wanted, -3).swapaxes(-1, -2), 0)  # (B,J,K)
     runs = None
     whole_sent = sent if integral else None
-    seconds, power, revenue = _per_job(e, problem, request, problem.of_option, whole_sent)
+    fastest = _fastest(e, problem, request.mix) if integral and request.mix is not None else None
+    seconds, power, revenue = _per_job(e, request, problem.of_option, whole_sent, fastest)
 
     # what the sites can carry of it, and how they are cooled and powered
     asked_seconds = e.sum(seconds * sent)
@@ -72,9 +73,9 @@ def advance(
     if integral:
         can = ability(e, problem, t, state, (asked_seconds, asked_mw, request.generator))
         transfers = wanted * can.share[:, None, None, :]
-        transfers, gpus = _whole_gpus(e, problem, request, wanted, transfers, can.share, can.most)
+        transfers, gpus = _whole_gpus(e, problem, request, wanted, transfers, can.share, can.most, fastest)
         jobs = e.sum(transfers, -3).swapaxes(-1, -2)
-        _, energy, revenue = _per_job(e, problem, request, problem.of_run, jobs)
+        _, energy, revenue = _per_job(e, request, problem.of_run, jobs, fastest)
         it_mw = _it_power(e, problem, energy, jobs, gpus)
         # whole jobs may weigh too little for the generator's minimum: then it stays off, and what needs it
         kept = (can.generates > 0) & (problem.generator_min <= it_mw + problem.export_limit + can.take)
@@ -82,7 +83,7 @@ def advance(
         can, gpus = can._replace(generates=e.real(kept, it_mw)), gpus * stays
         transfers, jobs = transfers * stays[:, None, None, :], jobs * stays[..., None]
         if request.mix is not None:
-            runs = _whole_mix(e, problem, request.mix, jobs)
+            runs = _whole_mix(e, request.mix, jobs, fastest)
         it_mw = _it_power(e, problem, energy, jobs, gpus)
         did = operate(e, problem, t, state, (it_mw, *asked), can, as_shares)
     else:
@@ -153,7 +154,7 @@ def _it_power(e: Engine, problem: Problem, energy: Array, jobs: Array, gpus: Arr
 
 
 def _per_job(
-    e: Engine, problem: Problem, request: Request, tables: Tables, whole: Array | None
+    e: Engine, request: Request, tables: Tables, whole: Array | None, fastest: Array | None
 ) -> Sequence[Array]:
     """What the tables say of an option, per job (B,J,K) each; of that many ``whole`` jobs if given."""
     if request.option is not None and request.longer is not None:
@@ -166,7 +167,7 @@ def _per_job(
     own = tables.parts[: len(tables.parts) // 2]
     if whole is None:
         return [e.sum(table * request.mix) for table in own]
-    runs, count = _whole_mix(e, problem, request.mix, whole), e.maximum(whole, whole * 0.0 + 1.0)
+    runs, count = _whole_mix(e, request.mix, whole, fastest), e.maximum(whole, whole * 0.0 + 1.0)
     return [e.sum(table * runs) / count for table in own]
 
 
@@ -175,13 +176,13 @@ def _longer_jobs(e: Engine, share: Array, jobs: Array) -> Array:
     return e.floor(share * jobs + 1e-9)
 
 
-def _whole_mix(e: Engine, problem: Problem, mix: Array, jobs: Array) -> Array:
-    """(B,J,K,F·C) whole jobs by option: shares rounded down, the rest to the fastest of the mix.
+def _whole_mix(e: Engine, mix: Array, jobs: Array, fastest: Array) -> Array:
+    """(B,J,K,F·C) whole jobs by option: shares rounded down, the rest to the ``fastest`` of the mix.
 
     So they never take more GPU time than the mix itself.
     """
     runs = e.floor(mix * jobs[..., None] + 1e-9)
-    return runs + _fastest(e, problem, mix) * (jobs - e.sum(runs))[..., None]
+    return runs + fastest * (jobs - e.sum(runs))[..., None]
 
 
 def _fastest(e: Engine, problem: Problem, mix: Array) -> Array:
@@ -207,20 +208,19 @@ def _whole_gpus(
     transfers: Array,
     share: Array,
     most: Array,
+    fastest: Array | None,
 ) -> tuple[Array, Array]:
     """Whole jobs and GPUs that fit: cut sites round down, again where whole GPUs ask for more power."""
     fits = share >= 1.0
     jobs_in = e.where(fits[:, None, None, :], wanted, e.floor(transfers + 1e-9))
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
-    seconds, energy, _ = _per_job(e, problem, request, problem.of_run, jobs)
+    seconds, energy, _ = _per_job(e, request, problem.of_run, jobs, fastest)
     gpus = e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)
     power = _it_power(e, problem, energy, jobs, gpus)
     spare = problem.idle_mw
     if request.mix is not None:
         # what is left over of the mix runs with its fastest option, which may draw more than the mix
-        left = e.sum(e.real(request.mix > 0, request.mix)) * e.sum(
-            _fastest(e, problem, request.mix) * problem.energy
-        )
+        left = e.sum(e.real(request.mix > 0, request.mix)) * e.sum(fastest * problem.energy)
         spare = spare + e.sum(left) / problem.shape.slot_hours
     if request.longer is not None:
         # of each class one job less may run with the longer option, which may draw less than the shorter
@@ -230,5 +230,5 @@ def _whole_gpus(
     over = power > most
     jobs_in = e.where(over[:, None, None, :], e.floor(jobs_in * again[:, None, None, :]), jobs_in)
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
-    seconds, *_ = _per_job(e, problem, request, problem.of_run, jobs)
+    seconds, *_ = _per_job(e, request, problem.of_run, jobs, fastest)
     return jobs_in, e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)

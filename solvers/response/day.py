@@ -19,8 +19,8 @@ from stepwatt.formulation.plant.stacked import Problem
 
 from .grid_terms import sale_price
 from .interior_point.solving import solve_rows
-from .programs.features import make_features
-from .programs.slot_program import GPU, HEAT, POWER, Program, flat, most_power, site_columns
+from .programs.slot_program import GPU, HEAT, POWER, Program, flat, site_columns
+from .programs.standing import most_power, options_of
 from .programs.ties import STORE, TYING, DayRows, Ties
 
 Numbers = NDArray[Any]
@@ -171,12 +171,10 @@ def day_rows(problem: Problem, kind: DTypeLike = np.float64, moving: Numbers | N
     open_to = same(problem.open)
     sent = open_to * at_hand[:, :, None]
     reach = sent.sum(0).swapaxes(0, 1)
-    least = np.where(usable, seconds, np.inf).min(2)
-    fits = np.where(least > 0, gpu_time[:, None] / np.maximum(least, 1e-30), np.inf)
-    unit = np.minimum(reach, fits) * usable.any(2)
-    features = make_features(usable.astype(kind), seconds, energy / hours)
+    options = options_of(usable, seconds, energy / hours, revenue, gpu_time, idle)
+    unit = np.minimum(reach, options.fit) * options.any
     runs = unit > 0
-    most = most_power(usable, seconds, energy / hours, gpu_time, idle, unit)
+    most = most_power(options, gpu_time, unit)
     transfer_unit = np.minimum(sent, unit.swapaxes(0, 1))
 
     # sites
@@ -261,14 +259,14 @@ def day_rows(problem: Problem, kind: DTypeLike = np.float64, moving: Numbers | N
         site_cost,
     ]
     cost = flat(costs)
-    brings = (np.where(usable, np.abs(revenue), 0.0).max(2) * unit).max((0, 1))
+    brings = (options.most_revenue * unit).max((0, 1))
     money = np.maximum(np.maximum(np.abs(cost).max(0), brings), 1e-12)
     money = np.tile(money.reshape(slots, batch).max(0), slots)
     full = [lost_unit > 0, runs.swapaxes(0, 1), (site != 0).any(1)]
     program = Program(
         cost=cost / money,
         option_cost=np.where(usable & runs[:, :, None], -revenue * (unit / money)[:, :, None], 1.0),
-        features=features,
+        features=options.features,
         open=runs.astype(kind),
         job_seconds=unit / scale[GPU][:, None],
         job_power=unit,

@@ -15,6 +15,7 @@ from .interior_point.solution import GOOD, Solution
 from .interior_point.solving import solve
 from .programs.rows import Rows
 from .programs.slot_program import GPU, POWER, Program, slot_program
+from .programs.standing import Standing, standing_of
 from .slot_prices import SlotPrices, at_the_end
 
 Numbers = NDArray[Any]
@@ -48,7 +49,9 @@ class Plan:
         return found
 
 
-def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrices) -> Plan:
+def best_response(
+    problem: Problem, t: int, state: PlantState, prices: SlotPrices, standing: Standing | None = None
+) -> Plan:
     """What maximises the slot's utility and the priced worth of what it leaves (fluid jobs).
 
     In the last slot the true terminal values replace the prices. Generators: the on/off decision is relaxed,
@@ -57,17 +60,20 @@ def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrice
     The plant counts only IT power where it asks whether a generator's minimum can be got rid of (rule 5), not
     PUE or cooling: at a small load it may keep a generator off that the plan has on. The certificate is then
     of the plan, not of what happens.
+
+    ``standing`` is what the programs of all slots of the problem share, if that is at hand.
     """
     kind, offset = problem.gpus.dtype, np.zeros(len(problem))
     if t == problem.shape.n_slots - 1:
         prices = at_the_end(problem, prices, state)
         missing = (problem.energy_reference - problem.energy_min).astype(float)
         offset = (problem.terminal_price.astype(float) * missing).sum(-1)
-    program = slot_program(problem, t, state, prices)
+    standing = standing or standing_of(problem)
+    program = slot_program(problem, t, state, prices, standing=standing)
     solution = solve(program)
     bound, relaxed = solution.bound, (program, solution)
     if (problem.generator_max > 0).any():
-        program, solution = _committed(problem, t, state, prices, program, solution)
+        program, solution = _committed(problem, t, state, prices, standing, program, solution)
     sites = Rows(program).split(solution.multipliers)[2]
     scale = program.money / program.row_unit
     return Plan(
@@ -81,17 +87,23 @@ def best_response(problem: Problem, t: int, state: PlantState, prices: SlotPrice
 
 
 def _committed(
-    problem: Problem, t: int, state: PlantState, prices: SlotPrices, relaxed: Program, found: Solution
+    problem: Problem,
+    t: int,
+    state: PlantState,
+    prices: SlotPrices,
+    standing: Standing,
+    relaxed: Program,
+    found: Solution,
 ) -> tuple[Program, Solution]:
     """The better of generators as rounded and all off, instance by instance."""
     level = Rows(relaxed).boxes(found.box)[3][relaxed.names["generator"]].sum(0).T
     share = problem.generator_min / np.maximum(problem.generator_max, 1e-30)
     rounded = (level >= 0.5 * share) & (level > 1e-3) & (problem.generator_max > 0)
-    off = slot_program(problem, t, state, prices, np.zeros_like(rounded))
+    off = slot_program(problem, t, state, prices, np.zeros_like(rounded), standing)
     without = solve(off)
     if not rounded.any():
         return off, without
-    on = slot_program(problem, t, state, prices, rounded)
+    on = slot_program(problem, t, state, prices, rounded, standing)
     with_some = solve(on)
     worse = (with_some.residual > GOOD) | (with_some.value < without.value)
     worse = worse & (without.residual <= GOOD)

@@ -47,7 +47,10 @@ def uniform_ends(problem: Problem) -> tuple[Numbers, Numbers]:
     """Where segments of equal length end: energy (B,J,S−1) MWh, warmth (B,J,W−1) °C."""
 
     def between(low: Numbers, high: Numbers, parts: int) -> Numbers:
-        return np.stack([low + (high - low) * n / parts for n in range(1, parts)], axis=-1)
+        ends: Numbers = (
+            low[..., None] + (high - low)[..., None] * np.arange(1, parts, dtype=low.dtype) / parts
+        )
+        return ends
 
     return (
         between(problem.energy_min, problem.energy_max, ENERGY_SEGMENTS),
@@ -62,11 +65,12 @@ def local_ends(problem: Problem, state: PlantState) -> Numbers:
     give = problem.battery_power * hours / problem.discharge_efficiency
     take = problem.battery_power * hours * problem.charge_efficiency
     half = ENERGY_SEGMENTS // 2
-    shares = [(n / half) ** 1.5 for n in range(1, half)]
-    points = [state.energy - share * give for share in reversed(shares)]
-    points += [state.energy, *(state.energy + share * take for share in shares)]
+    here = state.energy[..., None]
+    shares = np.array([(n / half) ** 1.5 for n in range(1, half)], here.dtype)
+    given, taken = here - shares[::-1] * give[..., None], here + shares * take[..., None]
     low, high = problem.energy_min[..., None], problem.energy_max[..., None]
-    found: Numbers = np.maximum(np.minimum(np.stack(points, axis=-1), high), low)
+    points = np.concatenate([given, here, taken], axis=-1)
+    found: Numbers = np.maximum(np.minimum(points, high), low)
     return found
 
 

@@ -20,6 +20,7 @@ from stepwatt.solvers.interface.deadline import Deadline
 from stepwatt.solvers.interface.result import Result, Seconds, Status
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
+from stepwatt.solvers.response.programs.standing import Standing, standing_of
 
 from ..forecasts import FORECASTS, history_of
 from ..going_on import Habit
@@ -60,13 +61,16 @@ class ForesightPlanner:
     renewal: int
     last: Plan | None = None
     pace: Pace | None = None
+    _standing: Standing | None = None
 
     def decide(self, t: int, state: PlantState) -> Request:
         """Prices, best response; before that the rest planned again, when it is time."""
         if self.renewal and t - self.ahead.begun >= self.renewal and (not self.pace or self.pace.allows(t)):
             self._renew(t, state)
         prices = self.ahead.prices(self.problem, t, state)
-        self.last = best_response(self.problem, t, state, prices)
+        if self._standing is None or self._standing.problem is not self.problem:
+            self._standing = standing_of(self.problem)
+        self.last = best_response(self.problem, t, state, prices, self._standing)
         return self.last.request
 
     def _renew(self, t: int, state: PlantState) -> None:

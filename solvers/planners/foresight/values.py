@@ -146,9 +146,9 @@ def slopes(table: Numbers, low: Numbers, high: Numbers, points: Numbers) -> Numb
     """(N,J,M) between rising points (N,J,M+1); an empty segment takes the slope of the one before it."""
     lengths = np.diff(points, axis=-1)
     full = lengths > 1e-3 * np.maximum(high - low, 1e-9)[..., None]
-    slopes: Numbers = np.diff(read(table, low, high, points), axis=-1) / np.where(full, lengths, 1.0)
-    for n in reversed(range(slopes.shape[-1] - 1)):
-        slopes[..., n] = np.where(full[..., n], slopes[..., n], slopes[..., n + 1])
-    for n in range(1, slopes.shape[-1]):
-        slopes[..., n] = np.where(full[..., n], slopes[..., n], slopes[..., n - 1])
-    return slopes
+    slopes = np.diff(read(table, low, high, points), axis=-1) / np.where(full, lengths, 1.0)
+    # empty ones before the first full one take its slope
+    before = np.maximum.accumulate(np.where(full, np.arange(full.shape[-1]), -1), axis=-1)
+    first = np.where(full.any(-1), full.argmax(-1), full.shape[-1] - 1)[..., None]
+    found: Numbers = np.take_along_axis(slopes, np.where(before < 0, first, before), axis=-1)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def solve_rows(rows: Rows, tolerance: float, begun: Numbers | None = None) -> So
     p, kind = rows.p, rows.p.cost.dtype
     ties = rows.ties if isinstance(rows, DayRows) else None
     entries = np.argwhere((p.site != 0).any((2, 3)))
-    z, pattern = _pattern(rows, entries)
+    z, pattern = _pattern(*_shape(rows), tuple(map(tuple, entries.tolist())))
     limits = Limits(
         tolerance,
         steps=MOST_STEPS if kind == np.float64 else ROUGH_STEPS,
@@ -92,41 +93,66 @@ def _tables(rows: Rows, entries: NDArray[np.int64], begun: Numbers | None) -> Ta
     return Tables(*[*(flat(part) for part in parts), single])
 
 
-def _pattern(rows: Rows, entries: NDArray[np.int64]) -> tuple[Sizes, Pattern]:
+def _shape(rows: Rows) -> tuple[Any, ...]:
+    """What the pattern depends on besides the site entries: sites, classes, options, segments, columns and
+    kinds of rows of sites, blocks, links; which classes wait, what ties site rows, and where imports rise."""
     p, ties = rows.p, rows.ties if isinstance(rows, DayRows) else None
     n, k, o = p.option_cost.shape[:3]
-    place, tied = np.full(k, -1), []
+    links = 0 if p.link_slack is None else n * n
+    waits = rise = tied = None
     if ties is not None:
-        waits = ties.waits.reshape(n, k)[0]
-        place[waits] = np.arange(waits.sum())
-        tied = [(kind, c) for kind in ties.sites for c in range(len(p.site[0]))[p.names[TYING[kind]]]]
-    inner = len(p.site) if ties is None else HEAT
-    found = list(enumerate(map(tuple, entries.tolist())))
+        waits = tuple(ties.waits.reshape(n, k)[0].tolist())
+        columns = range(p.site.shape[1])
+        tied = tuple((kind, c) for kind in ties.sites for c in columns[p.names[TYING[kind]]])
+        rise = None if ties.rise is None else p.names["rise"].start
+    return (n, k, o, len(p.held), p.site.shape[1], len(p.site), rows.blocks, links, waits, tied, rise)
+
+
+@lru_cache(maxsize=64)
+def _pattern(
+    n: int,
+    k: int,
+    o: int,
+    segments: int,
+    columns: int,
+    kinds: int,
+    blocks: int,
+    links: int,
+    waits: tuple[bool, ...] | None,
+    tied: tuple[tuple[int, int], ...] | None,
+    rise: int | None,
+    entries: tuple[tuple[int, int], ...],
+) -> tuple[Sizes, Pattern]:
+    place = np.full(k, -1)
+    if waits is not None:
+        place[np.array(waits, dtype=bool)] = np.arange(sum(waits))
+    inner = kinds if tied is None else HEAT
+    found = list(enumerate(entries))
     pairs = [(e, f) for e, (r, c) in found for f, (s, d) in found if c == d and r >= s]
     between: list[tuple[int, int]] = []
     meets: list[tuple[int, int, int]] = []
     for e, (r, c) in found:
-        for f, (after, d) in enumerate(tied):
+        for f, (after, d) in enumerate(tied or ()):
             if c == d and r >= inner:
                 if (r, after) not in between:
                     between.append((r, after))
                 meets.append((e, f, between.index((r, after))))
 
-    def table(values: list[Any], columns: int) -> NDArray[np.int64]:
-        return np.array(values, dtype=np.int64).reshape(-1, columns)
+    def table(values: Any, width: int) -> NDArray[np.int64]:
+        return np.array(values, dtype=np.int64).reshape(-1, width)
 
-    ends, waiting = table(tied, 2), int((place >= 0).sum())
+    ends, own, waiting = table(tied or (), 2), table(entries, 2), int((place >= 0).sum())
     first = (waiting - inner) * n
     tied_rows = [(q, q) for q in range(waiting * n)]
     tied_rows += [(first + r * n + j, first + s * n + j) for r, s in between for j in range(n)]
-    capped = ties is not None and ties.rise is not None
-    rise = p.names["rise"].start if capped else -1
-    kinds = (len(p.site), inner, int(capped))
-    links = 0 if p.link_slack is None else n * n
-    return Sizes(n, k, o, len(p.held), p.site.shape[1], *kinds, rows.blocks, waiting, rise, links), Pattern(
+    capped = int(rise is not None)
+    sizes = Sizes(
+        n, k, o, segments, columns, kinds, inner, capped, blocks, waiting, -1 if rise is None else rise, links
+    )
+    return sizes, Pattern(
         place,
-        entries[:, 0].copy(),
-        entries[:, 1].copy(),
+        own[:, 0].copy(),
+        own[:, 1].copy(),
         ends[:, 0].copy(),
         ends[:, 1].copy(),
         table(pairs, 2).ravel(),

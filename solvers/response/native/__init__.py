@@ -29,6 +29,7 @@ from .language import (
     take,
     where_more,
 )
+from .room import Room
 
 with extra("planners"):
     from .native import Native, warm_up
@@ -40,6 +41,7 @@ __all__ = [
     "Lanes",
     "Native",
     "Numbers",
+    "Room",
     "add",
     "compiled",
     "epsilon",

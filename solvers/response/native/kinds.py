@@ -13,6 +13,8 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
+from .room import Room
+
 #: Kinds that variables can have, each wide enough for those before it.
 ORDER = (bool, int, float, "lanes")
 ARRAYS = ("numbers", "integers")
@@ -51,12 +53,16 @@ def words(kind: Any) -> str:
 
 
 def add_words(value: Any, kind: Any, real: np.dtype[Any], words: list[Any]) -> None:
-    """Append what a value is among arguments.
+    """Append what a value is among arguments; a :class:`.Room` stands for a named tuple of arrays.
 
     Raises:
         TypeError: an array of another type, or one that is not contiguous.
     """
-    if kind in ARRAYS:
+    if isinstance(value, Room):
+        if (value.kind, value.real) != (kind, real):
+            raise TypeError(f"room of {value.kind} of {value.real}, expected {kind} of {real}")
+        words.extend(value.words())
+    elif kind in ARRAYS:
         flags, type_ = value.flags, real if kind == "numbers" else _WHOLE
         if not flags.c_contiguous or (value.dtype is not type_ and value.dtype != type_):
             raise TypeError(f"an array of {value.dtype} {value.strides}, expected contiguous {real} or int64")

@@ -14,8 +14,8 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-#: Bytes of lanes: those of the widest registers, and of a line of the caches; and of the narrowest ones,
-#: where one instance would leave most of a wide one idle.
+#: Bytes of lanes: those of the widest registers, and of a line of the caches; and the fewest, where
+#: a single instance would leave most of a register idle.
 REGISTER, NARROW = 64, 8
 
 #: A flat array of the precision that a function is compiled for.

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepwatt.formulation.plant.engine import numpy_engine
-from stepwatt.formulation.plant.stacked import UNLIMITED, Problem
+from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.formulation.plant.step import battery_interval
 
 from ..grid_terms import metering_left, sale_price
 from ..slot_prices import SlotPrices, pieces
-from .features import Features, make_features
+from .features import Features
+from .standing import Standing, last, most_power, options_of, standing_of
 
 Numbers = NDArray[Any]
 
@@ -73,52 +74,46 @@ def slot_program(
     state: PlantState,
     prices: SlotPrices,
     committed: Numbers | None = None,
+    standing: Standing | None = None,
 ) -> Program:
-    """The program of slot t. ``committed`` (B,n): generators on or off; None relaxes them."""
+    """The program of slot t. ``committed`` (B,n): generators on or off; None relaxes them. ``standing``: what
+    of it is the same in all slots of the problem, if that is at hand."""
     e, hours = numpy_engine(), problem.shape.slot_hours
-    last = _last
+    s = standing_of(problem) if standing is None else standing
     at_hand = last(state.waiting + problem.arrivals[t])  # (n,K,B)
     may_wait = np.minimum(last(problem.recent[t][..., 0]), at_hand)
 
     # options
-    seconds, energy, revenue = last(problem.seconds), last(problem.energy), last(problem.revenue)
-    gpu_time = last(problem.gpus * problem.per_gpu)
-    idle = last(problem.idle_mw / problem.per_gpu)[:, None]
+    revenue, gpu_time, idle = s.revenue, s.gpu_time, s.idle
     take, give = (last(x) for x in battery_interval(e, problem, state))
-    sun, sold = last(problem.renewable[t]), last(problem.export_limit)
-    grid, fuel = last(problem.import_limit), last(problem.generator_max)
+    sun, grid, fuel = last(problem.renewable[t]), s.grid, s.fuel
     fed = (sun + grid + give + fuel > 0)[:, None, None]
-    usable = last(problem.row) >= 0
+    options = s.options
     if not (fed.all() and (gpu_time > 0).all()):
+        seconds, megawatts = s.seconds, s.megawatts
         timely = (seconds <= 0) | (gpu_time > 0)[:, None, None]
-        usable = usable & timely & (fed | (energy <= 0) & (seconds <= 0))
-    payload = last(problem.payload)  # (1,K,1,B)
-    shut = (last(problem.link) <= 0)[:, None] & (payload > 0)
-    open_to = last(problem.open) * ~shut
-    sent = open_to * at_hand[:, :, None]
+        usable = options.usable & timely & (fed | (megawatts <= 0) & (seconds <= 0))
+        options = options_of(usable, seconds, megawatts, revenue, gpu_time, idle)
+    sent = s.open_to * at_hand[:, :, None]
     reach = sent.sum(0).swapaxes(0, 1)  # (n,K,B)
-    least = np.where(usable, seconds, np.inf).min(2)
-    fits = np.where(least > 0, gpu_time[:, None] / np.maximum(least, 1e-30), np.inf)
-    unit = np.minimum(reach, fits) * usable.any(2)
-    features = make_features(usable.astype(float), seconds, energy / hours)
+    unit = np.minimum(reach, options.fit) * options.any
     runs = unit > 0
-    most = most_power(usable, seconds, energy / hours, gpu_time, idle, unit)
+    most = most_power(options, gpu_time, unit)
 
     # transfers
     transfer_unit = np.minimum(sent, unit.swapaxes(0, 1))
 
     # site columns: name -> (capacity, USD per unit, GPU, power, heat entry)
-    pue, cop, thermal = last(problem.pue[t]), last(problem.cop[t]), last(problem.thermal)
+    pue, cop, thermal = last(problem.pue[t]), last(problem.cop[t]), s.thermal
     zero, one = np.zeros_like(pue), np.ones_like(pue)
-    chill = last(problem.cooling_max) * thermal
-    rate = np.where(thermal > 0, last(problem.heat_rate), one)
+    chill, rate = s.chill, s.rate
     loss = last(problem.leak * (state.temperature - problem.outside[t]))
     to_floor = (last(problem.min_c - state.temperature) / rate + loss) * thermal
     warmest = np.maximum(last(problem.ceiling[t] - problem.min_c), -rate * (to_floor + cop * chill)) * thermal
     need = most * pue + chill + take + 1e-9
     grid = np.minimum(grid, need)
     level = np.maximum(last(state.peak), last(prices.peak))
-    price, charge = hours * last(problem.import_cost[t]), last(problem.demand_charge)
+    price, charge = hours * last(problem.import_cost[t]), s.demand_charge
     if problem.parts.meters:
         left = last(metering_left(problem, t))
         level = np.maximum(level - last(state.metered * problem.meter_goes_on[t]), 0.0) / left
@@ -127,17 +122,17 @@ def slot_program(
     above = grid - below
     standstill = state.restart + hours * problem.no_load_cost
     started = np.maximum(last(standstill) - last(prices.running), 0.0)
-    fuel_cost = hours * last(problem.generator_cost)
+    fuel_cost = s.fuel_cost
     if committed is None:
         free, floor = fuel, zero
         unit_cost = fuel_cost + np.where(fuel > 0, started / np.maximum(fuel, 1e-30), zero)
-        standing = zero
+        idling = zero
     else:
         on = last(committed) * (fuel > 0)
         floor = last(problem.generator_min) * on
         free, unit_cost = fuel * on - floor, fuel_cost
-        standing = (started + fuel_cost * floor) * on
-    sold = np.minimum(sold, sun + give + fuel)
+        idling = (started + fuel_cost * floor) * on
+    sold = np.minimum(s.export_limit, sun + give + fuel)
     columns = [
         ("gpu", 2.0 * gpu_time, zero, one, zero, zero),
         ("below", below, price, zero, one, zero),
@@ -156,16 +151,14 @@ def slot_program(
     charged = _up_to(last(room), take[:, None])
     discharged = _up_to(last(stock * losses / hours)[:, ::-1], give[:, None])[:, ::-1]
     prized = hours * last(prices.energy)
-    charging, discharging = last(problem.charge_efficiency), last(problem.discharge_efficiency)
-    wear = hours * last(problem.wear_cost)
-    for s in range(prices.energy.shape[-1]):
-        columns.append(("charge", charged[:, s], -prized[:, s] * charging, zero, -one, zero))
-        worn = prized[:, s] / discharging + wear
-        columns.append(("discharge", discharged[:, s], worn, zero, one, zero))
+    earned, worn = -prized * s.charging[:, None], prized / s.discharging[:, None] + s.wear[:, None]
+    for m in range(prices.energy.shape[-1]):
+        columns.append(("charge", charged[:, m], earned[:, m], zero, -one, zero))
+        columns.append(("discharge", discharged[:, m], worn[:, m], zero, one, zero))
     cool, warm = pieces(problem.min_c, _first(warmest) + problem.min_c, prices.warmth_ends)
     widths, owed, cooled = last(warm - cool) * thermal[:, None], last(prices.warmth), -thermal / rate
-    for s in range(prices.warmth.shape[-1]):
-        columns.append(("warmth", widths[:, s], owed[:, s], zero, zero, cooled))
+    for m in range(prices.warmth.shape[-1]):
+        columns.append(("warmth", widths[:, m], owed[:, m], zero, zero, cooled))
     names, site_unit, site_cost, entries = site_columns(
         columns, {"above": above, "export": sold, "generator": fuel}
     )
@@ -182,9 +175,8 @@ def slot_program(
     right_sites = np.stack([gpu_time, -floor, to_floor]) / scale
     parts = [at_hand / supply_scale, np.zeros_like(unit).swapaxes(0, 1), right_sites]
     link_rows: tuple[Numbers | None, Numbers | None] = (None, None)
-    moved_cost = last(problem.moving_cost)  # (n,K,n,B)
-    if ((problem.link < UNLIMITED) & (problem.link > 0)).any():
-        link = last(problem.link)
+    payload, link = s.payload, s.link
+    if s.limited:
         most = (payload * transfer_unit).sum(1)
         binding = (link > 0) & (link < most)
         link_scale = np.where(binding, link, 1.0)
@@ -195,16 +187,16 @@ def slot_program(
 
     # money
     lost_unit = 2.0 * at_hand
-    missed = last(problem.miss_penalty)
+    missed = s.missed
     fewer, more = pieces(np.zeros_like(state.waiting), _first(may_wait), prices.waiting_ends)
     held_unit = np.moveaxis(last(more - fewer), 2, 0)
     waiting = np.maximum(np.moveaxis(last(prices.waiting), 2, 0), -missed)
     held_cost = -waiting * held_unit
-    costs = [moved_cost * transfer_unit, held_cost, missed * lost_unit, site_cost]
+    costs = [s.moving_cost * transfer_unit, held_cost, missed * lost_unit, site_cost]
     if link_rows[1] is not None:
         costs.append(np.zeros_like(link_rows[1]))
     cost = flat(costs)
-    most_revenue = (np.where(usable, np.abs(revenue), 0.0).max(2) * unit).max((0, 1))
+    most_revenue = (options.most_revenue * unit).max((0, 1))
     money = np.maximum(np.maximum(np.abs(cost).max(0), most_revenue), 1e-12)
     held_entry, lost_entry = held_unit / supply_scale, lost_unit / supply_scale
     full = [lost_entry > 0, runs.swapaxes(0, 1), (sites != 0).any(1)]
@@ -213,8 +205,8 @@ def slot_program(
     value = (prices.energy * stock).sum((-1, -2))
     return Program(
         cost=cost / money,
-        option_cost=np.where(usable & runs[:, :, None], -revenue * (unit / money)[:, :, None], 1.0),
-        features=features,
+        option_cost=np.where(options.usable & runs[:, :, None], -revenue * (unit / money)[:, :, None], 1.0),
+        features=options.features,
         open=runs.astype(float),
         job_seconds=unit / scale[GPU][:, None],
         job_power=unit,
@@ -235,7 +227,7 @@ def slot_program(
         option_unit=unit,
         site_unit=site_unit,
         money=money,
-        constant=value - standing.sum(0),
+        constant=value - idling.sum(0),
         row_unit=scale,
         generator_floor=floor,
         names=names,
@@ -255,10 +247,9 @@ def site_columns(
     names: dict[str, slice] = {}
     for n, column in enumerate(columns):
         names[column[0]] = slice(names.get(column[0], slice(n, n)).start, n + 1)
-    units = np.stack([column[1] for column in columns])
-    cost = np.stack([column[2] for column in columns]) * units
-    entries = np.stack([np.stack(row) for row in zip(*(c[3:] for c in columns), strict=True)])
-    return names, units, cost, entries
+    parts = [part for row in list(zip(*columns, strict=True))[1:] for part in row]
+    units, cost, *entries = np.concatenate(parts).reshape(-1, len(columns), *parts[0].shape)
+    return names, units, cost * units, np.asarray(entries)
 
 
 def flat(parts: Sequence[Numbers]) -> Numbers:
@@ -266,26 +257,8 @@ def flat(parts: Sequence[Numbers]) -> Numbers:
     return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
 
 
-def _last(values: Numbers) -> Numbers:
-    """Instances from the first to the last axis, innermost in memory, in double precision where real."""
-    kind = np.float64 if values.dtype.kind == "f" else values.dtype
-    return np.ascontiguousarray(values.transpose(*range(1, values.ndim), 0), kind)
-
-
 def _first(values: Numbers) -> Numbers:
     return values.transpose(-1, *range(values.ndim - 1))
-
-
-def most_power(
-    usable: Numbers, seconds: Numbers, megawatts: Numbers, gpu_time: Numbers, idle: Numbers, unit: Numbers
-) -> Numbers:
-    """(n,B) MW of IT power that the site's jobs can draw at most, or a little more."""
-    timed = usable & (seconds > 0)
-    density = np.where(timed, megawatts / np.maximum(seconds, 1e-30), 0.0).max((1, 2)) + idle[:, 0]
-    timeless = np.where(usable & (seconds <= 0), megawatts, 0.0).max(2) * unit
-    one_class = (np.where(timed, megawatts + idle[:, None] * seconds, 0.0).max(2) * unit).sum(1)
-    found: Numbers = np.minimum(density * gpu_time, one_class) + timeless.sum(1)
-    return found
 
 
 def _up_to(parts: Numbers, most: Numbers) -> Numbers:

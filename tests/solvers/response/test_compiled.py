@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from stepwatt.solvers.response.day import day_rows
 from stepwatt.solvers.response.interior_point import solving
 from stepwatt.solvers.response.interior_point.compiled import running
 from stepwatt.solvers.response.interior_point.solution import Solution
-from stepwatt.solvers.response.native import REGISTER
+from stepwatt.solvers.response.native import REGISTER, Room
 from stepwatt.solvers.response.programs.rows import Rows
 from stepwatt.solvers.response.programs.slot_program import slot_program
 
@@ -139,11 +140,14 @@ def test_the_method_in_plain_python_has_the_same_iterate(
         rows = day_rows(problem)
     source = running.follow_general if limited else running.follow
 
+    def plainly(*given: Any) -> None:
+        source(*(value.arrays() if isinstance(value, Room) else value for value in given))
+
     def solved() -> Solution:
         return solving.solve_rows(rows, 0.1)
 
     done = solved()
-    monkeypatch.setitem(running.METHODS, (np.dtype(np.float64), limited, REGISTER), source)
+    monkeypatch.setitem(running.METHODS, (np.dtype(np.float64), limited, REGISTER), plainly)
     with np.errstate(all="ignore"):
         plain = solved()
     for name in ("value", "bound"):

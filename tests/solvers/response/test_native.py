@@ -21,6 +21,7 @@ from stepwatt.solvers.response.native import (
     Lanes,
     Native,
     Numbers,
+    Room,
     add,
     compiled,
     epsilon,
@@ -186,6 +187,31 @@ def test_arrays_of_another_type_are_refused(wrong: Any) -> None:
     right = np.zeros(96)
     with pytest.raises(TypeError, match="expected contiguous float64"):
         Native(operations, np.float64)(wrong, right, right)
+
+
+class Rows(NamedTuple):
+    first: Numbers
+    second: Numbers
+
+
+@compiled
+def lengths(rows: Rows, out: Numbers) -> None:
+    first, second = rows.first, rows.second
+    out[0] = len(first) + second[1]
+    second[2] = 5.0
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_a_room_stands_for_a_tuple_of_arrays(real: Any) -> None:
+    room, out = Room(Rows, [2, 3], np.dtype(real)), np.zeros(1, real)
+    first, second = room.arrays()
+    second[1] = 4.0
+    Native(lengths, real)(room, out)
+    assert out[0] == 6.0
+    np.testing.assert_array_equal(first, [0.0, 0.0])
+    np.testing.assert_array_equal(second, [0.0, 4.0, 5.0])
+    with pytest.raises(TypeError, match=r"expected .*Pair"):
+        Native(numbers, real)(Nested(1.0, room), out, out)
 
 
 def works(function: Native) -> bool:

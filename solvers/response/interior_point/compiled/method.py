@@ -24,7 +24,20 @@ from stepwatt.solvers.response.native import (
 
 from .border import border, complete, refine
 from .factor import backward, factor, forward
-from .layout import Found, Iterate, Limits, Pattern, Sizes, Tables, Work, copy, counts, gather, scatter
+from .layout import (
+    Found,
+    Iterate,
+    Limits,
+    Pattern,
+    Sizes,
+    Tables,
+    Work,
+    copy,
+    counts,
+    gather,
+    scatter,
+    stride,
+)
 from .normal import assemble
 from .products import priced, used
 
@@ -355,6 +368,8 @@ def _follow(z: Sizes, p: Pattern, whole: Tables, a: Tables, now: Iterate, change
             gather(whole.single, a.single, 1, batch, first)
             gather(whole.link, a.link, 1, batch, first)
             gather(whole.link_slack, a.link_slack, 1, batch, first)
+        else:
+            stride(whole.single, a.single, 0, 1)
         if limits.middle > 0:
             _resume(z, p, a, now, w, limits.middle, general)
         else:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stepwatt.solvers.response.native import NARROW, REGISTER, Native
+from stepwatt.solvers.response.native import NARROW, REGISTER, Native, Room
 
 from .layout import Found, Iterate, Limits, Pattern, Sizes, Tables, Work, counts
 from .method import follow, follow_general
@@ -33,11 +32,12 @@ def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
     size, capped = inner + tying, z.capped * z.sites
     register = register_of(wide // z.blocks, kind)
 
-    def lanes(count: int, blocks: int = z.blocks) -> NDArray[Any]:
-        return np.zeros(blocks * count * register // kind.itemsize, kind)
+    def lanes(count: int, blocks: int = z.blocks) -> int:
+        return blocks * count * register // kind.itemsize
 
-    def iterate() -> Iterate:
-        return Iterate(*(lanes(count) for count in (width, width, width, width, many, many, height)))
+    def iterate() -> Room:
+        counts = (width, width, width, width, many, many, height)
+        return Room(Iterate, [lanes(count) for count in counts], kind)
 
     found = Found(
         box=np.empty((width, wide), kind),
@@ -47,39 +47,39 @@ def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
         least=np.empty(wide, kind),
         residual=np.empty(wide // z.blocks, kind),
     )
-    work = Work(
-        missing=lanes(height),
-        right=lanes(height),
-        per_slack=lanes(many),
-        weight=lanes(width),
-        pull=lanes(width),
-        part=lanes(width + many, 1),
-        supplied=lanes(queues),
-        matrix=lanes(size * size, 1),
-        factor=lanes(size * inner),
-        inverse=lanes(tying * tying),
-        between=lanes((z.waiting + len(p.between) // 2) * z.sites),
-        scale=lanes(size),
-        half=lanes(inner),
-        carried=lanes(tying),
-        found=lanes(height),
-        vector=lanes(size, 1),
-        border=lanes(capped * height),
-        corner=lanes(capped * z.sites, 1),
-        again=lanes(z.capped * height),
-        alive=lanes(1, 1),
-        distance=lanes(1, 1),
-        before=lanes(1, 1),
-        cost=lanes(1),
-        least=lanes(1),
-    )
-    own = whole.single.ndim > 1
-    general, single = own or z.links > 0, whole.single
+    work = {
+        "missing": lanes(height),
+        "right": lanes(height),
+        "per_slack": lanes(many),
+        "weight": lanes(width),
+        "pull": lanes(width),
+        "part": lanes(width + many, 1),
+        "supplied": lanes(queues),
+        "matrix": lanes(size * size, 1),
+        "factor": lanes(size * inner),
+        "inverse": lanes(tying * tying),
+        "between": lanes((z.waiting + len(p.between) // 2) * z.sites),
+        "scale": lanes(size),
+        "half": lanes(inner),
+        "carried": lanes(tying),
+        "found": lanes(height),
+        "vector": lanes(size, 1),
+        "border": lanes(capped * height),
+        "corner": lanes(capped * z.sites, 1),
+        "again": lanes(z.capped * height),
+        "alive": lanes(1, 1),
+        "distance": lanes(1, 1),
+        "before": lanes(1, 1),
+        "cost": lanes(1),
+        "least": lanes(1),
+    }
+    own, single = whole.single.ndim > 1, len(whole.single)
+    general = own or z.links > 0
     if general:
-        all_own = single if own else np.broadcast_to(single[:, None], (len(single), wide // z.blocks))
-        whole, single = whole._replace(single=np.ascontiguousarray(all_own)), lanes(len(single), 1)
-    some = Tables(*[*(lanes(len(part)) for part in whole[:-1]), single])
-    iterates = iterate(), iterate(), iterate()
+        all_own = whole.single if own else np.broadcast_to(whole.single[:, None], (single, wide // z.blocks))
+        whole, single = whole._replace(single=np.ascontiguousarray(all_own)), lanes(single, 1)
+    some = Room(Tables, [*(lanes(len(part)) for part in whole[:-1]), single], kind)
+    rooms = some, iterate(), iterate(), iterate(), Room(Work, [work[name] for name in Work._fields], kind)
     coefficients, out = Tables(*map(np.ravel, whole)), Found(*(part.reshape(-1) for part in found))
-    METHODS[kind, general, register](z, p, coefficients, some, *iterates, work, out, limits)
+    METHODS[kind, general, register](z, p, coefficients, *rooms, out, limits)
     return found
