@@ -23,7 +23,7 @@ from stepwatt.formulation.plant.state import PlantState, first_state
 from stepwatt.solvers.highs.session import NoDecision, SolverError
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
-from stepwatt.solvers.response.slot_prices import local_ends, queue_values, uniform_ends
+from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, local_ends, queue_values, uniform_ends
 
 from ..forecasts import make_forecast
 from .expected import Expected, expected_of, planning_problem
@@ -84,11 +84,13 @@ class Foresight:
         tables: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
         return replace(self, **tables)
 
-    def prices(self, problem: Problem, t: int, state: PlantState) -> SlotPrices:
-        """The slopes of the values after slot t around the state."""
+    def prices(
+        self, problem: Problem, t: int, state: PlantState, segments: int = ENERGY_SEGMENTS
+    ) -> SlotPrices:
+        """The slopes of the values after slot t around the state; of stored energy in so many segments."""
         at = t - self.begun
         low, high = problem.energy_min, problem.energy_max
-        ends = local_ends(problem, state)
+        ends = local_ends(problem, state, segments)
         hours = problem.shape.slot_hours
         give = problem.battery_power * hours / problem.discharge_efficiency
         take = problem.battery_power * hours * problem.charge_efficiency
