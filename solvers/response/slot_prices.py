@@ -59,8 +59,8 @@ def uniform_ends(problem: Problem) -> tuple[Numbers, Numbers]:
 
 
 def local_ends(problem: Problem, state: PlantState, segments: int = ENERGY_SEGMENTS) -> Numbers:
-    """(B,J,S−1) MWh where slopes of so many segments change: at shares of what can be given, here, and of what
-    can be taken, closer to each other the closer they are to what is held."""
+    """(B,J,S−1) MWh where slopes of so many segments change: at shares of what can be given, here, and of
+    what can be taken, closer to each other the closer they are to what is held."""
     hours = problem.shape.slot_hours
     give = problem.battery_power * hours / problem.discharge_efficiency
     take = problem.battery_power * hours * problem.charge_efficiency

@@ -28,7 +28,7 @@ from ..rules import decided_until, follow
 from ..slot_by_slot import Greedy
 from .compiling import warm
 from .expected import expected_of
-from .foresight import Foresight, TooWide, expectations, foreseen
+from .foresight import SEGMENTS, Foresight, TooWide, expectations, foreseen
 from .renewal import Beliefs, beliefs_of
 
 #: What is believed where nothing else is said.
@@ -36,9 +36,6 @@ FORECAST = "day-ahead"
 #: Hours after which the rest of the horizon is planned again. More often gains nothing; every three hours,
 #: as the study has it (docs/hybrid.md), costs less and loses a little.
 RENEWAL_HOURS = 1.0
-#: Segments of the value of stored energy: with half as many, large batteries lose a tenth of a percent of
-#: what can be captured.
-SEGMENTS = 16
 
 
 class Planner(Protocol):
