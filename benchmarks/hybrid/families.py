@@ -155,7 +155,8 @@ def section() -> list[str]:
     """The part of docs/hybrid.md, empty where nothing has been measured."""
     if not KEPT.exists():
         return []
-    where = json.loads(KEPT.read_text(encoding="utf-8").splitlines()[-1])["about"]
+    last = json.loads(KEPT.read_text(encoding="utf-8").splitlines()[-1])
+    where = last.get("about foresight", last["about"])
     return [
         "## Where it holds",
         "",
