@@ -1,7 +1,8 @@
 """What many instances cost on one worker, two processes, a Dask and a Ray cluster of this machine.
 
 python -m benchmarks.scale [--items 24] [--rounds 3]
-python -m benchmarks.scale --large [--limit 60] [--year]: every method on two large instances (:mod:`.large`).
+python -m benchmarks.scale --large [--limit 60]: every method on two wide instances (:mod:`.large`).
+python -m benchmarks.scale --year: the oracle on a year at one hour with ten sites.
 
 Every backend solves the same instances; answers are held against those of one worker. Rounds take turns, and
 ratios are taken within a round. Prints the table of docs/scale.md.
@@ -59,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=float, default=60.0)
     parser.add_argument("--year", action="store_true")
     given = parser.parse_args(arguments)
-    if given.large:
-        large.main(given.limit, given.year)
+    if given.large or given.year:
+        large.main([*(large.wide(given.limit) if given.large else []), *(large.long() if given.year else [])])
         return
     days = instances(given.items)
     begin: dict[str, list[float]] = {name: [] for name in BACKENDS}

@@ -23,17 +23,19 @@ METHODS = (
 YEAR = hourly("year at one hour, 10 sites", 8760, 10)
 
 
-def cells(limit: float, year: bool) -> list[Cell]:
-    """All methods on both instances; the oracle on a year, for half an hour."""
-    found = [
+def wide(limit: float) -> list[Cell]:
+    """All methods on both wide instances."""
+    return [
         Cell("large", "scale", case, {"method": method, "gap": 1e-4, "time_limit": limit}, limit=limit)
         for case in CASES.values()
         for method in METHODS
     ]
-    if year:
-        options = {"method": "oracle", "gap": 1e-4, "time_limit": 1800.0}
-        found.append(Cell("large", "scale", YEAR, options, limit=1800.0))
-    return found
+
+
+def long() -> list[Cell]:
+    """The oracle on a year, for half an hour."""
+    options = {"method": "oracle", "gap": 1e-4, "time_limit": 1800.0}
+    return [Cell("large", "scale", YEAR, options, limit=1800.0)]
 
 
 def table(records: dict[str, Record], chosen: list[Cell]) -> str:
@@ -67,7 +69,6 @@ def table(records: dict[str, Record], chosen: list[Cell]) -> str:
     return "\n".join(lines)
 
 
-def main(limit: float, year: bool) -> None:
+def main(chosen: list[Cell]) -> None:
     """Measure what is not measured yet, and print the table."""
-    chosen = cells(limit, year)
     print(table(run_cells(chosen, RESULTS, say=print), chosen))
