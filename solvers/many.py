@@ -141,11 +141,12 @@ class Many(Generic[T, R]):
         from joblib.parallel import get_active_backend
 
         size = _CHUNK * get_active_backend()[0].effective_n_jobs(-1)
-        while True:
-            chunk = [task for _, task in zip(range(size), self._tasks(waiting), strict=False)]
-            if not chunk:
-                return
-            yield from joblib.Parallel(n_jobs=-1, batch_size=1)(chunk)
+        with joblib.Parallel(n_jobs=-1, batch_size=1) as pool:  # one pool: Ray begins workers anew with each
+            while True:
+                chunk = [task for _, task in zip(range(size), self._tasks(waiting), strict=False)]
+                if not chunk:
+                    return
+                yield from pool(chunk)
 
     def _tasks(self, waiting: Iterator[tuple[int, T]]) -> Iterator[Any]:
         import joblib

@@ -1,6 +1,7 @@
 """What many instances cost on one worker, two processes, a Dask and a Ray cluster of this machine.
 
 python -m benchmarks.scale [--items 24] [--rounds 3]
+python -m benchmarks.scale --trainings 8 [--rounds 3]: short trainings by one worker and two (:mod:`.trainings`).
 python -m benchmarks.scale --large [--limit 60]: every method on two wide instances (:mod:`.large`).
 python -m benchmarks.scale --year: the oracle on a year at one hour with ten sites.
 
@@ -23,7 +24,7 @@ import stepwatt as sw
 from stepwatt.cluster import cluster
 
 from ..telling import told
-from . import large
+from . import large, trainings
 
 BACKENDS: dict[str, tuple[int, Callable[[], AbstractContextManager[Any]]]] = {
     "one worker": (1, nullcontext),
@@ -34,9 +35,9 @@ BACKENDS: dict[str, tuple[int, Callable[[], AbstractContextManager[Any]]]] = {
 
 
 def instances(items: int) -> list[sw.Instance]:
-    """Half days in half hours, one a week, in three countries."""
-    starts = [f"2018-{1 + n % 12:02d}-{1 + 7 * (n // 12 % 4):02d}T06:00" for n in range(items)]
-    return [sw.scenario("jemas", start=start, n_slots=24, slot_minutes=30) for start in starts]
+    """Days in quarters of an hour, one a week, in three countries."""
+    starts = [f"2018-{1 + n % 12:02d}-{1 + 7 * (n // 12 % 4):02d}" for n in range(items)]
+    return [sw.scenario("jemas", start=start, n_slots=96, slot_minutes=15) for start in starts]
 
 
 def measured(
@@ -56,12 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
     parser.add_argument("--items", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trainings", type=int, default=0)
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--limit", type=float, default=60.0)
     parser.add_argument("--year", action="store_true")
     given = parser.parse_args(arguments)
     if given.large or given.year:
         large.main([*(large.wide(given.limit) if given.large else []), *(large.long() if given.year else [])])
+        return
+    if given.trainings:
+        trainings.main(given.trainings, given.rounds, 2)
         return
     days = instances(given.items)
     begin: dict[str, list[float]] = {name: [] for name in BACKENDS}
