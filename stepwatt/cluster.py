@@ -11,8 +11,8 @@ from stepwatt.formulation import InputError
 from stepwatt.formulation.errors import extra, one_of
 
 BACKENDS = ("processes", "dask", "ray")
-#: What Dask workers of this machine begin with. Dask's own setting has them give memory back after every call,
-#: which costs solves a third of their time.
+#: What Dask workers of this machine begin with. Dask's own setting has them give memory back at once, which
+#: costs solves a third of their time.
 _ENVIRONMENT = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
 
 

@@ -1,7 +1,7 @@
 """What many instances cost on one worker, two processes, a Dask and a Ray cluster of this machine.
 
 python -m benchmarks.scale [--items 24] [--rounds 3]
-python -m benchmarks.scale --trainings 8 [--rounds 3]: short trainings by one worker and two (:mod:`.trainings`).
+python -m benchmarks.scale --trainings 8 [--rounds 3]: short ones by a worker and two (:mod:`.trainings`).
 python -m benchmarks.scale --large [--limit 60]: every method on two wide instances (:mod:`.large`).
 python -m benchmarks.scale --year: the oracle on a year at one hour with ten sites.
 

@@ -12,7 +12,7 @@ SETTINGS = ("family.every=60", "family.slot_minutes=30", "env_steps=3000")
 
 
 def trained(seed: int) -> float:
-    """What the policy of a seed says in the first slot of a day, summed up: the same wherever it was trained."""
+    """What the policy of a seed earns on a day: the same wherever it was trained."""
     import stepwatt as sw
 
     day = sw.scenario("jemas", start="2018-06-12", n_slots=48, slot_minutes=30)
