@@ -48,6 +48,7 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "long": ("none", {}),
     "earned": ("earned", {}),
     "booked": ("booked", {}),
+    "dynamic-program": ("dynamic-program", {}),
     "solver": ("solver-potential", {}),
     "exact": ("solver-potential", {}),
     "solver-by-cuts": ("solver-potential", LOADS),

@@ -65,6 +65,10 @@ class BookedPotentialSettings(EarnedPotentialSettings):
     """Settings of `booked`."""
 
 
+class DynamicProgramSettings(EarnedPotentialSettings):
+    """Settings of `dynamic_program`."""
+
+
 class SolverPotentialSettings(EarnedPotentialSettings):
     """Settings of `solver_potential`."""
 
@@ -241,3 +245,8 @@ booked = ShaperKind(
     BookedPotentialSettings, lambda o, a, seeds, settings, d: SolverPotential(settings.weight)
 )
 """The same, and energy missing from batteries at the price charged for it at the end (``terminal_price``)."""
+
+dynamic_program = ShaperKind(
+    DynamicProgramSettings, lambda o, a, seeds, settings, d: SolverPotential(settings.weight)
+)
+"""The same, and stored energy at its expected value (stochastic dynamic program of the days' prices)."""

@@ -9,7 +9,14 @@ from stepwatt.formulation.registry import Registry
 from .additive import diffusion, regression
 from .controls import constant, none, placebo
 from .factory import ShaperKind
-from .potential import booked, diffusion_potential, earned, potential_regression, solver_potential
+from .potential import (
+    booked,
+    diffusion_potential,
+    dynamic_program,
+    earned,
+    potential_regression,
+    solver_potential,
+)
 from .reward_agents import jemas, reward_agent
 from .success import success_rate
 from .taught import taught_potential
@@ -28,6 +35,7 @@ SHAPERS: Registry[ShaperKind[Any, Any]] = Registry(
         "diffusion-potential": diffusion_potential,
         "earned": earned,
         "booked": booked,
+        "dynamic-program": dynamic_program,
         "solver-potential": solver_potential,
         "taught-potential": taught_potential,
         "success-rate": success_rate,

@@ -18,6 +18,7 @@ from stepwatt.solvers.planners.foresight.foresight import foresee
 from ..environment.batched import SchedulingEnv
 from ..environment.potential_cuts import Cuts
 from ..environment.solver_potential import Potential, Worth, booked
+from ..environment.stored_energy_program import stored_energy_program
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
 from ..environment.world import Pool, make_pool
@@ -29,7 +30,7 @@ from ..model_guided.solved_states import solved_states
 from ..networks.policy import Policy
 from ..options import check_memory
 from ..shapers import SHAPERS, Shaper
-from ..shapers.potential import BookedPotentialSettings, SolverPotentialSettings
+from ..shapers.potential import BookedPotentialSettings, DynamicProgramSettings, SolverPotentialSettings
 from ..shapers.protocol import InUnits
 from ..shapers.taught import IsTaught, TaughtPotentialSettings
 from .learners import seeds_for
@@ -82,6 +83,8 @@ def prepare(
     shaping = SHAPERS[settings.shaper].read(settings.shaping)
     if isinstance(shaping, BookedPotentialSettings):
         potential = booked(instances)
+    elif isinstance(shaping, DynamicProgramSettings):
+        potential = stored_energy_program(instances)
     elif not isinstance(shaping, SolverPotentialSettings):
         potential = None
     elif isinstance(potential, Potential | Cuts) and not shaping.duals:

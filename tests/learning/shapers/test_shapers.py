@@ -43,7 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
 CONTROLS = ("none", "constant", "placebo")
 DRAWN = ("placebo", "success-rate")
 POTENTIALS = ("potential-regression", "diffusion-potential")
-OF_WHOLE_DAYS = ("earned", "booked", "solver-potential", "taught-potential")
+OF_WHOLE_DAYS = ("earned", "booked", "dynamic-program", "solver-potential", "taught-potential")
 DETERMINISTIC = {"success-rate": {"sampled": False}}
 SIGNALS = [name for name in SMALL if name not in CONTROLS]
 
