@@ -25,12 +25,18 @@ endef
 demo: $(VENV)/planners
 	$(BIN)/stepwatt demo --out demo/report.html
 
+# dozens of processes of the tests import the same files: each is compiled once
+unexport PYTHONDONTWRITEBYTECODE
+
+# a file's tests share what they set up: they go to one of the two processes
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: $(VENV)/everything
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 # the same claims on many more drawn examples and with threads, for an hour
 test-long: $(VENV)/everything
-	STEPWATT_HYPOTHESIS=long OMP_NUM_THREADS=2 $(BIN)/python -m pytest -n 2
+	STEPWATT_HYPOTHESIS=long OMP_NUM_THREADS=2 $(PYTEST)
 
 lint: $(VENV)/everything
 	$(BIN)/ruff check .

@@ -93,7 +93,7 @@ def cuts(spread: Spread, loads: Sequence[float]) -> Cuts:
     """Potentials of the training days with the dual prices of days with so many times the jobs."""
     found, parts = days(spread, "train"), []
     for load in loads:
-        kept = _place(f"cut-{load}", found.instances)
+        kept = _place(f"cut-by-arrival-{load}", found.instances)
         if not kept.exists():
             solved = [sw.solve(with_jobs(inst, load), "lp") for inst in found.instances]
             write_files({kept: pickle.dumps(cut_of(solved, found.instances))})

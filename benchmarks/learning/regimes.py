@@ -38,7 +38,7 @@ REGIMES: dict[str, dict[str, Any]] = {
 }
 UNINFORMED = ("R1", "R2")
 
-#: Of the least of three potentials: of the day, and with so many times its jobs.
+#: What is taught is the least of three potentials: of the day, and with so many times its jobs.
 LOADS: dict[str, Any] = {"loads": [1.15, 1.5]}
 
 #: Names of the study, with the shaper and what is set otherwise than by default.
@@ -51,7 +51,6 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "dynamic-program": ("dynamic-program", {}),
     "solver": ("solver-potential", {}),
     "exact": ("solver-potential", {}),
-    "solver-by-cuts": ("solver-potential", LOADS),
     "solver-without-duals": ("solver-potential", {"duals": False}),
     "taught-by-diffusion": ("taught-potential", LOADS),
     "taught-by-regression": ("taught-potential", LOADS | {"model": "regression"}),
@@ -69,7 +68,6 @@ DECIDING = [
     "earned",
     "booked",
     "solver",
-    "solver-by-cuts",
     "taught-by-diffusion",
     "taught-by-regression",
 ]

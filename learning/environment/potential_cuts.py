@@ -1,8 +1,8 @@
 """The least of several linear potentials: cuts of the value to go, which is concave in what a state holds.
 
-One linear potential extends the price that the optimum puts on a waiting job to any number of them, and a
-learner earns by letting jobs wait. Days with more jobs have dual prices, too, and bound what the day itself
-is worth (Kelley 1960; Pereira and Pinto 1991, stochastic dual dynamic programming).
+One linear potential extends the price that the optimum puts on a waiting job to any number of them. Days
+with more jobs have dual prices, too, and bound what the day itself is worth (Kelley 1960; Pereira and Pinto
+1991, stochastic dual dynamic programming).
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def with_jobs(inst: Instance, factor: float) -> Instance:
 def cut_of(results: Sequence[Result], instances: Sequence[Instance]) -> Potential:
     """What solved days with more jobs say of these: by duality, the difference is counted at their prices.
 
-    A job that arrives is worth at least what one that waits already is, so days with fewer jobs give none.
+    A job that arrives in a slot enters the queue's balance there and may wait besides, so it is worth at
+    least that balance's price: days with fewer jobs give no bound.
     """
     cut = potential_of(results)
     fewer = np.stack(
@@ -67,9 +68,7 @@ def cut_of(results: Sequence[Result], instances: Sequence[Instance]) -> Potentia
             for mine, theirs in zip(instances, results, strict=True)
         ]
     )
-    # a job that arrives in a slot is worth what one that waits at its beginning is
-    worth = np.concatenate([cut.waiting_value[1:2], cut.waiting_value[1:-1]])
-    owed = (worth * fewer.transpose(3, 0, 1, 2)).sum((2, 3))
+    owed = (cut.waiting_value[1:] * fewer.transpose(3, 0, 1, 2)).sum((2, 3))
     to_come = np.concatenate([owed[::-1].cumsum(0)[::-1], np.zeros((1, len(results)))])
     return replace(cut, still=cut.still + to_come)
 

@@ -17,7 +17,7 @@ from stepwatt.formulation.records import SettingsRecord
 
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import RunMLP
-from ..options import Amount, Count, Loads, Rate, Size, Steps
+from ..options import Amount, Count, Rate, Size, Steps
 from .denoiser import ScheduleName
 from .estimators import MeanRegression, ReturnDiffusion, Statistic, estimator_parts
 from .factory import ShaperKind
@@ -74,9 +74,6 @@ class SolverPotentialSettings(EarnedPotentialSettings):
 
     duals: bool = True
     """Whether states are told apart by dual prices; False (a control) leaves what the day still earns."""
-    loads: Loads = ()
-    """Days with so many times the jobs are solved, too, and Φ is the least that any of them says: at the
-    optimum's prices alone a learner lets jobs wait, which are worth the less the more there are."""
 
 
 class FrozenPotential(nn.Module):

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ..memory.transitions import Batch
 from ..networks.parallel_runs import RunMLP
-from ..options import Amount, Count, Rate, Size, Steps
+from ..options import Amount, Count, Loads, Rate, Size, Steps
 from .estimators import MeanRegression, ReturnDiffusion, adam
 from .factory import ShaperKind
 from .parts import Generators, Part, Stored
@@ -29,6 +29,9 @@ LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 class TaughtPotentialSettings(SolverPotentialSettings):
     """Settings of `taught_potential`."""
 
+    loads: Loads = ()
+    """Days with so many times the jobs are solved, too, and the least that any of them says of a state is
+    taught: jobs that wait are worth the less the more there are."""
     model: Literal["diffusion", "regression", "quantiles"] = "diffusion"
     """What is fit: a conditional diffusion model, the mean alone, or quantiles."""
     caution: Amount = 0.0

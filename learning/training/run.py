@@ -17,6 +17,7 @@ from ..environment.solver_potential import Potential
 from ..policies.trained import POLICY_FILE, TrainedPolicy, policy_of
 from ..shapers import SHAPERS
 from ..shapers.potential import SolverPotentialSettings
+from ..shapers.taught import TaughtPotentialSettings
 from .judge import Judge
 from .loop import check_folder, train_agent
 from .plan import TrainingPlan
@@ -71,7 +72,8 @@ def _run(
     if to_imitate or isinstance(shaping, SolverPotentialSettings):
         solved = _solved(instances, told)
     if isinstance(shaping, SolverPotentialSettings):
-        potential = least_of(solved, shaping.loads, lambda others: _solved(others, told))
+        loads = shaping.loads if isinstance(shaping, TaughtPotentialSettings) else ()
+        potential = least_of(solved, loads, lambda others: _solved(others, told))
     ready = prepare(
         plan,
         instances,

@@ -48,7 +48,7 @@ class Hourly(Ground):
 
     @cached_property
     def validation(self) -> list[Instance]:
-        return Family(regions=TRAINED_ON, every=30, slot_minutes=60).instances("validation")
+        return Family(regions=TRAINED_ON, every=60, slot_minutes=60).instances("validation")
 
 
 @pytest.fixture(scope="module")

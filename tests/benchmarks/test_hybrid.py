@@ -61,7 +61,7 @@ def test_cases_change_what_they_say_and_nothing_else() -> None:
 
 
 def test_what_is_planned_again_with_nothing_new_stays_as_it_was() -> None:
-    days = Family(regions=("DE,FR,DK",), every=30, slot_minutes=60).instances("validation")
+    days = Family(regions=("DE,FR,DK",), every=60, slot_minutes=60).instances("validation")
     bound = np.full(len(days), 100.0)
     once = causes.gaps(days, "day-ahead", bound)
     never = causes.planned_again(days, bound, ("waiting", "queue"), every=1_000)

@@ -102,12 +102,7 @@ def test_dask_loses_a_worker_and_no_answer(dask_cluster: Any, tmp_path: Path) ->
         assert in_order(Many(Marked(tmp_path, 5, 1), 1).run(ITEMS)) == [n * n for n in ITEMS]
 
 
-def test_ray_gives_the_same(ray_cluster: Any) -> None:
-    with joblib.parallel_config(backend="ray"):
-        assert in_order(Many(square, 1).run(FEW)) == [n * n for n in FEW]
-
-
-def test_ray_loses_a_worker_and_no_answer(ray_cluster: Any, tmp_path: Path) -> None:
+def test_ray_gives_the_same_and_loses_a_worker_and_no_answer(ray_cluster: Any, tmp_path: Path) -> None:
     with joblib.parallel_config(backend="ray"):
         assert in_order(Many(Marked(tmp_path, 1, 1), 1).run(FEW)) == [n * n for n in FEW]
 

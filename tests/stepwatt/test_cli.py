@@ -408,7 +408,8 @@ def test_names_in_exported_models_stay_apart() -> None:
 
 
 def test_interrupt_ends_with_130_and_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "stepwatt", "demo", "--out", str(tmp_path / "report.html")]
+    words = ["demo", "--slots", "6", "--out", str(tmp_path / "report.html")]
+    command = [sys.executable, "-m", "stepwatt", *words]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
     )

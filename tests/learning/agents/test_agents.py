@@ -23,8 +23,11 @@ from stepwatt.learning.networks.policy import Policy, squash
 from stepwatt.learning.training.loop import build_agent, train_agent
 
 OBS, ACT = 5, 3
-WIDE = ["agent.exploration=0.3"]
-OWN = {"sac": [], "td3": WIDE, "ddpg": WIDE, "ppo": ["agent.rollout_slots=16", "agent.actor_rate=3e-3"]}
+OWN = {
+    "td3": ["agent.exploration=0.3"],
+    "ddpg": ["agent.exploration=0.5"],
+    "ppo": ["agent.rollout_slots=16", "agent.actor_rate=3e-3"],
+}
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,10 @@ import pytest
 
 import stepwatt as sw
 from stepwatt.formulation.plant.engine import numpy_engine
-from stepwatt.learning.environment.potential_cuts import Cuts, least_of
 from stepwatt.learning.environment.rewards import owed
 from stepwatt.learning.environment.solver_potential import booked, potential_of
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.world import World, make_pool
-from stepwatt.learning.shapers import SHAPERS
 from stepwatt.learning.shapers.protocol import InUnits
 from stepwatt.learning.training.plan import read_plan
 from stepwatt.learning.training.preparation import prepare
@@ -69,16 +67,3 @@ def test_missing_energy_is_charged_when_it_goes_and_no_more_energy_is_paid_for()
     assert seen[0] == 0.0
     assert min(seen) < 0.0
     assert float(world.potential()[0]) == 0.0
-
-
-def test_loads_of_other_days_are_read_and_played() -> None:
-    words = ["shaper=solver-potential", "shaping.loads=[1.2,2.0]", "envs_per_run=1", "agent.hidden=[8]"]
-    plan = read_plan(None, words)
-    day = sw.scenario("jemas", n_slots=4, slot_minutes=60, integral_jobs=False)
-    loads = SHAPERS["solver-potential"].read(plan.training.shaping).loads
-    cuts = least_of([sw.solve(day, "lp")], loads, lambda others: [sw.solve(one, "lp") for one in others])
-    made = prepare(plan, [day], potential=cuts)
-    assert isinstance(made.env.world.drawn.potential, Cuts)
-    assert len(made.env.world.drawn.potential.parts) == 3
-    with pytest.raises(sw.InputError, match=r"shaping.loads\[0\] = 0.5"):
-        read_plan(None, ["shaper=solver-potential", "shaping.loads=[0.5]"])

@@ -12,7 +12,7 @@ from stepwatt.learning.training.plan import read_plan
 from stepwatt.learning.training.preparation import prepare
 
 PPO = ["algo=ppo", "envs_per_run=64", "agent.hidden=[64,64]", "agent.rollout_slots=12"]
-PPO += ["agent.minibatches=4", "agent.actor_rate=4e-3", "agent.longest_gradient=5", "env_steps=48000"]
+PPO += ["agent.minibatches=4", "agent.actor_rate=4e-3", "agent.longest_gradient=5", "env_steps=36000"]
 
 
 @pytest.fixture(scope="module")
