@@ -280,7 +280,7 @@ def read_json(path: str | Path) -> Any:
     place = path_of(path)
     name = str(path)
     try:
-        text = place.read_text(encoding="utf-8")
+        text = place.read_text(encoding="utf-8-sig")  # some editors put the sign before all they write
     except (OSError, ValueError) as error:  # ValueError: bytes that are no UTF-8, or a path that cannot be
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, UnicodeDecodeError):

@@ -130,8 +130,7 @@ class Run:
             raise InputError(field="slot", value=told.get("slot"), expected=f"{t}, the next one")
         if t >= self.known["n_slots"]:
             raise InputError(field="slot", value=t, expected=f"a slot before {self.known['n_slots']}")
-        _note(self.known, told, t)
-        instance = Instance.from_dict(self.known)
+        instance = self._told(told)
         a, asked = instance.arrays(), time.perf_counter()
         task, engine = _task_of(self.policy, instance), numpy_engine()
         pool, planned = self._pool(instance, task, told, engine)
@@ -170,6 +169,17 @@ class Run:
             self._state_file.write(self.identity, kept)
             decision["total_ms"] = 1e3 * (time.perf_counter() - begun)
         return decision
+
+    def _told(self, told: dict[str, Any]) -> Instance:
+        """The instance as it is known with what a line says; of a line that does not fit nothing stays."""
+        try:
+            _note(self.known, told, self.slot)
+            return Instance.from_dict(self.known)
+        except InputError:
+            self.known = copy.deepcopy(self._file)
+            for t, before in enumerate(self._kept.told):
+                _note(self.known, before, t)
+            raise
 
     def _pool(
         self, instance: Instance, task: TaskSettings, told: dict[str, Any], engine: Engine
@@ -262,7 +272,7 @@ def _readable(lines: Iterable[str]) -> Iterator[str]:
     try:
         for line in lines:
             number += 1
-            yield line
+            yield line if number > 1 else line.removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise InputError(field=f"line {number + 1}", value=str(error), expected="UTF-8 text") from None
 

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import FEATURES, instance_files, random_file
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate, load, load_schedule
+from stepwatt.formulation.toml_tables import read_toml
 
 MANY = settings(max_examples=8 * settings().max_examples)
 
@@ -655,3 +657,12 @@ def test_a_mutated_schedule_loads_and_is_judged_or_is_told_in_one_line(
     if schedule is not None:
         result = evaluate(inst, schedule)
         assert np.isfinite([result.utility, *result.metrics.values(), *result.violations.values()]).all()
+
+
+def test_the_sign_that_some_editors_put_before_all_text_is_no_defect(tmp_path: Path) -> None:
+    inst = tiny.one_slot()
+    inst.save(tmp_path / "i.json")
+    (tmp_path / "bom.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "i.json").read_bytes())
+    assert load(tmp_path / "bom.json") == inst
+    (tmp_path / "bom.toml").write_bytes(b"\xef\xbb\xbfgamma = 0.5\n")
+    assert read_toml(tmp_path / "bom.toml") == {"gamma": 0.5}

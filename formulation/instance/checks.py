@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -44,9 +44,18 @@ def _check_start(inst: Instance) -> Iterator[Defect]:
         yield ("start",), inst.start, "an ISO 8601 date and time"
         return
     try:
-        moment + timedelta(hours=inst.n_slots * inst.slot_hours)
+        there_and_back = moment.astimezone(UTC).astimezone(moment.tzinfo)
+        inst.end_time.isoformat()
     except OverflowError:
-        yield ("start",), inst.start, "a start whose horizon ends before the year 10000"
+        yield ("start",), inst.start, "a start after the year 1 whose horizon ends before the year 10000"
+        return
+    if datetime.fromisoformat(inst.start).tzinfo is not None:
+        return
+    # of two instants with one name Python takes the first, and one that clocks skip it makes up
+    if there_and_back.replace(tzinfo=None) != moment.replace(tzinfo=None):
+        yield ("start",), inst.start, f"a time that clocks of {inst.timezone} show: they skip this one"
+    elif moment.utcoffset() != moment.replace(fold=1).utcoffset():
+        yield ("start",), inst.start, f"an offset from UTC: clocks of {inst.timezone} show this time twice"
 
 
 def _check_model(inst: Instance, name: str, model: GenerationModel) -> Iterator[Defect]:

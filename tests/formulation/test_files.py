@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,3 +187,20 @@ def test_a_file_is_no_folder_for_files_and_a_folder_is_no_file(tmp_path: Path) -
         make_folder(tmp_path / "file")
     with pytest.raises(InputError, match="file = 'a folder'"):
         make_room(tmp_path)
+
+
+def test_a_folder_that_another_process_clears_away_is_made_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, cleared = os.open, list[Any]()
+
+    def clears_first(path: Any, *flags: int) -> int:
+        if not cleared and "x.json" in str(path):
+            cleared.append(path)
+            (tmp_path / "runs").rmdir()
+        return opened(path, *flags)
+
+    monkeypatch.setattr(os, "open", clears_first)
+    write_text(tmp_path / "runs" / "x.json", "whole")
+    assert cleared
+    assert (tmp_path / "runs" / "x.json").read_text(encoding="utf-8") == "whole"

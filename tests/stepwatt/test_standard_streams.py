@@ -103,7 +103,7 @@ def test_lines_of_slots_are_utf_8_whatever_the_locale(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["solve", "i.json", "--out", "-"], "--out = '-': expected the name of a file (JSON on stdout is --json)"),
+        (["solve", "i.json", "--out", "-"], "--out = '-': expected the name of a file (JSON on"),
         (["export", "i.json", "--out", "-"], "--out = '-': "),
         (["train", "--out", "-"], "--out = '-': "),
         (["solve", "-"], "instance = '-': expected the name of a file (standard input is /dev/stdin)"),

@@ -142,3 +142,22 @@ def test_a_killed_command_goes_on_and_clears_up(tmp_path: Path) -> None:
     assert len(json.loads(out.read_text(encoding="utf-8"))["cases"][0]["entries"]) == 5
     assert kept
     assert not store.exists()
+
+
+def test_two_that_keep_in_one_folder_do_not_end_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stepwatt.comparing import kept
+
+    folder = tmp_path / "runs"
+
+    def make_folder_for_two(place: Path) -> None:
+        place.mkdir()
+        (place / "of-another.run.json").write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr(kept, "make_folder", make_folder_for_two)
+    kept.KeptRuns(folder).check()
+    assert (folder / "of-another.run.json").exists()
+    kept.KeptRuns(folder).clear()
+    kept.KeptRuns(folder).clear()
+    assert not folder.exists()
