@@ -321,7 +321,8 @@ def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, fiel
     if not isinstance(outer, dict) or name not in outer:
         raise InputError(field=field, value=value, expected="a series that the instance has")
     if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:
-        raise InputError(field=field, value=value, expected="a finite number")
+        expected = f"a finite number, at most {LARGEST:g} in size"
+        raise InputError(field=field, value=value, expected=expected)
     if not isinstance(outer[name], list):  # one number, which held in every slot so far
         outer[name] = [outer[name]] * n_slots
     outer[name][t] = value

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..errors import InputError
 from ..records import (
+    Capacity,
     Name,
     NonNegative,
     Positive,
@@ -93,7 +94,7 @@ class Instance(Record):
         about("of data moved, by origin and site; 0 on the diagonal", "USD/GB", "− cost·payload·x"),
     ]
     link_gb_per_hour: Annotated[
-        dict[Name, dict[Name, NonNegative]],
+        dict[Name, dict[Name, Capacity]],
         about(
             "capacity of links, by origin and site; unlimited where absent", "GB/h", "Σ payload·x ≤ link·Δ"
         ),

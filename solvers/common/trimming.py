@@ -1,5 +1,5 @@
-"""What cannot matter is left out before solving: idle grid capacity, sizes beyond all use, options that another
-one beats, and what a peak that is paid for has above the grid limit.
+"""What cannot matter is left out before solving: idle grid capacity, sizes beyond all use, options that
+another one beats, and what a peak that is paid for has above the grid limit.
 
 All steps are exact. Import beyond what a site can use would only be exported again, which never pays
 (where export prices exceed import prices, a site cannot do both). An option that earns no more, takes no less
