@@ -157,7 +157,7 @@ class InstanceArrays:
     @property
     def longest_wait(self) -> int:
         """Slots that a job may ever have waited: those of its deadline, as far as horizon and backlog go."""
-        given = self.state.backlog.shape[2]
+        given = int(self.state.backlog.shape[2])
         return max(given, min(int(self.deadline.max(initial=0)), given + self.n_slots))
 
     def with_state(self, state: State) -> InstanceArrays:
