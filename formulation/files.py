@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import path_of
 from .errors import InputError
 
 if sys.platform != "win32":
@@ -38,7 +39,7 @@ def write_text(path: str | Path, text: str) -> None:
     Raises:
         InputError: the place cannot be written, or not all of the text.
     """
-    write_files({Path(path): text})
+    write_files({path_of(path): text})
 
 
 def write_files(contents: Mapping[Path, str | bytes]) -> None:

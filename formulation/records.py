@@ -365,6 +365,7 @@ def write_json(path: str | Path, value: Any) -> None:
     Raises:
         InputError: the place cannot be written, or its folder is missing.
     """
-    with told_as_unwritable(path):
-        os.stat(Path(path).parent)  # a folder that is missing is rather a slip than one to be made
-    write_text(path, json_text(value))
+    place = path_of(path)
+    with told_as_unwritable(place):
+        os.stat(place.parent)  # a folder that is missing is rather a slip than one to be made
+    write_text(place, json_text(value))

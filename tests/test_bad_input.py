@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import FEATURES, instance_files, random_file
 
+import stepwatt as sw
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate, load, load_schedule
 from stepwatt.formulation.toml_tables import read_toml
 
@@ -666,3 +667,29 @@ def test_the_sign_that_some_editors_put_before_all_text_is_no_defect(tmp_path: P
     assert load(tmp_path / "bom.json") == inst
     (tmp_path / "bom.toml").write_bytes(b"\xef\xbb\xbfgamma = 0.5\n")
     assert read_toml(tmp_path / "bom.toml") == {"gamma": 0.5}
+
+
+@pytest.mark.parametrize(
+    "given", [[], [("a", {})], {1: {"carbon_price": 1.0}}, {"a\nb": {}}, {"\ud800": {}}], ids=repr
+)
+@pytest.mark.parametrize("door", ["compare", "what_if", "expansion", "replace"])
+def test_a_table_by_names_is_one_at_every_door(door: str, given: Any) -> None:
+    inst = tiny.one_slot()
+    doors: dict[str, Callable[[], object]] = {
+        "compare": lambda: sw.compare(inst, given),
+        "what_if": lambda: sw.what_if(inst, given),
+        "expansion": lambda: sw.expansion(inst, costs=given),
+        "replace": lambda: inst.replace(given),
+    }
+    with pytest.raises(InputError) as told:
+        doors[door]()
+    one_line(told.value)
+
+
+@pytest.mark.parametrize("value", ["x", 3, tiny.one_slot().to_dict()], ids=["text", "number", "dictionary"])
+def test_what_follows_is_an_instance(value: Any) -> None:
+    inst = tiny.one_slot()
+    schedule = sw.solve(inst, "greedy").schedule
+    assert schedule is not None
+    with pytest.raises(InputError, match=r"^following = "):
+        inst.after(schedule, value)

@@ -15,10 +15,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..errors import InputError
 from ..records import (
+    LARGEST,
     Capacity,
     Name,
     NonNegative,
-    Positive,
     Record,
     Text,
     about,
@@ -55,7 +55,9 @@ class Instance(Record):
     n_slots: Annotated[
         int, Field(ge=1, le=10_000_000), about("length of the horizon", "slots", "t = 0 … T−1")
     ]
-    slot_hours: Annotated[Positive, about("length of a slot", "h", "Δ")]
+    slot_hours: Annotated[
+        float, Field(ge=1e-6, le=LARGEST, allow_inf_nan=False), about("length of a slot", "h", "Δ")
+    ]
     timezone: Annotated[
         Text | None, about("IANA name of the clock of labels and days; none: the offset of ``start``")
     ] = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 
 import stepwatt as sw
 from stepwatt.formulation import InputError
@@ -204,3 +205,14 @@ def test_a_folder_that_another_process_clears_away_is_made_once_more(
     write_text(tmp_path / "runs" / "x.json", "whole")
     assert cleared
     assert (tmp_path / "runs" / "x.json").read_text(encoding="utf-8") == "whole"
+
+
+@pytest.mark.parametrize("place", [None, 3, b"x.json"], ids=repr)
+def test_what_is_no_path_is_told_as_that(place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inst = tiny.one_slot()
+    result = sw.solve(inst, "greedy")
+    compared = sw.compare(inst, {"greedy": result}, bound=None)
+    for write in (inst.save, result.save, compared.save, compared.to_html, lambda p: export(inst, p, "lp")):
+        with pytest.raises(InputError, match=r"^file = .*: expected a path"):
+            write(place)

@@ -41,6 +41,16 @@ def test_a_policy_that_fails_is_a_row_that_says_why() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def leaves(instance: Instance) -> Schedule:
+    sys.exit("by a way of its own")
+
+
+def test_a_policy_that_would_end_the_program_is_a_row_too() -> None:
+    found = sw.compare(tiny.two_sites(), {"mine": leaves, "greedy": "greedy"}, bound="lp")
+    assert found.table.loc["mine", "flag"] == "failed: SystemExit: by a way of its own"
+    assert found.table.loc["greedy", "flag"] == ""
+
+
 def test_a_policy_whose_worker_dies_is_a_row_and_the_others_are_done() -> None:
     found = sw.compare(tiny.two_sites(), {"mine": dies, "greedy": "greedy"}, bound="lp", workers=2)
     assert "worker process died" in found.table.loc["mine", "flag"]
