@@ -48,7 +48,7 @@ def number(value: object, field: str, expected: str) -> float:
 
 
 def table(value: object, field: str, expected: str = "a table, {name: value, …}") -> Mapping[str, Any]:
-    """A table whose names are texts that print.
+    """A table whose names are texts that can be written.
 
     Raises:
         InputError: something else, with what is ``expected``, or another name.
@@ -56,10 +56,9 @@ def table(value: object, field: str, expected: str = "a table, {name: value, …
     if not isinstance(value, Mapping):
         raise InputError(field=field, value=value, expected=expected)
     for name in value:
-        if not (isinstance(name, str) and name.strip() and name.isprintable()):
-            raise InputError(
-                field=field, value=name, expected="a text as the name of each, all of which prints"
-            )
+        whole = isinstance(name, str) and name == name.encode("utf-8", "ignore").decode("utf-8")
+        if not (whole and name.strip()):
+            raise InputError(field=field, value=name, expected="a text as the name of each")
     return value
 
 

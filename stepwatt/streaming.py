@@ -252,7 +252,10 @@ def run_stream(run: Run, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         field = f"line {number}"
-        told = parse_json(line, field)
+        try:
+            told = parse_json(line, field)
+        except InputError as defect:
+            raise (defect if defect.field == field else defect.inside(field)) from None
         if not isinstance(told, dict) or type(told.get("slot")) is not int or told["slot"] < 0:
             raise InputError(field=field, value=line.strip()[:80], expected='a JSON object with "slot"')
         if told["slot"] < run.slot:

@@ -349,7 +349,6 @@ UNREADABLE: dict[str, tuple[bytes, str, str, str]] = {
     "cut off": (b'{"schema": "stepwatt.instance/1", ', "file", "line 1", "valid JSON"),
     "empty": (b"", "file", "line 1 column 1", "valid JSON"),
     "not UTF-8": (b'{"schema": "\xff"}', "file", "not UTF-8", "a readable JSON file"),
-    "a byte order mark": (b"\xef\xbb\xbf{}", "file", "BOM", "valid JSON"),
     "a field twice": (b'{"n_slots": 3, "n_slots": 3}', "n_slots", "given twice", "every field once"),
     "a field with a line break twice": (b'{"a\\n": 3, "a\\n": 3}', "a\\n", "given twice", "every field once"),
     "nested too deep": (b"[" * 100_000, "file", "recursion", "valid JSON"),
@@ -669,9 +668,7 @@ def test_the_sign_that_some_editors_put_before_all_text_is_no_defect(tmp_path: P
     assert read_toml(tmp_path / "bom.toml") == {"gamma": 0.5}
 
 
-@pytest.mark.parametrize(
-    "given", [[], [("a", {})], {1: {"carbon_price": 1.0}}, {"a\nb": {}}, {"\ud800": {}}], ids=repr
-)
+@pytest.mark.parametrize("given", [[], [("a", {})], {1: {"carbon_price": 1.0}}, {"\ud800": {}}], ids=repr)
 @pytest.mark.parametrize("door", ["compare", "what_if", "expansion", "replace"])
 def test_a_table_by_names_is_one_at_every_door(door: str, given: Any) -> None:
     inst = tiny.one_slot()

@@ -8,7 +8,6 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from ..arguments import table
 from ..errors import InputError, one_of
 
 #: Tables that need not name every site or class.
@@ -23,12 +22,14 @@ def put(data: dict[str, Any], kind: type[BaseModel], changes: Mapping[str, Any])
     Raises:
         InputError: a path that leads nowhere.
     """
-    for path, value in table(changes, "changes", "values by path, {path: value, …}").items():
-        sparse = path.partition(".")[0] in _SPARSE
+    if not isinstance(changes, Mapping):
+        raise InputError(field="changes", value=changes, expected="values by path, {path: value, …}")
+    for path, value in changes.items():
+        sparse = isinstance(path, str) and path.partition(".")[0] in _SPARSE
         new = [*data["sites"], *data["classes"]] if sparse else []
-        places = list(_places(data, kind, path, path, new))
+        places = list(_places(data, kind, str(path), str(path), new))
         if not places:  # a star of nothing
-            raise InputError(field=path, value=value, expected="a path to at least one value")
+            raise InputError(field=str(path), value=value, expected="a path to at least one value")
         for holder, key in places:
             holder[key] = plain(value)
 

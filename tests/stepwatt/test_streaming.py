@@ -352,7 +352,7 @@ def test_an_import_price_below_the_expected_export_price_does_not_stop_the_strea
         ("not json", "line 1"),
         ("[" * 100_000, "recursion"),
         ('{"slot": 0, "arrivals": ' + "[" * 100_000, "recursion"),
-        ('{"slot": 0, "slot": 0}', "slot = 'given twice'"),
+        ('{"slot": 0, "slot": 0}', "line 1.slot = 'given twice'"),
         ('{"slot": -1}', 'a JSON object with "slot"'),
         ('{"slot": true}', 'a JSON object with "slot"'),
         (
