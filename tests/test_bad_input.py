@@ -690,3 +690,38 @@ def test_what_follows_is_an_instance(value: Any) -> None:
     assert schedule is not None
     with pytest.raises(InputError, match=r"^following = "):
         inst.after(schedule, value)
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("carbon_price", 1e9),
+        ("classes.k.miss_penalty", 1e9),
+        ("sites.a.grid.import_price", 1e9),
+        ("sites.a.gpu_idle_watts", 1e9),
+        ("sites.a.grid.import_limit_mw", 1e12),
+        ("models.m.seconds_fixed", 0.9e9),
+        ("models.m.joules_fixed", 0.9e11),
+    ],
+)
+def test_beyond_what_solvers_have_digits_for_is_refused_at_the_door(path: str, most: float) -> None:
+    """Up to there they solve: the bound is above what the judge accepts, and nothing fails."""
+    inst = tiny.battery()
+    largest = inst.replace({path: most})
+    best = sw.solve(largest, "oracle")
+    assert best.status is sw.solvers.Status.OPTIMAL
+    for method in ("greedy", "lp", "oracle"):
+        result = sw.solve(largest, method)
+        assert result.evaluation is not None
+        assert result.evaluation.feasible or method == "lp"
+        if result.evaluation.feasible:
+            assert result.evaluation.utility <= best.bound + 1e-6 * abs(best.bound)
+        assert result.bound is None or result.bound >= best.utility - 1e-6 * abs(best.utility)
+    with pytest.raises(InputError):
+        inst.replace({path: 1.5 * most})
+
+
+@pytest.mark.parametrize(("field", "value"), [("speed", 2e4), ("speed", 5e-5), ("energy", 2e4)])
+def test_clocks_are_near_that_at_which_models_were_measured(field: str, value: float) -> None:
+    with pytest.raises(InputError, match=rf"clocks\[0\]\.{field} = "):
+        tiny.battery().replace({"sites.a.clocks": [{"name": "c", "speed": 1.0, "energy": 1.0, field: value}]})
