@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, SupportsFloat, SupportsIndex
@@ -44,6 +45,21 @@ def number(value: object, field: str, expected: str) -> float:
         if not math.isnan(found):
             return found
     raise InputError(field=field, value=value, expected=expected)
+
+
+def table(value: object, field: str, expected: str = "a table, {name: value, …}") -> Mapping[str, Any]:
+    """A table whose names are texts that can be written.
+
+    Raises:
+        InputError: something else, with what is ``expected``, or another name.
+    """
+    if not isinstance(value, Mapping):
+        raise InputError(field=field, value=value, expected=expected)
+    for name in value:
+        whole = isinstance(name, str) and name == name.encode("utf-8", "ignore").decode("utf-8")
+        if not (whole and name.strip()):
+            raise InputError(field=field, value=name, expected="a text as the name of each")
+    return value
 
 
 def path_of(value: object, field: str = "file") -> Path:

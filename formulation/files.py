@@ -10,11 +10,12 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import path_of
 from .errors import InputError
 
 if sys.platform != "win32":
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _PARTIAL = ".partial"
+
+#: How often a folder is made that others clear away.
+_PATIENCE = 3
 
 #: Letters of the target's name in that of a temporary file, which must not be too long for the file system.
 _SHOWN = 40
@@ -35,7 +39,7 @@ def write_text(path: str | Path, text: str) -> None:
     Raises:
         InputError: the place cannot be written, or not all of the text.
     """
-    write_files({Path(path): text})
+    write_files({path_of(path): text})
 
 
 def write_files(contents: Mapping[Path, str | bytes]) -> None:
@@ -62,10 +66,7 @@ def replacing(*paths: str | Path, ending: str = "") -> Iterator[list[Path]]:
     Raises:
         InputError: two paths of the same file, or a place that cannot be written.
     """
-    targets = [_target(path) for path in paths]
-    for path, target in zip(paths, targets, strict=True):
-        if targets.count(target) > 1:
-            raise InputError(field="file", value=str(path), expected="every file once")
+    targets = _targets(paths)
     with ExitStack() as opened:
         partials = []
         for path, target in zip(paths, targets, strict=True):
@@ -82,17 +83,17 @@ def replacing(*paths: str | Path, ending: str = "") -> Iterator[list[Path]]:
         _move(moves)
 
 
-def make_room(path: str | Path) -> None:
-    """Make sure, before long work, that a file can be written at ``path``; an existing file stays as it is.
+def make_room(*paths: str | Path) -> None:
+    """Make sure, before long work, that files can be written at ``paths``; existing files stay as they are.
 
     Raises:
-        InputError: the folder cannot be made or written, or the path is a folder.
+        InputError: a folder that cannot be made or written, a path that is a folder, or two of the same file.
     """
-    target = _target(path)
-    with told_as_unwritable(path):
-        if not _is_special(target):
-            with _beside(target):
-                pass
+    for path, target in zip(paths, _targets(paths), strict=True):
+        with told_as_unwritable(path):
+            if not _is_special(target):
+                with _beside(target):
+                    pass
 
 
 def make_folder(path: str | Path) -> None:
@@ -141,6 +142,14 @@ def told_as_unwritable(path: str | Path) -> Iterator[None]:
         raise InputError(file=str(path), field="file", value=reason, expected="a writable place") from error
 
 
+def _targets(paths: Sequence[str | Path]) -> list[Path]:
+    targets = [_target(path) for path in paths]
+    for path, target in zip(paths, targets, strict=True):
+        if targets.count(target) > 1:
+            raise InputError(field="file", value=str(path), expected="every file once")
+    return targets
+
+
 def _target(path: str | Path) -> Path:
     """Where the file lies: what a link points to is replaced, not the link."""
     with told_as_unwritable(path):
@@ -161,10 +170,8 @@ def _is_special(path: Path) -> bool:
 @contextmanager
 def _beside(target: Path, ending: str = "") -> Iterator[Path]:
     """An empty file beside the target, with the rights of what is there; gone in the end unless renamed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(target)
     partial = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{_PARTIAL}{ending}")
-    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = _created(partial, target)
     try:
         if sys.platform == "win32":
             os.close(descriptor)  # or it could not be renamed
@@ -177,6 +184,19 @@ def _beside(target: Path, ending: str = "") -> Iterator[Path]:
         if sys.platform != "win32":
             os.close(descriptor)
         partial.unlink(missing_ok=True)
+
+
+def _created(partial: Path, target: Path) -> int:
+    """The descriptor of a new file, in a folder that another process may just be clearing away."""
+    for left in reversed(range(_PATIENCE)):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _clear_leftovers(target)
+            return os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileNotFoundError:
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _prefix(target: Path) -> str:

@@ -94,14 +94,13 @@ def make_rooms(paths: Iterable[Path]) -> None:
     """Make sure, before long work, that these files and their manifest can be written.
 
     Raises:
-        InputError: a place that cannot be written, or the name of a manifest.
+        InputError: a place that cannot be written, the name of a manifest, or a file given twice.
     """
     files = list(paths)
     for path in files:
         if path.name.endswith(ENDING):
             raise InputError(field="file", value=str(path), expected=f"a name that does not end in {ENDING}")
-    for path in [*files, *map(manifest_beside, _regular(files)[:1])]:
-        make_room(path)
+    make_room(*files, *map(manifest_beside, _regular(files)[:1]))
 
 
 def manifest_beside(path: str | Path) -> Path:

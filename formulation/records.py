@@ -25,8 +25,11 @@ from .arguments import path_of
 from .errors import InputError, field_path, one_of
 from .files import told_as_unwritable, write_text
 
-#: Larger numbers are slips of units, and overflow when squared or summed.
-LARGEST = 1e12
+#: Larger numbers are slips of units, and beside them no solver has digits left for the rest.
+LARGEST = 1e9
+
+#: What people write for "no limit": what nobody can use of it is left out before solving.
+UNLIMITED = 1e12
 
 #: Smaller positive numbers are slips of units too, and overflow when divided by.
 SMALLEST = 1e-12
@@ -53,6 +56,9 @@ def _at_most(limit: float) -> BeforeValidator:
 
 Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False), _at_least(0.0)]
+Capacity = Annotated[float, Field(ge=0, le=UNLIMITED, allow_inf_nan=False), _at_least(0.0)]
+Factor = Annotated[float, Field(ge=1e-4, le=1e4, allow_inf_nan=False)]
+Computed = Annotated[float, Field(allow_inf_nan=False)]
 AtLeastOne = Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False), _at_least(1.0)]
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _at_least(0.0), _at_most(1.0)]
@@ -280,7 +286,7 @@ def read_json(path: str | Path) -> Any:
     place = path_of(path)
     name = str(path)
     try:
-        text = place.read_text(encoding="utf-8")
+        text = place.read_text(encoding="utf-8-sig")  # some editors put the sign before all they write
     except (OSError, ValueError) as error:  # ValueError: bytes that are no UTF-8, or a path that cannot be
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, UnicodeDecodeError):
@@ -359,6 +365,7 @@ def write_json(path: str | Path, value: Any) -> None:
     Raises:
         InputError: the place cannot be written, or its folder is missing.
     """
-    with told_as_unwritable(path):
-        os.stat(Path(path).parent)  # a folder that is missing is rather a slip than one to be made
-    write_text(path, json_text(value))
+    place = path_of(path)
+    with told_as_unwritable(place):
+        os.stat(place.parent)  # a folder that is missing is rather a slip than one to be made
+    write_text(place, json_text(value))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
 from .errors import InputError, one_line, one_of
+from .user_functions import FAILURES
 
 T = TypeVar("T")
 Default = TypeVar("Default")
@@ -193,7 +194,7 @@ def load_plugins() -> None:
                 found = point.load()
                 if callable(found):
                     found()
-            except Exception as error:  # whatever a stranger's code may raise: the other packages go on
+            except FAILURES as error:  # whatever a stranger's code may raise: the other packages go on
                 for family, entries in _outside.entries.items():
                     entries.clear()
                     entries.update(before.get(family, {}))

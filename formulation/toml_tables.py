@@ -16,7 +16,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         InputError: the file cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as why:  # ValueError: TOML, UTF-8, a path that cannot be
         raise InputError(
             field="(file)", value=str(why), expected="a readable TOML file", file=str(path)

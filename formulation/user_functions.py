@@ -7,13 +7,16 @@ from typing import Any
 
 from .errors import InputError
 
+#: What code of others may raise, and where a call of ``sys.exit`` is no reason to end the work around it.
+FAILURES = (Exception, SystemExit)
+
 
 def called(function: Callable[..., Any]) -> str:
     """The field of errors about a function that adds constraints."""
     return f"extra {getattr(function, '__name__', type(function).__name__)}"
 
 
-def raised(function: Callable[..., Any], error: Exception, expected: str) -> InputError:
+def raised(function: Callable[..., Any], error: BaseException, expected: str) -> InputError:
     """What the function raised, in a line."""
     told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     return InputError(field=called(function), value=told, expected=expected)

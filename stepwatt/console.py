@@ -39,14 +39,29 @@ _PATIENCE = 5.0
 
 def complain(message: str) -> None:
     """One line on stderr."""
-    print("stepwatt: " + " ".join(message.split()), file=sys.stderr, flush=True)
+    _say("stepwatt: " + " ".join(message.split()) + "\n")
 
 
 def tell(message: str) -> None:
     """A line on stderr that is no error: where a file went, what comes next; not under ``--quiet``."""
-    if QUIET.get():
+    if not QUIET.get():
+        _say(message + "\n")
+
+
+def _say(text: str) -> None:
+    """Text on stderr. Where that is full, or nobody reads it, no work ends for it."""
+    if sys.stderr is None:  # closed before Python began
         return
-    print(message, file=sys.stderr, flush=True)
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        # what Python would still flush at its end has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _at_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def print_json(value: Any) -> None:
@@ -138,7 +153,7 @@ def working(title: str, work: Callable[[Progress], T]) -> T:
 def stop_now() -> None:
     """End the process after Ctrl-C, whatever native code still runs."""
     # the progress bar hides the cursor
-    sys.stderr.write("\r\033[K\033[?25h" if sys.stderr.isatty() else "")
+    _say("\r\033[K\033[?25h" if _at_terminal() else "")
     complain("interrupted; nothing was written")
     sys.stdout.flush()
     os._exit(INTERRUPTED)
@@ -158,7 +173,7 @@ def told_progress(
     """
     if callable(given):
         yield given
-    elif given is None and (in_notebook() or sys.stderr.isatty()):
+    elif given is None and (in_notebook() or _at_terminal()):
         line = _Line(title, clock() + after, clock)
         try:
             yield line.tell
@@ -198,12 +213,11 @@ class _Line:
         if self._clock() < self._begins:
             return
         self._written = True
-        sys.stderr.write(f"\r{self._title}: {100 * done:3.0f} % {what:<60.60}")
-        sys.stderr.flush()
+        _say(f"\r{self._title}: {100 * done:3.0f} % {what:<60.60}")
 
     def end(self) -> None:
         if self._written:
-            sys.stderr.write("\n" if in_notebook() else "\r\033[K")
+            _say("\n" if in_notebook() else "\r\033[K")
 
 
 @contextmanager
@@ -212,7 +226,7 @@ def shown_progress(title: str) -> Iterator[Progress]:
     if QUIET.get():
         yield lambda done, what: None
         return
-    if not sys.stderr.isatty():
+    if not _at_terminal():
         yield _lines(title)
         return
     from rich.console import Console

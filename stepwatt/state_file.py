@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from stepwatt.formulation import InputError
 from stepwatt.formulation.files import locked, make_room, write_text
 from stepwatt.formulation.instance.arrays import InstanceArrays
-from stepwatt.formulation.records import LARGEST, MISSING, Finite, Record, about, as_input_error, read_json
+from stepwatt.formulation.records import LARGEST, MISSING, Computed, Record, about, as_input_error, read_json
 
 Floats = NDArray[np.float64]
 State = dict[str, Any]
@@ -47,7 +47,7 @@ class RunFile(Record):
 
     schema_: Annotated[Literal["stepwatt.run/2"], about("format and version")] = Field(alias="schema")
     identity: Annotated[str, about("of the policy and the instance")]
-    utility: Annotated[Finite, about("of the slots so far", "USD")]
+    utility: Annotated[Computed, about("of the slots so far", "USD")]
     state: Annotated[dict[str, Any] | None, about("of the plant before the next slot; none before the first")]
     told: Annotated[list[dict[str, Any]], about("the lines told, a slot each")]
     renewals: Annotated[

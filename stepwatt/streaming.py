@@ -130,8 +130,7 @@ class Run:
             raise InputError(field="slot", value=told.get("slot"), expected=f"{t}, the next one")
         if t >= self.known["n_slots"]:
             raise InputError(field="slot", value=t, expected=f"a slot before {self.known['n_slots']}")
-        _note(self.known, told, t)
-        instance = Instance.from_dict(self.known)
+        instance = self._told(told)
         a, asked = instance.arrays(), time.perf_counter()
         task, engine = _task_of(self.policy, instance), numpy_engine()
         pool, planned = self._pool(instance, task, told, engine)
@@ -170,6 +169,17 @@ class Run:
             self._state_file.write(self.identity, kept)
             decision["total_ms"] = 1e3 * (time.perf_counter() - begun)
         return decision
+
+    def _told(self, told: dict[str, Any]) -> Instance:
+        """The instance as it is known with what a line says; of a line that does not fit nothing stays."""
+        try:
+            _note(self.known, told, self.slot)
+            return Instance.from_dict(self.known)
+        except InputError:
+            self.known = copy.deepcopy(self._file)
+            for t, before in enumerate(self._kept.told):
+                _note(self.known, before, t)
+            raise
 
     def _pool(
         self, instance: Instance, task: TaskSettings, told: dict[str, Any], engine: Engine
@@ -242,7 +252,10 @@ def run_stream(run: Run, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         field = f"line {number}"
-        told = parse_json(line, field)
+        try:
+            told = parse_json(line, field)
+        except InputError as defect:
+            raise (defect if defect.field == field else defect.inside(field)) from None
         if not isinstance(told, dict) or type(told.get("slot")) is not int or told["slot"] < 0:
             raise InputError(field=field, value=line.strip()[:80], expected='a JSON object with "slot"')
         if told["slot"] < run.slot:
@@ -262,7 +275,7 @@ def _readable(lines: Iterable[str]) -> Iterator[str]:
     try:
         for line in lines:
             number += 1
-            yield line
+            yield line if number > 1 else line.removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise InputError(field=f"line {number + 1}", value=str(error), expected="UTF-8 text") from None
 
@@ -311,7 +324,8 @@ def _put(record: dict[str, Any], path: tuple[str, ...], value: Any, t: int, fiel
     if not isinstance(outer, dict) or name not in outer:
         raise InputError(field=field, value=value, expected="a series that the instance has")
     if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:
-        raise InputError(field=field, value=value, expected="a finite number")
+        expected = f"a finite number, at most {LARGEST:g} in size"
+        raise InputError(field=field, value=value, expected=expected)
     if not isinstance(outer[name], list):  # one number, which held in every slot so far
         outer[name] = [outer[name]] * n_slots
     outer[name][t] = value

@@ -12,11 +12,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import FEATURES, instance_files, random_file
 
+import stepwatt as sw
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate, load, load_schedule
+from stepwatt.formulation.toml_tables import read_toml
 
 MANY = settings(max_examples=8 * settings().max_examples)
 
@@ -346,7 +349,6 @@ UNREADABLE: dict[str, tuple[bytes, str, str, str]] = {
     "cut off": (b'{"schema": "stepwatt.instance/1", ', "file", "line 1", "valid JSON"),
     "empty": (b"", "file", "line 1 column 1", "valid JSON"),
     "not UTF-8": (b'{"schema": "\xff"}', "file", "not UTF-8", "a readable JSON file"),
-    "a byte order mark": (b"\xef\xbb\xbf{}", "file", "BOM", "valid JSON"),
     "a field twice": (b'{"n_slots": 3, "n_slots": 3}', "n_slots", "given twice", "every field once"),
     "a field with a line break twice": (b'{"a\\n": 3, "a\\n": 3}', "a\\n", "given twice", "every field once"),
     "nested too deep": (b"[" * 100_000, "file", "recursion", "valid JSON"),
@@ -655,3 +657,71 @@ def test_a_mutated_schedule_loads_and_is_judged_or_is_told_in_one_line(
     if schedule is not None:
         result = evaluate(inst, schedule)
         assert np.isfinite([result.utility, *result.metrics.values(), *result.violations.values()]).all()
+
+
+def test_the_sign_that_some_editors_put_before_all_text_is_no_defect(tmp_path: Path) -> None:
+    inst = tiny.one_slot()
+    inst.save(tmp_path / "i.json")
+    (tmp_path / "bom.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "i.json").read_bytes())
+    assert load(tmp_path / "bom.json") == inst
+    (tmp_path / "bom.toml").write_bytes(b"\xef\xbb\xbfgamma = 0.5\n")
+    assert read_toml(tmp_path / "bom.toml") == {"gamma": 0.5}
+
+
+@pytest.mark.parametrize("given", [[], [("a", {})], {1: {"carbon_price": 1.0}}, {"\ud800": {}}], ids=repr)
+@pytest.mark.parametrize("door", ["compare", "what_if", "expansion", "replace"])
+def test_a_table_by_names_is_one_at_every_door(door: str, given: Any) -> None:
+    inst = tiny.one_slot()
+    doors: dict[str, Callable[[], object]] = {
+        "compare": lambda: sw.compare(inst, given),
+        "what_if": lambda: sw.what_if(inst, given),
+        "expansion": lambda: sw.expansion(inst, costs=given),
+        "replace": lambda: inst.replace(given),
+    }
+    with pytest.raises(InputError) as told:
+        doors[door]()
+    one_line(told.value)
+
+
+@pytest.mark.parametrize("value", ["x", 3, tiny.one_slot().to_dict()], ids=["text", "number", "dictionary"])
+def test_what_follows_is_an_instance(value: Any) -> None:
+    inst = tiny.one_slot()
+    schedule = sw.solve(inst, "greedy").schedule
+    assert schedule is not None
+    with pytest.raises(InputError, match=r"^following = "):
+        inst.after(schedule, value)
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("carbon_price", 1e9),
+        ("classes.k.miss_penalty", 1e9),
+        ("sites.a.grid.import_price", 1e9),
+        ("sites.a.gpu_idle_watts", 1e9),
+        ("sites.a.grid.import_limit_mw", 1e12),
+        ("models.m.seconds_fixed", 0.9e9),
+        ("models.m.joules_fixed", 0.9e11),
+    ],
+)
+def test_beyond_what_solvers_have_digits_for_is_refused_at_the_door(path: str, most: float) -> None:
+    """Up to there they solve: the bound is above what the judge accepts, and nothing fails."""
+    inst = tiny.battery()
+    largest = inst.replace({path: most})
+    best = sw.solve(largest, "oracle")
+    assert best.status is sw.solvers.Status.OPTIMAL
+    for method in ("greedy", "lp", "oracle"):
+        result = sw.solve(largest, method)
+        assert result.evaluation is not None
+        assert result.evaluation.feasible or method == "lp"
+        if result.evaluation.feasible:
+            assert result.evaluation.utility <= best.bound + 1e-6 * abs(best.bound)
+        assert result.bound is None or result.bound >= best.utility - 1e-6 * abs(best.utility)
+    with pytest.raises(InputError):
+        inst.replace({path: 1.5 * most})
+
+
+@pytest.mark.parametrize(("field", "value"), [("speed", 2e4), ("speed", 5e-5), ("energy", 2e4)])
+def test_clocks_are_near_that_at_which_models_were_measured(field: str, value: float) -> None:
+    with pytest.raises(InputError, match=rf"clocks\[0\]\.{field} = "):
+        tiny.battery().replace({"sites.a.clocks": [{"name": "c", "speed": 1.0, "energy": 1.0, field: value}]})

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 Rng = np.random.Generator
+#: No float holds an integer of many digits times a factor.
+_HUGE = 1e290
 Place = tuple[Any, Any, str]
 
 NUMBERS: tuple[Any, ...] = (
@@ -68,7 +70,7 @@ def mutated(rng: Rng, data: Any) -> tuple[Any, str]:
     chosen = fields if fields and rng.random() < 0.6 else found
     holder, key, path = chosen[rng.integers(len(chosen))]
     action = rng.choice(["replace", "scale", "delete", "insert", "swap", "double", "every"])
-    if action == "scale" and type(holder[key]) in (int, float):
+    if action == "scale" and type(holder[key]) in (int, float) and not abs(holder[key]) > _HUGE:
         factor = FACTORS[rng.integers(len(FACTORS))]
         holder[key] = type(holder[key])(holder[key] * factor) if rng.random() < 0.5 else holder[key] * factor
         return data, f"{path} times {factor}"

@@ -19,7 +19,9 @@ from stepwatt.formulation.instance import components
 from stepwatt.formulation.instance.components import Clock
 from stepwatt.formulation.instance.curves import Curve
 from stepwatt.formulation.records import (
+    Capacity,
     Efficiency,
+    Factor,
     Finite,
     Name,
     NonNegative,
@@ -86,7 +88,7 @@ class Battery(Part):
     """Storage. Efficiencies and limits by default those of REopt (see ``python -m stepwatt.data``)."""
 
     energy_mwh: NonNegative = like(components.Battery, "energy_mwh")
-    power_mw: NonNegative = like(components.Battery, "power_mw")
+    power_mw: Capacity = like(components.Battery, "power_mw")
     wear_cost: NonNegative = like(components.Battery, "wear_cost")
     charge_efficiency: Efficiency = like(components.Battery, "charge_efficiency", 0.948)
     discharge_efficiency: Efficiency = like(components.Battery, "discharge_efficiency", 0.948)
@@ -98,9 +100,9 @@ class Battery(Part):
 class Generator(Part):
     """A dispatchable generator."""
 
-    max_mw: NonNegative = like(components.Generator, "max_mw")
+    max_mw: Capacity = like(components.Generator, "max_mw")
     fuel_cost: NonNegative = like(components.Generator, "fuel_cost")
-    min_mw: NonNegative = like(components.Generator, "min_mw", 0.0)
+    min_mw: Capacity = like(components.Generator, "min_mw", 0.0)
     no_load_cost: NonNegative = like(components.Generator, "no_load_cost", 0.0)
     startup_cost: NonNegative = like(components.Generator, "startup_cost", 0.0)
     carbon_kg_per_mwh: NonNegative = like(components.Generator, "carbon_kg_per_mwh", 0.0)
@@ -111,17 +113,17 @@ class Grid(Part):
     """The grid connection. Without an export price nothing is fed in."""
 
     import_price: Profile = like(components.Grid, "import_price")
-    import_limit_mw: NonNegative = like(components.Grid, "import_limit_mw")
+    import_limit_mw: Capacity = like(components.Grid, "import_limit_mw")
     export_price: Profile | None = like(components.Grid, "export_price", None)
     export_limit_mw: Annotated[
-        NonNegative | None, about("of the connection; none: the import limit, where there is a price", "MW")
+        Capacity | None, about("of the connection; none: the import limit, where there is a price", "MW")
     ] = None
     carbon_kg_per_mwh: Profile = like(components.Grid, "carbon_kg_per_mwh", 0.0)
     demand_charge: NonNegative = like(components.Grid, "demand_charge", 0.0)
     demand_interval_minutes: Annotated[
         Positive | None, about("time over which the meter averages; none: a slot", "min")
     ] = None
-    peak_so_far_mw: NonNegative = like(components.Grid, "peak_so_far_mw", 0.0)
+    peak_so_far_mw: Capacity = like(components.Grid, "peak_so_far_mw", 0.0)
 
     def content(self, slots: Slots, path: str) -> dict[str, Any]:
         """As for every part."""
@@ -152,7 +154,7 @@ class Cooling(Part):
     )
     outside_c: Profile | None = like(components.ThermalCooling, "outside_c", None)
     cop: Profile | None = like(components.ThermalCooling, "cop", None)
-    max_power_mw: NonNegative | None = like(components.ThermalCooling, "max_power_mw", None)
+    max_power_mw: Capacity | None = like(components.ThermalCooling, "max_power_mw", None)
     heat_capacity_mwh_per_c: Positive | None = like(
         components.ThermalCooling, "heat_capacity_mwh_per_c", None
     )
@@ -207,8 +209,8 @@ class Gpus(Part):
         about("drawn by a GPU that is on, with its share of the server; none: by kind", "W"),
     ] = None
     max_utilisation: Efficiency = like(components.Site, "max_utilisation", 1.0)
-    speed: Annotated[Positive, about("against the GPU that models were measured on", "1", "φ")] = 1.0
-    energy: Annotated[Positive, about("of a job against that GPU", "1", "ψ")] = 1.0
+    speed: Annotated[Factor, about("against the GPU that models were measured on", "1", "φ")] = 1.0
+    energy: Annotated[Factor, about("of a job against that GPU", "1", "ψ")] = 1.0
     clocks: Annotated[
         Sequence[Clock | str], about("levels, of your own or ``eco``, ``base``, ``boost`` of the catalogue")
     ] = ("base",)
@@ -304,13 +306,13 @@ class Model(Part):
 
     steps: Annotated[Sequence[int], about("the step counts with which it may run", "steps")]
     seconds_per_step: NonNegative = like(components.GenerationModel, "seconds_per_step")
-    joules_per_step: NonNegative = like(components.GenerationModel, "joules_per_step")
+    joules_per_step: Capacity = like(components.GenerationModel, "joules_per_step")
     quality: Annotated[
         Curve | Mapping[str, Any] | Mapping[int, float] | float,
         about("a curve, points (steps: quality), one number, or curves by class", "1", "q(s)"),
     ]
     seconds_fixed: NonNegative = like(components.GenerationModel, "seconds_fixed", 0.0)
-    joules_fixed: NonNegative = like(components.GenerationModel, "joules_fixed", 0.0)
+    joules_fixed: Capacity = like(components.GenerationModel, "joules_fixed", 0.0)
 
     @classmethod
     def named(cls, name: str, steps: Sequence[int] | None = None) -> Model:

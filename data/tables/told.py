@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
@@ -88,6 +89,9 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 #: What the doors of reading set themselves.
 _OURS = ("every_zone", "quantity", "columns", "start")
 
+#: What those doors take by name that have use for it.
+_OF_DOORS = ("zone", "time", "value")
+
 
 def told(
     *,
@@ -103,15 +107,20 @@ def told(
         InputError: a word that is not known, or a value that it cannot have.
     """
     said = {key: given for key, given in (dict(how or {}) | more).items() if given is not None}
-    known = [field.name for field in fields(Told) if field.name not in _OURS]
+    known = {field.name: field.type for field in fields(Told) if field.name not in _OURS}
     for key, given in said.items():
-        if key not in known:
-            raise InputError(field="how to read", value=key, expected=one_of(known, key))
+        if key not in known or (how and key in how and key in _OF_DOORS):
+            ways = [name for name in known if name not in _OF_DOORS]
+            raise InputError(field="how to read", value=key, expected=one_of(ways, key))
         choices = _CHOICES.get(key)
         if choices is not None and given not in choices:
             raise InputError(field=key, value=given, expected=one_of(choices, given))
+        if known[key] == "str | None" and not (isinstance(given, str) and given.strip(" ")):
+            raise InputError(field=key, value=given, expected="a text")
+        if known[key] == "bool | None" and not isinstance(given, bool):
+            raise InputError(field=key, value=given, expected="True or False")
     gaps = said.get("gaps")
-    number = isinstance(gaps, int | float) and not isinstance(gaps, bool) and gaps == gaps
+    number = isinstance(gaps, int | float) and not isinstance(gaps, bool) and math.isfinite(gaps)
     if not (gaps is None or number or gaps in ("hold", "interpolate")):
         raise InputError(field="gaps", value=gaps, expected="hold, interpolate, or the number to put there")
     header = said.get("header")
@@ -137,7 +146,7 @@ def _names(field: str, given: Any) -> tuple[str, ...] | None:
         return None
     names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Sequence) else ()
     if not names or not all(isinstance(name, str) for name in names):
-        if isinstance(given, Sequence) and not given:
+        if isinstance(given, Sequence) and not given and field != "zone":
             return ()
         raise InputError(field=field, value=given, expected="a name, or a list of names")
     return names

@@ -9,7 +9,7 @@ import cvxpy as cp
 import numpy as np
 
 from ..errors import InputError
-from ..user_functions import called, raised
+from ..user_functions import FAILURES, called, raised
 from .builder import Row
 
 #: A function that is given the model, and gives back constraints by name.
@@ -28,7 +28,7 @@ def own_rows(model: Any, extra: Extra, taken: Mapping[str, Row], limits: Mapping
     field = called(extra)
     try:
         given = extra(model)
-    except Exception as error:
+    except FAILURES as error:
         raise raised(extra, error, EXPECTED) from error
     if not isinstance(given, Mapping) or not given:
         raise InputError(field=field, value=given, expected=EXPECTED)

@@ -154,6 +154,12 @@ class InstanceArrays:
             limit[:, :, -1] = 0.0
         return limit
 
+    @property
+    def longest_wait(self) -> int:
+        """Slots that a job may ever have waited: those of its deadline, as far as horizon and backlog go."""
+        given = int(self.state.backlog.shape[2])
+        return max(given, min(int(self.deadline.max(initial=0)), given + self.n_slots))
+
     def with_state(self, state: State) -> InstanceArrays:
         """The same instance, begun from another state."""
         return replace(self, state=state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +13,9 @@ from .components import Battery, GenerationModel, PueCooling, Site, ThermalCooli
 
 if TYPE_CHECKING:
     from .instance import Instance
+
+#: The longest job and the hungriest, a billion seconds and the energy of a power station's minute.
+_MOST_SECONDS, _MOST_JOULES = 1e9, 1e11
 
 Defect = tuple[tuple[str | int, ...], Any, str]
 
@@ -44,9 +47,18 @@ def _check_start(inst: Instance) -> Iterator[Defect]:
         yield ("start",), inst.start, "an ISO 8601 date and time"
         return
     try:
-        moment + timedelta(hours=inst.n_slots * inst.slot_hours)
+        there_and_back = moment.astimezone(UTC).astimezone(moment.tzinfo)
+        inst.end_time.isoformat()
     except OverflowError:
-        yield ("start",), inst.start, "a start whose horizon ends before the year 10000"
+        yield ("start",), inst.start, "a start after the year 1 whose horizon ends before the year 10000"
+        return
+    if datetime.fromisoformat(inst.start).tzinfo is not None:
+        return
+    # of two instants with one name Python takes the first, and one that clocks skip it makes up
+    if there_and_back.replace(tzinfo=None) != moment.replace(tzinfo=None):
+        yield ("start",), inst.start, f"a time that clocks of {inst.timezone} show: they skip this one"
+    elif moment.utcoffset() != moment.replace(fold=1).utcoffset():
+        yield ("start",), inst.start, f"an offset from UTC: clocks of {inst.timezone} show this time twice"
 
 
 def _check_model(inst: Instance, name: str, model: GenerationModel) -> Iterator[Defect]:
@@ -86,9 +98,25 @@ def _check_site(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[D
             yield from _check_length(where, values, inst.n_slots)
     if site.battery is not None:
         yield from _check_battery((*path, "battery"), site.battery)
+    yield from _check_jobs(inst, path, site)
     unit = site.generator
     if unit is not None and _above(unit.min_mw, unit.max_mw):
         yield (*path, "generator", "min_mw"), unit.min_mw, f"at most max_mw, {unit.max_mw}"
+
+
+def _check_jobs(inst: Instance, path: tuple[str, ...], site: Site) -> Iterator[Defect]:
+    """Beside jobs of such a size no solver has digits left for the others."""
+    for name in site.models:
+        model = inst.models.get(name)
+        for number, clock in enumerate(site.clocks if model else ()):
+            assert model is not None
+            steps = max(model.steps)
+            seconds = (model.seconds_fixed + model.seconds_per_step * steps) / clock.speed
+            joules = (model.joules_fixed + model.joules_per_step * steps) * clock.energy
+            for amount, unit, most in ((seconds, "s", _MOST_SECONDS), (joules, "J", _MOST_JOULES)):
+                if amount > most:
+                    value = f"a job of {name} with {steps} steps takes {amount:g} {unit}"
+                    yield (*path, "clocks", number), value, f"at most {most:g} {unit}"
 
 
 def _check_thermal(inst: Instance, path: tuple[str, ...], room: ThermalCooling) -> Iterator[Defect]:

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from ..records import (
     AtLeastOne,
+    Capacity,
     Efficiency,
+    Factor,
     Finite,
     Name,
     NonNegative,
@@ -79,13 +81,13 @@ class GenerationModel(Record):
         NonNegative, about("GPU time of a step, at clock 1", "s/step", "h = (fixed + per_step·s)/φ")
     ]
     joules_fixed: Annotated[
-        NonNegative,
+        Capacity,
         about(
             "GPU energy above idle of a job whatever its steps, at clock 1", "J", "ε = (fixed + per_step·s)·ψ"
         ),
     ]
     joules_per_step: Annotated[
-        NonNegative,
+        Capacity,
         about("GPU energy above idle of a step, at clock 1", "J/step", "ε = (fixed + per_step·s)·ψ"),
     ]
     quality: Annotated[
@@ -99,8 +101,8 @@ class Clock(Record):
     """A GPU clock level (DVFS): speed and energy relative to the base clock."""
 
     name: Annotated[Name, about("of the level, unique at the site")]
-    speed: Annotated[Positive, about("speed relative to that at which models were measured", "1", "φ")]
-    energy: Annotated[Positive, about("energy of a job relative to that measured", "1", "ψ")]
+    speed: Annotated[Factor, about("speed relative to that at which models were measured", "1", "φ")]
+    energy: Annotated[Factor, about("energy of a job relative to that measured", "1", "ψ")]
 
 
 class Grid(Record):
@@ -122,8 +124,8 @@ class Grid(Record):
             "price·Δ·export",
         ),
     ]
-    import_limit_mw: Annotated[NonNegative, about("of the connection", "MW", "import ≤ limit")]
-    export_limit_mw: Annotated[NonNegative, about("of the connection", "MW", "export ≤ limit")]
+    import_limit_mw: Annotated[Capacity, about("of the connection", "MW", "import ≤ limit")]
+    export_limit_mw: Annotated[Capacity, about("of the connection", "MW", "export ≤ limit")]
     carbon_kg_per_mwh: Annotated[
         NonNegativeSiteSeries,
         about("carbon of energy from the grid", "kg/MWh", "− carbon_price/1000·carbon·Δ·import"),
@@ -138,7 +140,7 @@ class Grid(Record):
         int, Field(ge=1, le=10_000_000), about("slots over which the meter averages", "slots", "metering")
     ] = 1
     peak_so_far_mw: Annotated[
-        NonNegative, about("highest metered import of the billing period, already paid for", "MW", "peak")
+        Capacity, about("highest metered import of the billing period, already paid for", "MW", "peak")
     ] = 0.0
 
 
@@ -156,7 +158,7 @@ class ThermalCooling(Record):
     cop: Annotated[
         PositiveSiteSeries, about("heat taken away per energy used", "1", "room: − (Δ/C)·cop·p_cool")
     ]
-    max_power_mw: Annotated[NonNegative, about("of the cooling plant", "MW", "p_cool ≤ max")]
+    max_power_mw: Annotated[Capacity, about("of the cooling plant", "MW", "p_cool ≤ max")]
     heat_capacity_mwh_per_c: Annotated[Positive, about("of the room with what is in it", "MWh/°C", "room: C")]
     leak_mw_per_c: Annotated[
         NonNegative,
@@ -172,7 +174,7 @@ class Battery(Record):
     """Storage; soc_* are shares of ``energy_mwh``, wear is USD per MWh discharged."""
 
     energy_mwh: Annotated[NonNegative, about("capacity", "MWh", "soc_min·energy ≤ e ≤ soc_max·energy")]
-    power_mw: Annotated[NonNegative, about("most that it takes and gives", "MW", "c, d ≤ power")]
+    power_mw: Annotated[Capacity, about("most that it takes and gives", "MW", "c, d ≤ power")]
     charge_efficiency: Annotated[
         Efficiency, about("stored per energy taken", "1", "e[t+1] = e[t] + Δ(η_c·c − d/η_d)")
     ]
@@ -190,8 +192,8 @@ class Battery(Record):
 class Generator(Record):
     """A dispatchable generator; fuel in USD/MWh, no-load in USD/h, ``initially_on`` before slot 0."""
 
-    max_mw: Annotated[NonNegative, about("most when on", "MW", "min·v ≤ p ≤ max·v")]
-    min_mw: Annotated[NonNegative, about("least when on", "MW", "min·v ≤ p ≤ max·v")]
+    max_mw: Annotated[Capacity, about("most when on", "MW", "min·v ≤ p ≤ max·v")]
+    min_mw: Annotated[Capacity, about("least when on", "MW", "min·v ≤ p ≤ max·v")]
     fuel_cost: Annotated[NonNegative, about("of energy generated", "USD/MWh", "− fuel·Δ·p")]
     no_load_cost: Annotated[NonNegative, about("of being on", "USD/h", "− no_load·Δ·v")]
     startup_cost: Annotated[NonNegative, about("of going on", "USD", "− startup·y, y ≥ v[t] − v[t−1]")]

@@ -15,9 +15,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..errors import InputError
 from ..records import (
+    LARGEST,
+    Capacity,
     Name,
     NonNegative,
-    Positive,
     Record,
     Text,
     about,
@@ -54,7 +55,9 @@ class Instance(Record):
     n_slots: Annotated[
         int, Field(ge=1, le=10_000_000), about("length of the horizon", "slots", "t = 0 … T−1")
     ]
-    slot_hours: Annotated[Positive, about("length of a slot", "h", "Δ")]
+    slot_hours: Annotated[
+        float, Field(ge=1e-6, le=LARGEST, allow_inf_nan=False), about("length of a slot", "h", "Δ")
+    ]
     timezone: Annotated[
         Text | None, about("IANA name of the clock of labels and days; none: the offset of ``start``")
     ] = None
@@ -93,7 +96,7 @@ class Instance(Record):
         about("of data moved, by origin and site; 0 on the diagonal", "USD/GB", "− cost·payload·x"),
     ]
     link_gb_per_hour: Annotated[
-        dict[Name, dict[Name, NonNegative]],
+        dict[Name, dict[Name, Capacity]],
         about(
             "capacity of links, by origin and site; unlimited where absent", "GB/h", "Σ payload·x ≤ link·Δ"
         ),

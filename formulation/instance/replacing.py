@@ -22,6 +22,8 @@ def put(data: dict[str, Any], kind: type[BaseModel], changes: Mapping[str, Any])
     Raises:
         InputError: a path that leads nowhere.
     """
+    if not isinstance(changes, Mapping):
+        raise InputError(field="changes", value=changes, expected="values by path, {path: value, …}")
     for path, value in changes.items():
         sparse = isinstance(path, str) and path.partition(".")[0] in _SPARSE
         new = [*data["sites"], *data["classes"]] if sparse else []

@@ -11,7 +11,7 @@ from pyomo.common.log import LoggingIntercept
 
 from ..errors import InputError
 from ..instance.arrays import InstanceArrays
-from ..user_functions import called, raised
+from ..user_functions import FAILURES, called, raised
 from .pyomo_docs import CONSTRAINTS, MONEY, PARAMS, VARIABLES
 from .pyomo_model import pyomo_model
 
@@ -37,7 +37,7 @@ def own_model(a: InstanceArrays, extra: Extra) -> pyo.ConcreteModel:
         # Pyomo writes what goes wrong in a rule to its log, besides raising
         with LoggingIntercept(io.StringIO(), "pyomo"):
             extra(m)
-    except Exception as error:
+    except FAILURES as error:
         raise raised(extra, error, EXPECTED) from error
     for component in m.component_objects(active=True, descend_into=True):
         if component.ctype not in _TAKEN and component is not m.component("utility"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..instance.given import the_instance
 from ..instance.instance import Instance
 from .evaluate import Evaluation, evaluate
 from .schedule import Schedule
@@ -19,6 +20,7 @@ _SECOND = 1.0
 def continued(inst: Instance, schedule: Schedule, following: Instance | None = None) -> Instance:
     """``following``, or the same instance again, begun as the schedule leaves ``inst``."""
     arrays = inst.arrays()
+    following = following if following is None else the_instance(following, "following")
     a = replace(arrays, state=fresh_state(arrays))
     evaluation = evaluate(a, schedule)
     _check(inst, evaluation, following)

@@ -14,7 +14,7 @@ from ..arguments import finite, reals
 from ..errors import InputError, listed, one_of
 from ..instance.arrays import InstanceArrays
 from ..instance.instance import Instance
-from ..records import Finite, Name, Record, about, as_input_error, defect, read_json, write_json
+from ..records import UNLIMITED, Name, Record, about, as_input_error, defect, read_json, write_json
 from ..showing import shown_by
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _count(value: float) -> float | int:
     return int(number) if number == int(number) else number
 
 
-Flow = list[Finite] | None
+Flow = list[Annotated[float, Field(ge=-UNLIMITED, le=UNLIMITED, allow_inf_nan=False)]] | None
 
 
 class SiteFlows(Record):

@@ -39,8 +39,7 @@ def calendar_of_blocks(a: InstanceArrays, firsts: NDArray[np.int64]) -> dict[str
 def fresh_state(a: InstanceArrays) -> State:
     """The start of the instance, with room for the backlog that windows carry."""
     given = a.state.backlog
-    depth = max(int(a.deadline.max(initial=0)), given.shape[2])
-    backlog = np.zeros((*given.shape[:2], depth))
+    backlog = np.zeros((*given.shape[:2], a.longest_wait))
     backlog[:, :, : given.shape[2]] = given
     return replace(a.state, backlog=backlog)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, ValidationError
 
 from stepwatt.formulation import InputError, Instance, Schedule
+from stepwatt.formulation.arguments import path_of
 from stepwatt.formulation.files import write_files
 from stepwatt.formulation.plant.engine import Array
 from stepwatt.formulation.plant.stacking import shape_of
@@ -117,7 +118,7 @@ class TrainedPolicy:
         Raises:
             InputError: the place cannot be written.
         """
-        target = Path(path)
+        target = path_of(path)
         if target.suffix != ".npz":
             target = target / POLICY_FILE
         write_files({target: self.to_bytes()})

@@ -1,5 +1,5 @@
-"""What cannot matter is left out before solving: idle grid capacity, options that another one beats, and what
-a peak that is paid for has above the grid limit.
+"""What cannot matter is left out before solving: idle grid capacity, sizes beyond all use, options that
+another one beats, and what a peak that is paid for has above the grid limit.
 
 All steps are exact. Import beyond what a site can use would only be exported again, which never pays
 (where export prices exceed import prices, a site cannot do both). An option that earns no more, takes no less
@@ -24,6 +24,13 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+#: Air above what can be used, so that a limit that does not bind does not look as if it did.
+_AIR = 1.01
+
+#: Sizes so many times what can be used are cut; smaller ones do no harm.
+_ABSURD = 1000.0
+
+
 @dataclass(frozen=True)
 class Trimmed:
     """The arrays without what cannot matter; ``rows`` are the options kept, of ``n_options``."""
@@ -46,22 +53,50 @@ class Trimmed:
         return replace(result, schedule=schedule, evaluation=evaluate(a, schedule))
 
 
-def trimmed(a: InstanceArrays) -> Trimmed:
-    """The arrays with useful grid limits and options only."""
+def trimmed(given: InstanceArrays) -> Trimmed:
+    """The arrays with useful sizes, grid limits and options only."""
+    a = _of_useful_size(given)
     o = a.options
     keep = ~dominated(o, burning=power_may_be_burnt(a))
     used = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw + a.battery_power_mw
-    given = a.renewable_mw.max(axis=1) + a.battery_power_mw + a.generator_max_mw
-    # a little air, so that a limit that does not bind does not look as if it did
+    supplied = a.renewable_mw.max(axis=1) + a.battery_power_mw + a.generator_max_mw
     arrays = replace(
         a,
         options=o.take(keep),
-        import_limit_mw=np.minimum(a.import_limit_mw, 1.01 * used),
-        export_limit_mw=np.minimum(a.export_limit_mw, 1.01 * given),
+        import_limit_mw=np.minimum(a.import_limit_mw, _AIR * used),
+        export_limit_mw=np.minimum(a.export_limit_mw, _AIR * supplied),
         # a peak that no import exceeds is never paid for again, however high it is
         state=replace(a.state, peak_mw=np.minimum(a.state.peak_mw, a.import_limit_mw)),
     )
     return Trimmed(arrays, np.flatnonzero(keep), len(o))
+
+
+def _of_useful_size(a: InstanceArrays) -> InstanceArrays:
+    """Batteries and generators beyond all use are as large as can be used: others drown in their digits.
+
+    A battery takes and gives no more than it holds, and holds no more than it can take and give in all; only
+    differences of its content count. A generator gives what the site can use or sell.
+    """
+    held = a.energy_max_mwh - a.energy_min_mwh
+    taken = held / (a.slot_hours * a.charge_efficiency)
+    power = np.where(a.battery_power_mw > _ABSURD * taken, _AIR * taken, a.battery_power_mw)
+    most = _AIR * power * a.slot_hours * a.n_slots
+    begun = a.state.energy_mwh
+    lowest = np.maximum(a.energy_min_mwh, begun - most / a.discharge_efficiency)
+    highest = np.minimum(a.energy_max_mwh, begun + most * a.charge_efficiency)
+    drowned = a.battery & (a.energy_max_mwh > _ABSURD * (highest - lowest)) & (power > 0)
+    empty = np.where(drowned, lowest, 0.0)
+    used = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw + power + a.export_limit_mw
+    idle = a.generator_max_mw > _ABSURD * used
+    return replace(
+        a,
+        battery_power_mw=power,
+        energy_min_mwh=np.where(drowned, lowest, a.energy_min_mwh) - empty,
+        energy_max_mwh=np.where(drowned, highest, a.energy_max_mwh) - empty,
+        energy_reference_mwh=a.energy_reference_mwh - empty,
+        generator_max_mw=np.where(idle, np.maximum(a.generator_min_mw, _AIR * used), a.generator_max_mw),
+        state=replace(a.state, energy_mwh=begun - empty),
+    )
 
 
 def untrimmed(a: InstanceArrays) -> Trimmed:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.arguments import path_of
 from stepwatt.formulation.files import make_room, replacing
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
@@ -27,7 +28,7 @@ def export(inst: Instance, path: str | Path, form: str) -> tuple[int, int]:
         raise InputError(field="format", value=form, expected="one of " + ", ".join(FORMATS))
     import highspy
 
-    make_room(path)
+    make_room(path_of(path))
     problem = linear_problem(inst.arrays())
     highs = _silent()
     if highs.passModel(_lp(problem)) == highspy.HighsStatus.kError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
 
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.pyomo_docs import CONSTRAINTS
@@ -29,6 +30,12 @@ _POWER_ROWS = {
 _NOTHING_MW = 1e-9
 
 
+#: HiGHS drops smaller entries inside its search for whole numbers, whatever it is told, and then fails.
+_LEAST_ENTRY = 2.0**-28
+#: Larger entries it refuses.
+_MOST_ENTRY = 2.0**40
+
+
 @dataclass(frozen=True)
 class Scaling:
     """x = column · x' and row' = row · row, objective' = objective · value; powers of two."""
@@ -49,16 +56,29 @@ def scaling_of(p: LinearProblem) -> Scaling:
         column[p.columns[name].ids] = unit
     for name in _POWER_ROWS & p.rows.keys():
         row[p.rows[name].ids] = 1 / unit
-    gpu_time = p.matrix[p.rows["gpu_time"].ids.ravel()]
+    used = np.where(p.integer, p.upper >= 1, p.upper > 0)
+    gpu_time = p.matrix[p.rows["gpu_time"].ids.ravel()][:, used]
     if gpu_time.nnz:
         row[p.rows["gpu_time"].ids] = 1 / _power_of_two(float(np.abs(gpu_time.data).max()))
     # a user's own rows, whatever they count in
     for own in (block.ids.ravel() for name, block in p.rows.items() if name not in CONSTRAINTS):
         largest = abs(p.matrix.tocsr()[own]).multiply(column[None, :]).max(axis=1).toarray().ravel()
         row[own] = 1 / _powers_of_two(np.where(largest > 0, largest, 1.0))
+    _lift(row, abs(p.matrix.tocsr()) @ diags_array(np.where(used, column, 0.0)))
     revenue = float(np.abs(p.cost[p.columns["runs"].ids]).max(initial=0.0))
     # HiGHS perturbs costs by their size: jobs at 1/32 take half the simplex steps that jobs at 1 take
     return Scaling(column, row, 1 / 32 / _power_of_two(revenue) if revenue > 0 else 1024.0)
+
+
+def _lift(row: Floats, entries: csr_array) -> None:
+    """Larger units of rows with entries that would be lost beside larger ones."""
+    entries.data[entries.data == 0] = np.inf
+    least = row * entries.min(axis=1, explicit=True).toarray().ravel()
+    entries.data[np.isinf(entries.data)] = 0
+    most = row * entries.max(axis=1).toarray().ravel()
+    small = np.flatnonzero((least > 0) & (least < _LEAST_ENTRY))
+    wanted = np.minimum(_LEAST_ENTRY / least[small], _MOST_ENTRY / most[small])
+    row[small] *= np.exp2(np.ceil(np.log2(np.maximum(wanted, 1.0))))
 
 
 def _power_of_two(value: float) -> float:

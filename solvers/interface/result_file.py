@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stepwatt.formulation.records import Finite, NonNegative, Record, about
+from stepwatt.formulation.records import Computed, NonNegative, Record, about
 from stepwatt.formulation.schedule.schedule import ScheduleFile
 
 
@@ -32,12 +32,16 @@ class ResultFile(Record):
         Literal["optimal", "feasible", "time_limit", "infeasible"],
         about("how it ended; optimal only with a bound within the gap asked for"),
     ]
-    utility: Annotated[Finite | None, about("as judged; none without a schedule", "USD")]
-    bound: Annotated[Finite | None, about("on the utility of any schedule; none where none is proved", "USD")]
-    gap: Annotated[Finite | None, about("distance to the bound", "1", "(bound − utility)/max(|bound|, 1e-9)")]
+    utility: Annotated[Computed | None, about("as judged; none without a schedule", "USD")]
+    bound: Annotated[
+        Computed | None, about("on the utility of any schedule; none where none is proved", "USD")
+    ]
+    gap: Annotated[
+        Computed | None, about("distance to the bound", "1", "(bound − utility)/max(|bound|, 1e-9)")
+    ]
     seconds: Annotated[SecondsFile, about("what it took")]
     breakdown: Annotated[
-        dict[str, Finite],
+        dict[str, Computed],
         about(
             "revenue, transfer, miss_penalty, import, export, carbon, wear, fuel, startup, demand, terminal",
             "USD",
@@ -45,11 +49,13 @@ class ResultFile(Record):
         ),
     ]
     metrics: Annotated[
-        dict[str, Finite],
+        dict[str, Computed],
         about(
             "jobs, missed, miss_rate, mean_quality, mean_steps, transfer_share, energy_mwh, carbon_t, "
             "renewable_share, gpu_utilisation"
         ),
     ]
-    violations: Annotated[dict[str, Finite], about("largest of each family of constraints, 0 where it holds")]
+    violations: Annotated[
+        dict[str, Computed], about("largest of each family of constraints, 0 where it holds")
+    ]
     schedule: Annotated[ScheduleFile | None, about("the decisions; none where there are none")]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 
-from stepwatt.formulation import Instance, InstanceArrays, evaluate
+from stepwatt.formulation import Evaluation, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.schedule.windows import fresh_state
 
 from ..common.relaxation import extended, no_schedule, prices_from_duals, solve_relaxation
@@ -89,13 +89,16 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
     else:
         status = Status.TIME_LIMIT
     settings.progress(1.0, "done")
+    schedule, evaluation = search.schedule, search.evaluation
+    if schedule is None and own is None and not search.interrupted:
+        schedule, evaluation = _by_itself(a)
     return Result(
         inst,
         method,
         status,
         seconds(),
-        schedule=search.schedule,
-        evaluation=search.evaluation,
+        schedule=schedule,
+        evaluation=evaluation,
         bound=search.bound,
         prices=prices,
         duals=Duals(relaxed.problem, outcome.row_dual),
@@ -106,10 +109,9 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
 
 def _undecided(inst: Instance, a: InstanceArrays, method: str, seconds: Seconds) -> Result:
     """The result of a search that ends before its first relaxation: what the plant does by itself."""
-    schedule = gone_on(a, 0, fresh_state(a), None)
-    evaluation = evaluate(a, schedule)
+    schedule, evaluation = _by_itself(a)
     message = "stopped in the relaxation: jobs run where they arrive, with the shortest options"
-    if not evaluation.feasible:
+    if schedule is None:
         return Result(inst, method, Status.TIME_LIMIT, seconds, message="stopped in the relaxation")
     return Result(
         inst,
@@ -120,3 +122,10 @@ def _undecided(inst: Instance, a: InstanceArrays, method: str, seconds: Seconds)
         evaluation=evaluation,
         message=message,
     )
+
+
+def _by_itself(a: InstanceArrays) -> tuple[Schedule, Evaluation] | tuple[None, None]:
+    """What the plant does where nobody decides, if the judge accepts it."""
+    schedule = gone_on(a, 0, fresh_state(a), None)
+    evaluation = evaluate(a, schedule)
+    return (schedule, evaluation) if evaluation.feasible else (None, None)

@@ -74,8 +74,7 @@ def demo(
     from .compare import as_plain
 
     instance_file, comparison_file = out.with_name("instance.json"), out.with_name("comparison.json")
-    for path in (out, instance_file, comparison_file):
-        make_room(path)
+    make_room(out, instance_file, comparison_file)
     cores = workers or cpu_count()
     inst, comparison = working("demo", lambda progress: demonstration(slots, cores, progress))
     contents = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,7 +32,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="On stderr nothing but erro
 def quietable(command: Callable[..., None]) -> Callable[..., None]:
     """The command with an option ``--quiet``: it shows no progress and no hints.
 
-    What it reads it never replaces.
+    What it reads it never replaces, and ``-`` is no file.
     """
     from ..console import QUIET
 
@@ -40,6 +40,7 @@ def quietable(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*arguments: Any, quiet: bool = False, **named: Any) -> None:
         before = QUIET.set(quiet)
         try:
+            _refuse_dashes(named, options)
             refuse_to_replace_inputs(named)
             command(*arguments, **named)
         finally:
@@ -47,13 +48,35 @@ def quietable(command: Callable[..., None]) -> Callable[..., None]:
 
     # typer asks for the signature, with annotations that are no text any more
     known = inspect.signature(command, eval_str=True)
+    options = {name for name, one in known.parameters.items() if _is_option(one)}
     option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet)
     wrapped.__signature__ = known.replace(parameters=[*known.parameters.values(), option])  # type: ignore[attr-defined]
     return wrapped
 
 
+def _is_option(parameter: inspect.Parameter) -> bool:
+    marks = getattr(parameter.annotation, "__metadata__", ())
+    return any(isinstance(mark, type(typer.Option())) for mark in marks)
+
+
 #: Options that name files to write.
 _WRITTEN = ("out", "prices", "state")
+
+
+def _refuse_dashes(named: Mapping[str, Any], options: Collection[str]) -> None:
+    """Refuse ``-``, which other tools take for standard streams, where a file or folder is asked for.
+
+    Raises:
+        InputError: the option, and what there is instead.
+    """
+    for name, value in named.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one == Path("-") or (name == "policy" and str(one).endswith("=-")):
+                from stepwatt.formulation.errors import InputError
+
+                instead = "JSON on stdout is --json" if name in _WRITTEN else "standard input is /dev/stdin"
+                field = f"--{name}" if name in options else name
+                raise InputError(field=field, value=str(one), expected=f"the name of a file ({instead})")
 
 
 def refuse_to_replace_inputs(named: Mapping[str, Any]) -> None:

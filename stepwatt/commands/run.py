@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -62,6 +63,11 @@ def _lines(slots: Path | None) -> Iterator[Iterable[str]]:
     from stepwatt.formulation import InputError
 
     if slots is None:
+        if sys.stdin is None:
+            expected = "a file of slots, as standard input is closed"
+            raise InputError(field="--slots", value=None, expected=expected)
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="strict")  # as JSON is, whatever the locale
         yield sys.stdin
         return
     try:

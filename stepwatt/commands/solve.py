@@ -151,6 +151,7 @@ def function_in(text: str) -> Callable[[Any], Any]:
 
     from stepwatt.formulation import InputError
     from stepwatt.formulation.errors import one_of
+    from stepwatt.formulation.user_functions import FAILURES
 
     path, _, name = text.rpartition(":")
     if not path.endswith(".py") or not name:
@@ -159,7 +160,7 @@ def function_in(text: str) -> Callable[[Any], Any]:
         raise InputError(field="--extra", value=path, expected="a file that is there")
     try:
         found = runpy.run_path(path)
-    except Exception as error:
+    except FAILURES as error:
         told = f"{type(error).__name__}: {error}"
         raise InputError(field="--extra", value=told, expected="Python that runs", file=path) from error
     functions = [one for one, value in found.items() if callable(value) and not one.startswith("_")]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from stepwatt.formulation import InputError, Instance, Schedule
+from stepwatt.formulation.arguments import table
 from stepwatt.formulation.errors import one_of
 from stepwatt.solvers.methods import Kind, proves_bound
 
@@ -55,11 +56,7 @@ def made(policies: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: no table of policies by name, or a name that is no text.
     """
-    if not isinstance(policies, Mapping):
-        raise InputError(field="policies", value=policies, expected="policies by name, {name: policy, …}")
-    for name in policies:
-        if not (isinstance(name, str) and name.strip()):
-            raise InputError(field="policies", value=name, expected="a text as the name of each")
+    policies = table(policies, "policies", "policies by name, {name: policy, …}")
 
     def one(policy: Any) -> Any:
         if isinstance(policy, Seeds):
@@ -159,9 +156,7 @@ def kinds_of(policies: Mapping[str, Any], declared: Mapping[str, Kind] | None) -
     own = {name: policy for name, _, _, policy in runs_of(policies) if not method_of(policy)}
     found: dict[str, Kind] = {}
     declared = {} if declared is None else declared
-    if not isinstance(declared, Mapping):
-        raise InputError(field="kinds", value=declared, expected="kinds by name, {name: kind, …}")
-    for name, kind in declared.items():
+    for name, kind in table(declared, "kinds", "kinds by name, {name: kind, …}").items():
         if name not in own:
             raise InputError(
                 field="kinds", value=name, expected=one_of([*own], name) if own else "no name here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class KeptRuns:
         there = self._folder.is_dir()
         make_folder(self._folder)
         if not there:
-            self._folder.rmdir()
+            with suppress(OSError):  # another process keeps runs there by now
+                self._folder.rmdir()
 
     def find(self, key: str) -> Found | None:
         """The run of that key, its schedule judged anew; None if there is none that can be read."""
@@ -62,7 +64,7 @@ class KeptRuns:
         """Delete what is kept, and the folder if nothing else is in it."""
         for path in self._folder.glob("*.run.json"):
             path.unlink(missing_ok=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
+        with suppress(OSError):  # not empty, or gone
             self._folder.rmdir()
 
     def _path(self, key: str) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.formulation.arguments import path_of, whole
 from stepwatt.formulation.instance.given import the_histories, the_instances
+from stepwatt.formulation.user_functions import FAILURES
 from stepwatt.solvers.interface.settings import Settings, silent
 from stepwatt.solvers.many import Many, WorkerDied, on_cluster
 from stepwatt.solvers.methods import Kind, proves_bound
@@ -214,7 +215,7 @@ def _renamed(found: Found, run: _Run) -> Found:
     return replace(entry, policy=run.name, seed=run.seed), prices
 
 
-def _failed(step: _Step, error: Exception) -> Found:
+def _failed(step: _Step, error: BaseException) -> Found:
     """A row that says why there is nothing else."""
     told = (str(error).splitlines() or [""])[0]
     name = "" if isinstance(error, WorkerDied) else f"{type(error).__name__}: "
@@ -239,7 +240,7 @@ def _entry(step: _Step, told: Progress = silent) -> Found:
     """
     try:
         entry, prices = _judged(step, told)
-    except Exception as error:  # whatever a policy does wrong is its own row's business
+    except FAILURES as error:  # whatever a policy does wrong is its own row's business
         if isinstance(error, InputError) and step.case == 0:
             raise
         return _failed(step, error)

@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, ValidationError
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
-from stepwatt.formulation.records import Finite, Record, about, as_input_error, json_text, read_json
+from stepwatt.formulation.records import Computed, Record, about, as_input_error, json_text, read_json
 
 from .record import Case, Entry
 from .scores import Scores
@@ -29,8 +29,8 @@ class EntryFile(Record):
     policy: Annotated[str, about("its name in the tables")]
     method: Annotated[str, about("the method that it is; empty for one's own")]
     status: Annotated[str, about("optimal, feasible, time_limit, infeasible or failed")]
-    seconds: Annotated[Finite, about("it took", "s")]
-    bound: Annotated[Finite | None, about("on the utility of any schedule, where it proves one", "USD")]
+    seconds: Annotated[Computed, about("it took", "s")]
+    bound: Annotated[Computed | None, about("on the utility of any schedule, where it proves one", "USD")]
     schedule: Annotated[
         dict[str, Any] | None, about("as in a schedule file; none where there is none (stepwatt.schedule/1)")
     ]
@@ -39,7 +39,7 @@ class EntryFile(Record):
     failure: Annotated[str, about("why there is no schedule, where the policy failed")] = ""
     kind: Annotated[Declared | None, about("what its owner says it may be compared with")] = None
     restricted_bound: Annotated[
-        Finite | None, about("on the utility of schedules under the method's restriction", "USD")
+        Computed | None, about("on the utility of schedules under the method's restriction", "USD")
     ] = None
 
 
@@ -47,11 +47,12 @@ class CaseFile(Record):
     """An instance with all policies on it."""
 
     instance: Annotated[dict[str, Any], about("the whole of it (stepwatt.instance/1)")]
-    bound: Annotated[Finite | None, about("that the policies are held against", "USD")]
+    bound: Annotated[Computed | None, about("that the policies are held against", "USD")]
     bound_by: Annotated[str, about("the method that proved it")]
-    all_off: Annotated[Finite | None, about("utility with all levers off", "USD")]
+    all_off: Annotated[Computed | None, about("utility with all levers off", "USD")]
     prices: Annotated[
-        dict[str, list[list[Finite]]] | None, about("dual prices of the bound: tables by name, a row a slot")
+        dict[str, list[list[Computed]]] | None,
+        about("dual prices of the bound: tables by name, a row a slot"),
     ]
     entries: Annotated[list[EntryFile], Field(min_length=1), about("the policies")]
 

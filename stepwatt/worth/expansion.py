@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stepwatt.data.catalogue import load_catalogue
 from stepwatt.data.technologies import HOURS_A_YEAR, annual_costs
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.arguments import number
+from stepwatt.formulation.arguments import number, table
 from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.instance.given import the_instances
 from stepwatt.solvers import Result
@@ -196,7 +196,7 @@ def _sizes(inst: Instance, installed: Floats) -> Floats:
 def _installed(days: Sequence[Instance], said: Mapping[str, float]) -> Floats:
     sites = list(days[0].sites)
     highest = np.max([day.arrays().renewable_mw.max(axis=1) for day in days], axis=0)
-    for name, value in said.items():
+    for name, value in table(said, "installed").items():
         if name not in sites:
             raise InputError(field="installed", value=name, expected=one_of(sites, name))
         top = highest[sites.index(name)]
@@ -209,7 +209,7 @@ def _installed(days: Sequence[Instance], said: Mapping[str, float]) -> Floats:
 def _by_site(field: str, given: Mapping[str, float], sites: Sequence[str]) -> Floats:
     """(things, J), nan where nothing is said; ``thing.site`` wins over ``thing``."""
     found = np.full((len(THINGS), len(sites)), np.nan)
-    for word, value in sorted(given.items(), key=lambda item: "." in item[0]):
+    for word, value in sorted(table(given, field).items(), key=lambda item: "." in item[0]):
         thing, dot, site = word.partition(".")
         if thing not in THINGS:
             raise InputError(field=field, value=word, expected=one_of(THINGS, thing))

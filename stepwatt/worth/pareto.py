@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.arguments import number, whole
 from stepwatt.formulation.errors import one_of
-from stepwatt.formulation.files import write_files
+from stepwatt.formulation.files import write_text
 from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
 from stepwatt.solvers.highs.session import SolverError
@@ -167,7 +167,7 @@ class Front:
     def to_html(self, path: str | Path) -> None:
         """Write the figure as a page of its own, which needs nothing else."""
         page: str = self.plot().to_html(include_plotlyjs=True, full_html=True)
-        write_files({Path(path): page})
+        write_text(path, page)
 
     def __repr__(self) -> str:
         return f"<Front of {self.instance.name!r}: utility against {self.aim}, {len(self.table)} points>"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stepwatt.formulation import InputError, Instance
+from stepwatt.formulation.arguments import table
 from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
 from stepwatt.solvers.interface.settings import Progress, Settings
@@ -111,6 +112,7 @@ def what_if(
     if not isinstance(variants, Mapping) or not variants or AS_IT_IS in variants:
         expected = f"at least one variant, none of them named {AS_IT_IS!r}"
         raise InputError(field="variants", value=variants, expected=expected)
+    table(variants, "variants")
     made = {AS_IT_IS: inst}
     for name, changes in variants.items():
         try:

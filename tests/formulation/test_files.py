@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tiny
 
 import stepwatt as sw
 from stepwatt.formulation import InputError
@@ -186,3 +188,31 @@ def test_a_file_is_no_folder_for_files_and_a_folder_is_no_file(tmp_path: Path) -
         make_folder(tmp_path / "file")
     with pytest.raises(InputError, match="file = 'a folder'"):
         make_room(tmp_path)
+
+
+def test_a_folder_that_another_process_clears_away_is_made_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, cleared = os.open, list[Any]()
+
+    def clears_first(path: Any, *flags: int) -> int:
+        if not cleared and "x.json" in str(path):
+            cleared.append(path)
+            (tmp_path / "runs").rmdir()
+        return opened(path, *flags)
+
+    monkeypatch.setattr(os, "open", clears_first)
+    write_text(tmp_path / "runs" / "x.json", "whole")
+    assert cleared
+    assert (tmp_path / "runs" / "x.json").read_text(encoding="utf-8") == "whole"
+
+
+@pytest.mark.parametrize("place", [None, 3, b"x.json"], ids=repr)
+def test_what_is_no_path_is_told_as_that(place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inst = tiny.one_slot()
+    result = sw.solve(inst, "greedy")
+    compared = sw.compare(inst, {"greedy": result}, bound=None)
+    for write in (inst.save, result.save, compared.save, compared.to_html, lambda p: export(inst, p, "lp")):
+        with pytest.raises(InputError, match=r"^file = .*: expected a path"):
+            write(place)

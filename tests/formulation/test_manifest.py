@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny
 
 import stepwatt as sw
 from stepwatt.cli import run
@@ -75,3 +76,17 @@ def test_manifests_have_room_and_never_take_that_of_an_output(tmp_path: Path) ->
         make_rooms([tmp_path / "r.json"])
     null = Path(os.devnull)
     assert with_manifest({null: "gone"}, settings={}, seeds=[]) == {null: "gone"}
+
+
+def test_a_file_given_twice_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match="expected every file once"):
+        make_rooms([tmp_path / "a.json", tmp_path / "a.json"])
+    tiny.one_slot().save(tmp_path / "i.json")
+    words = ["solve", "--method", "lp", str(tmp_path / "i.json")]
+    same = ["--out", str(tmp_path / "a.json"), "--prices", str(tmp_path / "a.json")]
+    assert run([*words, *same]) == 2
+    assert "expected every file once" in capsys.readouterr().err
+    assert run(["demo", "--slots", "1", "--out", str(tmp_path / "demo" / "instance.json")]) == 2
+    assert not list(tmp_path.rglob("a.json"))

@@ -352,7 +352,7 @@ def test_an_import_price_below_the_expected_export_price_does_not_stop_the_strea
         ("not json", "line 1"),
         ("[" * 100_000, "recursion"),
         ('{"slot": 0, "arrivals": ' + "[" * 100_000, "recursion"),
-        ('{"slot": 0, "slot": 0}', "slot = 'given twice'"),
+        ('{"slot": 0, "slot": 0}', "line 1.slot = 'given twice'"),
         ('{"slot": -1}', 'a JSON object with "slot"'),
         ('{"slot": true}', 'a JSON object with "slot"'),
         (
@@ -417,3 +417,19 @@ def test_who_says_no_prices_has_no_reasons(day: sw.Instance) -> None:
     direct = sw.load_policy(ROOT / "tests/examples/policy.npz")
     with pytest.raises(InputError, match="a policy that says prices"):
         Run(direct, day, why=True)
+
+
+def test_of_a_line_that_does_not_fit_nothing_stays(day: sw.Instance) -> None:
+    whole = slot_lines(day)[:2]
+    session, clean = Run(sw.foresight(), day), Run(sw.foresight(), day)
+    for bad in ({"import_price": {"DE": 900}, "carbon_kg_per_mwh": {"FR": -5}}, {"renewable_mw": {"DE": -1}}):
+        with pytest.raises(InputError):
+            session.decide({"slot": 0, **bad})
+    for line in whole:
+        told, expected = session.decide(json.loads(line)), clean.decide(json.loads(line))
+        assert told["utility_so_far"] == expected["utility_so_far"]
+
+
+def test_the_sign_that_some_editors_put_before_all_lines_is_none_of_them(day: sw.Instance) -> None:
+    lines = slot_lines(day)[:1]
+    assert len(list(run_stream(Run(sw.foresight(), day), ["\ufeff" + lines[0]]))) == 1

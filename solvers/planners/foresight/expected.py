@@ -53,7 +53,7 @@ def expected_of(instances: Sequence[InstanceArrays]) -> Expected:
     def series(name: str) -> Numbers:
         return np.stack([np.moveaxis(getattr(a, name), -1, 0) for a in instances], axis=1)
 
-    depth = max(max(int(a.deadline.max(initial=0)), a.state.backlog.shape[2]) for a in instances)
+    depth = max(a.longest_wait for a in instances)
     backlog = [
         np.pad(a.state.backlog, ((0, 0), (0, 0), (0, depth - a.state.backlog.shape[2]))) for a in instances
     ]

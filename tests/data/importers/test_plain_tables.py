@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stepwatt.data import read_carbon, read_prices, read_weather
+from stepwatt.data import read_carbon, read_jobs, read_prices, read_weather
 from stepwatt.formulation import InputError
 
 SAID = {"time": "t", "value": "p", "unit": "EUR/MWh"}
@@ -349,3 +349,34 @@ def test_true_is_no_price_of_one(tmp_path: Path) -> None:
 def test_years_that_no_nanosecond_counts_are_refused(year: str, tmp_path: Path) -> None:
     rows = [f"{year}-01-14T{hour:02d}:00Z;{hour}" for hour in range(3)]
     refused(table(tmp_path, *rows), "expected a time in the years 1678 to 2261 (and 2 more)")
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        *(
+            (word, 3)
+            for word in ("tz", "unit", "time_format", "resolution", "encoding", "delimiter", "steps")
+        ),
+        *((word, ["x"]) for word in ("time_format", "encoding", "zone_column", "job_class", "count")),
+        *(("dayfirst", value) for value in (3, "x", [])),
+        ("encoding", b"utf-8"),
+        ("encoding", ""),
+        ("zone", []),
+        ("gaps", float("inf")),
+    ],
+    ids=str,
+)
+def test_a_word_of_another_kind_is_told_whether_it_is_needed_or_not(
+    word: str, value: Any, tmp_path: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("time,price\n2025-06-01 00:00,50\n2025-06-01 01:00,51\n", encoding="utf-8")
+    how: dict[str, Any] = {"time": "time", "value": "price", "tz": "UTC", "unit": "EUR/MWh", word: value}
+    with pytest.raises(InputError, match=rf"^{word} = "):
+        read_prices(table, **how)
+
+
+def test_jobs_have_no_zones_to_choose() -> None:
+    with pytest.raises(InputError, match=r"^how to read = 'zone': expected one of tz, "):
+        read_jobs(pd.DataFrame({"time": ["2025-06-01"]}), zone="DE")  # type: ignore[call-arg]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from places import EXAMPLES
@@ -300,3 +301,25 @@ def test_a_faster_clock_opens_options_under_an_execution_limit() -> None:
     ]
     a = Instance.from_dict(data).arrays()
     assert [a.clocks[0][f] for f in a.options.clock] == ["boost"]
+
+
+@pytest.mark.parametrize(
+    ("start", "timezone", "expected"),
+    [
+        ("2018-03-25T02:30", "Europe/Berlin", "a time that clocks of .*: they skip this one"),
+        ("2018-10-28T02:30", "Europe/Berlin", "an offset from UTC: .* show this time twice"),
+        ("0001-01-01", "Asia/Tokyo", "a start after the year 1"),
+        ("9999-12-31T20:00:00-10:00", None, "whose horizon ends before the year 10000"),
+    ],
+)  # fmt: skip
+def test_a_start_is_one_instant_and_so_is_the_end(start: str, timezone: str | None, expected: str) -> None:
+    data = tiny.one_slot().to_dict()
+    with pytest.raises(InputError, match=f"^start = '{start}': expected .*{expected}"):
+        Instance.from_dict({**data, "start": start, "timezone": timezone})
+
+
+def test_a_time_that_clocks_show_twice_is_told_apart_by_its_offset() -> None:
+    data = {**tiny.one_slot().to_dict(), "timezone": "Europe/Berlin"}
+    starts = [f"2018-10-28T02:30+0{hours}:00" for hours in (2, 1)]
+    one, other = (Instance.from_dict({**data, "start": start}).start_time for start in starts)
+    assert other.astimezone(UTC) - one.astimezone(UTC) == timedelta(hours=1)

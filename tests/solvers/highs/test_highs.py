@@ -386,3 +386,19 @@ def test_a_site_of_next_to_no_power_is_one_of_none(method: str) -> None:
     site = tiny.site([50.0], gpus=0, battery=battery)
     inst = tiny.instance({"a": site}, {"a": [2]}, steps={1: 1.0}, seconds_per_step=1.0, mwh_per_step=0.01)
     assert solve(inst, method).utility == pytest.approx(-2.0)
+
+
+def test_small_entries_beside_large_ones_do_not_end_a_search_for_whole_numbers() -> None:
+    """HiGHS fails inside where entries are below 1e-9, whatever it is told of small ones."""
+    file = rich(n_slots=2).to_dict()
+    model = file["models"]["m0"]
+    for used in file["models"].values():
+        used["seconds_per_step"] = 1.0
+    model["seconds_fixed"], file["sites"]["s0"]["gpus"] = 3e9, 10_000_000
+    p = linear_problem(Instance.from_dict(file).arrays())
+    scale, used_columns = scaling_of(p), np.where(p.integer, p.upper >= 1, p.upper > 0)
+    entries = abs(p.matrix[:, used_columns]).multiply(scale.row[:, None])
+    entries = entries.multiply(scale.column[used_columns][None, :]).tocoo()
+    assert entries.data[entries.data > 0].min() > 1e-9
+    outcome = HighsSession(p, relaxed=False).solve(gap=1e-2)
+    assert outcome.termination is Termination.OPTIMAL

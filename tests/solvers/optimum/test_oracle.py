@@ -17,7 +17,9 @@ from strategies import instances, random_file, random_instance
 from stepwatt.formulation import Instance, evaluate
 from stepwatt.solvers import Result, Settings, Status, solve
 from stepwatt.solvers.common.relaxation import solve_relaxation
+from stepwatt.solvers.highs.session import Termination
 from stepwatt.solvers.optimum.oracle import oracle
+from stepwatt.solvers.optimum.search import Search
 
 EXPECTED = json.loads((EXAMPLES / "expected.json").read_text())
 FEW = max(4, settings.default.max_examples // 4)
@@ -183,6 +185,18 @@ def test_a_time_limit_too_short_for_anything_still_answers() -> None:
     assert result.evaluation.feasible
     assert "jobs run where they arrive" in result.message
     assert result.bound is None
+
+
+def test_a_search_that_ends_before_its_first_schedule_has_what_the_plant_does_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Search, "run", lambda self, relaxed: Termination.TIME_LIMIT)
+    for method in ("oracle", "distributed"):
+        result = solve(tiny.battery(), method)
+        assert result.evaluation is not None
+        assert result.evaluation.feasible
+        assert result.evaluation.utility < 526.0 - 1e-6
+    assert solve(tiny.battery(), "oracle").status is Status.TIME_LIMIT
 
 
 @pytest.mark.parametrize("last", STAGES)

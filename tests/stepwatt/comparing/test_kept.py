@@ -41,6 +41,16 @@ def test_a_policy_that_fails_is_a_row_that_says_why() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def leaves(instance: Instance) -> Schedule:
+    sys.exit("by a way of its own")
+
+
+def test_a_policy_that_would_end_the_program_is_a_row_too() -> None:
+    found = sw.compare(tiny.two_sites(), {"mine": leaves, "greedy": "greedy"}, bound="lp")
+    assert found.table.loc["mine", "flag"] == "failed: SystemExit: by a way of its own"
+    assert found.table.loc["greedy", "flag"] == ""
+
+
 def test_a_policy_whose_worker_dies_is_a_row_and_the_others_are_done() -> None:
     found = sw.compare(tiny.two_sites(), {"mine": dies, "greedy": "greedy"}, bound="lp", workers=2)
     assert "worker process died" in found.table.loc["mine", "flag"]
@@ -142,3 +152,22 @@ def test_a_killed_command_goes_on_and_clears_up(tmp_path: Path) -> None:
     assert len(json.loads(out.read_text(encoding="utf-8"))["cases"][0]["entries"]) == 5
     assert kept
     assert not store.exists()
+
+
+def test_two_that_keep_in_one_folder_do_not_end_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stepwatt.comparing import kept
+
+    folder = tmp_path / "runs"
+
+    def make_folder_for_two(place: Path) -> None:
+        place.mkdir()
+        (place / "of-another.run.json").write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr(kept, "make_folder", make_folder_for_two)
+    kept.KeptRuns(folder).check()
+    assert (folder / "of-another.run.json").exists()
+    kept.KeptRuns(folder).clear()
+    kept.KeptRuns(folder).clear()
+    assert not folder.exists()
