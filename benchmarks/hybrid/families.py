@@ -3,6 +3,8 @@
 The families of docs/hybrid.md ("Where it holds"): Europe, spot regions, batteries as large as they are
 built, horizons of three days. ``--days`` days of each, drawn without looking; a line of JSON per day in
 ``results/families.jsonl``, and a day that has one is not measured again. ``--workers N`` at a time.
+``--again METHOD`` measures one of the two planners anew on the days there are, where its line is of another
+commit.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 
 import stepwatt as sw
 from stepwatt.formulation import Instance
+from stepwatt.formulation.files import write_files
 from stepwatt.scores.intervals import mean_interval
 from stepwatt.solvers.many import Many
 
@@ -28,6 +31,7 @@ from .common import RESULTS, about
 
 KEPT = RESULTS / "families.jsonl"
 FORECASTS = ("day-ahead", "persistence")
+PLANNERS = ("rolling", "foresight")
 SPOT, ELSEWHERE = "AU-NSW,CA-ON,SG", "US-TEX-ERCO,US-CAL-CISO,AU-VIC"
 SEED = 20261129
 
@@ -91,11 +95,34 @@ def measured(item: tuple[str, dt.date]) -> dict[str, Any]:
     found: dict[str, Any] = {"family": name, "day": day.isoformat(), "bound": bound}
     found["all-off"] = sw.solve(inst, "all-off").utility
     found["greedy"] = sw.solve(inst, "greedy").utility
-    for forecast in FORECASTS:
-        for method in ("rolling", "foresight"):
-            result = sw.solve(inst, method, forecast=forecast, history=before, seed=0)
-            found[f"{method} {forecast}"] = result.utility
+    for method in PLANNERS:
+        found |= _planned(inst, before, method)
     return found
+
+
+def _planned(inst: Instance, before: Instance, method: str) -> dict[str, float]:
+    """What a planner reaches with every forecast."""
+    return {
+        f"{method} {forecast}": sw.solve(inst, method, forecast=forecast, history=before, seed=0).utility
+        for forecast in FORECASTS
+    }
+
+
+def measured_again(item: tuple[dict[str, Any], str]) -> dict[str, Any]:
+    """The line of a day with one of the planners measured anew."""
+    row, method = item
+    family, day = FAMILIES[row["family"]], dt.date.fromisoformat(row["day"])
+    inst, before = family.instance(day, family.days), family.instance(day - dt.timedelta(days=1), 1)
+    return row | _planned(inst, before, method) | {f"about {method}": about()}
+
+
+def _again(rows: list[dict[str, Any]], method: str, workers: int) -> None:
+    now = about()["git"]
+    old = [n for n, row in enumerate(rows) if row.get(f"about {method}", row["about"])["git"] != now]
+    for item, found in Many(measured_again, workers).run([(rows[n], method) for n in old]):
+        rows[old[item]] = found
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        write_files({KEPT: text.encode()})
 
 
 def table() -> list[str]:
@@ -128,7 +155,8 @@ def section() -> list[str]:
     """The part of docs/hybrid.md, empty where nothing has been measured."""
     if not KEPT.exists():
         return []
-    where = json.loads(KEPT.read_text(encoding="utf-8").splitlines()[-1])["about"]
+    last = json.loads(KEPT.read_text(encoding="utf-8").splitlines()[-1])
+    where = last.get("about foresight", last["about"])
     return [
         "## Where it holds",
         "",
@@ -152,10 +180,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=40, help="of each family")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--again", choices=PLANNERS)
     chosen = parser.parse_args()
     KEPT.touch()
-    lines = KEPT.read_text(encoding="utf-8").splitlines()
-    done = {(row["family"], row["day"]) for row in map(json.loads, lines)}
+    rows = [json.loads(line) for line in KEPT.read_text(encoding="utf-8").splitlines()]
+    if chosen.again:
+        _again(rows, chosen.again, chosen.workers)
+        print("\n".join(table()))
+        return
+    done = {(row["family"], row["day"]) for row in rows}
     items = [
         (name, day)
         for name, family in FAMILIES.items()

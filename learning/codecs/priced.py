@@ -14,7 +14,7 @@ Prices and responses are numpy arrays, whatever the engine; here its arrays are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from stepwatt.formulation.plant.bridge import array, arrays_of, on_engine
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem, Shape
 from stepwatt.formulation.plant.state import PlantState, Request
-from stepwatt.solvers.planners.foresight.foresight import Foresight
+from stepwatt.solvers.planners.foresight.foresight import SEGMENTS, Foresight
 from stepwatt.solvers.response import Plan, SlotPrices, best_response
 from stepwatt.solvers.response.slot_prices import (
     ENERGY_SEGMENTS,
@@ -88,7 +88,32 @@ class PricedCodec:
     def decode(self, e: Engine, problem: Problem, t: int, state: PlantState, action: Array) -> Request:
         """The best response to the prices of an action (B,size)."""
         p, now = self._arrays(problem), arrays_of(state)
-        self.last = best_response(p, t, now, self.prices(p, t, now, array(action)))
+        return self._answered(e, p, t, now, self.prices(p, t, now, array(action)))
+
+    def corrected(
+        self,
+        e: Engine,
+        problem: Problem,
+        t: int,
+        state: PlantState,
+        ahead: Foresight,
+        said: Array,
+        action: Array,
+    ) -> Request:
+        """The same where an action was to be what foresight ``said``: what it changes of the value of stored
+        energy holds for both halves of a segment, of which foresight itself knows more."""
+        p, now = self._arrays(problem), arrays_of(state)
+        meant, before = array(action), array(said)
+        change = _energy_scale(p) * (self._parts(meant).energy - self._parts(before).energy)
+        energy, ends = ahead.stored(p, t, now, SEGMENTS)
+        energy = np.maximum(energy + change.repeat(SEGMENTS // ENERGY_SEGMENTS, -1), 0.0)
+        prices = replace(
+            self.prices(p, t, now, meant), energy=np.minimum.accumulate(energy, -1), energy_ends=ends
+        )
+        return self._answered(e, p, t, now, prices)
+
+    def _answered(self, e: Engine, p: Problem, t: int, now: PlantState, prices: SlotPrices) -> Request:
+        self.last = best_response(p, t, now, prices)
         self.largest_gap = max(self.largest_gap, float(self.last.gap.max()))
         return on_engine(self.last.request, e)
 

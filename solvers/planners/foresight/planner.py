@@ -28,15 +28,14 @@ from ..rules import decided_until, follow
 from ..slot_by_slot import Greedy
 from .compiling import warm
 from .expected import expected_of
-from .foresight import Foresight, TooWide, expectations, foreseen
+from .foresight import SEGMENTS, Foresight, TooWide, expectations, foreseen
 from .renewal import Beliefs, beliefs_of
 
 #: What is believed where nothing else is said.
 FORECAST = "day-ahead"
-#: Hours after which the rest of the horizon is planned again: those at which the study met all its targets
-#: (docs/hybrid.md). More often gains a little and costs time. In slots shorter than so many hours, and where
-#: every slot changes what is expected of the next day, it pays.
-RENEWAL_HOURS, RENEWAL_HOURS_OFTEN, SHORT_SLOTS = 3.0, 1.0, 0.25
+#: Hours after which the rest of the horizon is planned again. More often gains nothing; every three hours,
+#: as the study has it (docs/hybrid.md), costs less and loses a little.
+RENEWAL_HOURS = 1.0
 
 
 class Planner(Protocol):
@@ -67,7 +66,7 @@ class ForesightPlanner:
         """Prices, best response; before that the rest planned again, when it is time."""
         if self.renewal and t - self.ahead.begun >= self.renewal and (not self.pace or self.pace.allows(t)):
             self._renew(t, state)
-        prices = self.ahead.prices(self.problem, t, state)
+        prices = self.ahead.prices(self.problem, t, state, SEGMENTS)
         if self._standing is None or self._standing.problem is not self.problem:
             self._standing = standing_of(self.problem)
         self.last = best_response(self.problem, t, state, prices, self._standing)
@@ -156,10 +155,7 @@ class ForesightPolicy:
 
     def renewal(self, instance: Instance) -> int:
         """Slots of the instance after which the rest is planned again; 0 for never."""
-        hours = self.renewal_hours
-        if hours is None:
-            often = instance.slot_hours < SHORT_SLOTS or self.information == "persistence"
-            hours = RENEWAL_HOURS_OFTEN if often else RENEWAL_HOURS
+        hours = RENEWAL_HOURS if self.renewal_hours is None else self.renewal_hours
         return max(1, round(hours / instance.slot_hours)) if hours else 0
 
     def schedule(

@@ -17,7 +17,7 @@ from .dynamic_programs import stored, warmed
 Numbers = NDArray[Any]
 
 #: Levels of the tables over what a battery holds and over a room's warmth.
-ENERGY_LEVELS = 41
+ENERGY_LEVELS = 161
 WARMTH_LEVELS = 19
 
 
