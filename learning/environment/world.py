@@ -202,7 +202,8 @@ class World:
         said, ahead = self.suggested(), self.drawn.foresight
         assert isinstance(codec, PricedCodec)
         assert ahead is not None
-        return codec.corrected(*now, ahead, said, (said + action).clip(-1, 1))
+        action = (said + action).clip(-1, 1)
+        return codec.corrected(*now, ahead, said, action, integral=self.integral)
 
     def potential(self) -> Array:
         """(B,) what the state is still worth, in reward units: what has been earned and not yet been paid,

@@ -74,11 +74,16 @@ def local_ends(problem: Problem, state: PlantState, segments: int = ENERGY_SEGME
     return found
 
 
-def queue_values(problem: Problem, t: int, value: Numbers, queue: Numbers) -> tuple[Numbers, Numbers]:
-    """(B,I,K,4) USD per job and (B,I,K,3) jobs: a value (B,I,K) that falls along the queue (B,I,K)."""
+def queue_values(
+    problem: Problem, t: int, value: Numbers, queue: Numbers, softness: float = 1.0
+) -> tuple[Numbers, Numbers]:
+    """(B,I,K,4) USD per job and (B,I,K,3) jobs: a value (B,I,K) that falls along the queue (B,I,K), so many
+    times as much as policies say."""
     bends, steps = np.array(QUEUE_BENDS, value.dtype), np.array(QUEUE_STEPS, value.dtype)
     may_wait = problem.recent[t][..., :1]
-    return value[..., None] + bends * most_revenue(problem)[..., None], queue[..., None] + steps * may_wait
+    return value[..., None] + softness * bends * most_revenue(problem)[..., None], queue[
+        ..., None
+    ] + steps * may_wait
 
 
 def most_revenue(problem: Problem) -> Numbers:

@@ -27,7 +27,7 @@ from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, local_ends, q
 
 from ..forecasts import make_forecast
 from .expected import Expected, expected_of, planning_problem
-from .values import commit, energy_values, slopes, warmth_values
+from .values import COARSE_ENERGY_LEVELS, ENERGY_LEVELS, commit, energy_values, slopes, warmth_values
 
 Numbers = NDArray[Any]
 
@@ -37,12 +37,14 @@ BLOCK_HOURS = 0.25
 #: is nearly as good, which serves a day that comes differently no worse than a corner does; but a highest
 #: import that is too high once stays so, plan after plan.
 TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.03
+#: The same where a slot is a block by itself.
+FINE_TOLERANCE = 0.02
+#: How much softer foresight says the values of waiting jobs there than policies do: where what comes is known
+#: badly, it serves jobs better, and else it does no harm.
+SOFTNESS = 2.0
 #: How long the blocks of a plan may be where shorter ones make it too much work: as much of it may be done as
 #: :func:`work` counts, some fifteen seconds of a slow core.
 LONGEST_BLOCK_HOURS, MOST_WORK = 3.0, 3e8
-#: Segments of the value of stored energy in a slot, twice those that policies say: with these alone, large
-#: batteries lose a tenth of a percent of what can be captured.
-SEGMENTS = 2 * ENERGY_SEGMENTS
 #: Days that are planned together: more make loops longer, and fall out of the caches.
 TOGETHER = 256
 
@@ -100,17 +102,18 @@ class Foresight:
         found = slopes(self.energy[t - self.begun], low, high, points)
         return np.minimum.accumulate(np.maximum(found, 0.0), -1), ends
 
-    def prices(
-        self, problem: Problem, t: int, state: PlantState, segments: int = ENERGY_SEGMENTS
-    ) -> SlotPrices:
-        """The slopes of the values after slot t around the state; of stored energy in so many segments."""
+    def prices(self, problem: Problem, t: int, state: PlantState, *, finer: bool = False) -> SlotPrices:
+        """The slopes of the values after slot t around the state, as policies say them, or finer and
+        softer, as foresight itself does (:func:`segments`, :func:`softness`)."""
         at = t - self.begun
-        energy, ends = self.stored(problem, t, state, segments)
+        energy, ends = self.stored(problem, t, state, segments(problem) if finer else ENERGY_SEGMENTS)
         _, warmth_ends = uniform_ends(problem)
         points = np.concatenate([problem.min_c[..., None], warmth_ends, problem.max_c[..., None]], -1)
         warmth = -slopes(self.warmth[at], problem.min_c, problem.max_c, points)
         queue = np.minimum(self.queue[at], problem.recent[t][..., 0])
-        waiting, waiting_ends = queue_values(problem, t, self.waiting[at], queue)
+        waiting, waiting_ends = queue_values(
+            problem, t, self.waiting[at], queue, softness(problem) if finer else 1.0
+        )
         return SlotPrices(
             energy=energy,
             energy_ends=ends,
@@ -180,6 +183,8 @@ def foreseen_from(
     size = block_size(slots, problem.shape.slot_hours, width(coming))
     blocks, parts = planning_problem(problem, coming, state, size), []
     tolerance = CHARGED_TOLERANCE if problem.shape.has_demand_charge else TOLERANCE
+    if alone(problem.shape.slot_hours):
+        tolerance = FINE_TOLERANCE
     for first in range(0, len(problem), TOGETHER):
         some = slice(first, first + TOGETHER)
         chosen = blocks.part(some)
@@ -212,8 +217,10 @@ def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
     begun = problem.first_waiting[None]
     peak = np.maximum(plan.imported.max(0), problem.first_peak)
     generators = commit(problem, plan.load)
+    levels = ENERGY_LEVELS if alone(problem.shape.slot_hours / size) else COARSE_ENERGY_LEVELS
+    stored = energy_values(problem, plan.load - generators.generated, peak, levels)
     return Foresight(
-        energy=_after_slots(energy_values(problem, plan.load - generators.generated, peak), slots, size),
+        energy=_after_slots(stored, slots, size),
         warmth=_after_slots(warmth_values(problem, plan.it, plan.power), slots, size),
         waiting=plan.job[after],
         queue=_after_slots(np.concatenate([begun, plan.queue]), slots, size),
@@ -221,6 +228,25 @@ def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:
         running=_after_slots(generators.running, slots, size),
         multipliers=plan.multipliers,
     )
+
+
+def alone(hours: float) -> bool:
+    """Whether a slot of so many hours is a block by itself wherever plans are no work."""
+    return round(BLOCK_HOURS / hours) <= 1
+
+
+def segments(problem: Problem) -> int:
+    """In how many segments foresight says the value of stored energy.
+
+    Twice those that policies say where a slot is a block: with these alone, large batteries lose a tenth of a
+    percent of what can be captured.
+    """
+    return 2 * ENERGY_SEGMENTS if alone(problem.shape.slot_hours) else ENERGY_SEGMENTS
+
+
+def softness(problem: Problem) -> float:
+    """How much softer foresight says the values of waiting jobs than policies do."""
+    return SOFTNESS if alone(problem.shape.slot_hours) else 1.0
 
 
 def width(coming: Expected) -> int:

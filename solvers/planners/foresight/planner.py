@@ -21,6 +21,7 @@ from stepwatt.solvers.interface.result import Result, Seconds, Status
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 from stepwatt.solvers.response.programs.standing import Standing, standing_of
+from stepwatt.solvers.response.whole_jobs import WholeJobs
 
 from ..forecasts import FORECASTS, history_of
 from ..going_on import Habit
@@ -28,7 +29,7 @@ from ..rules import decided_until, follow
 from ..slot_by_slot import Greedy
 from .compiling import warm
 from .expected import expected_of
-from .foresight import SEGMENTS, Foresight, TooWide, expectations, foreseen
+from .foresight import Foresight, TooWide, alone, expectations, foreseen
 from .renewal import Beliefs, beliefs_of
 
 #: What is believed where nothing else is said.
@@ -51,7 +52,8 @@ class ForesightPlanner:
     """Slots of a problem answered at foreseen prices, planned again every ``renewal`` slots (0: never).
 
     ``last`` is the last response, with its certificate and prices. Whoever learns of the slots one by one
-    replaces the problem before each decision. ``pace`` says whether there is time to plan again.
+    replaces the problem before each decision. ``pace`` says whether there is time to plan again. Jobs are
+    whole, where that is asked for, and left to the plant in slots that are parts of a block.
     """
 
     problem: Problem
@@ -60,17 +62,23 @@ class ForesightPlanner:
     renewal: int
     last: Plan | None = None
     pace: Pace | None = None
+    integral: bool = False
     _standing: Standing | None = None
+    _whole: WholeJobs | None = None
 
     def decide(self, t: int, state: PlantState) -> Request:
         """Prices, best response; before that the rest planned again, when it is time."""
         if self.renewal and t - self.ahead.begun >= self.renewal and (not self.pace or self.pace.allows(t)):
             self._renew(t, state)
-        prices = self.ahead.prices(self.problem, t, state, SEGMENTS)
+        prices = self.ahead.prices(self.problem, t, state, finer=True)
         if self._standing is None or self._standing.problem is not self.problem:
             self._standing = standing_of(self.problem)
         self.last = best_response(self.problem, t, state, prices, self._standing)
-        return self.last.request
+        if not (self.integral and alone(self.problem.shape.slot_hours)):
+            return self.last.request
+        if self._whole is None or self._whole.problem is not self.problem:
+            self._whole = WholeJobs(self.problem)
+        return self._whole.request(t, state, self.last)
 
     def _renew(self, t: int, state: PlantState) -> None:
         before = self.pace.left if self.pace else None
@@ -208,7 +216,8 @@ class ForesightPolicy:
         before = pace.left
         ahead = foreseen(problem, expected)
         pace.planned(before, 0)
-        planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]), pace=pace)
+        renewal = self.renewal(instances[0])
+        planner = ForesightPlanner(problem, beliefs, ahead, renewal, pace=pace, integral=integral)
         state, requests, outcomes = first_state(problem), list[Request](), list[Outcome]()
         habit, decided = None, slots
         for t in range(slots):

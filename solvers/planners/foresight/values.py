@@ -16,9 +16,12 @@ from .dynamic_programs import stored, warmed
 
 Numbers = NDArray[Any]
 
-#: Levels of the tables over what a battery holds and over a room's warmth.
+#: Levels of the tables over what a battery holds, and over a room's warmth.
 ENERGY_LEVELS = 161
 WARMTH_LEVELS = 19
+#: The same of what a battery holds where several slots share a block: a slot then moves little of it, and
+#: differences between closer levels would say the plan's own corners.
+COARSE_ENERGY_LEVELS = 41
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def _bill(problem: Problem, n: int, net: Numbers) -> Numbers:
     return found
 
 
-def energy_values(problem: Problem, load: Numbers, peak: Numbers) -> Numbers:
+def energy_values(problem: Problem, load: Numbers, peak: Numbers, levels: int = ENERGY_LEVELS) -> Numbers:
     """(T+1,N,J,G) USD that stored energy still earns from each slot's beginning on, at loads (T,N,J) MW that
     are not generated; import above ``peak`` (N,J) MW pays the demand charge."""
     p = problem
@@ -92,7 +95,7 @@ def energy_values(problem: Problem, load: Numbers, peak: Numbers) -> Numbers:
         p.export_limit,
         unserved_price(p),
     )
-    table = np.empty((p.shape.n_slots + 1, *peak.shape, ENERGY_LEVELS))
+    table = np.empty((p.shape.n_slots + 1, *peak.shape, levels))
     stored(
         _array(load - p.renewable),
         _array(p.import_cost),
