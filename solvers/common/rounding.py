@@ -194,9 +194,9 @@ class Rounding:
             fitted, gpus = site.fit(coming, *plan.asked(site), gpus_on[j])
             if (site.per_class(fitted) < coming).any():
                 continue
-            gain = plan.profit[rows] @ (fitted - runs[rows])
-            gain -= count * self.moving_cost[i, j, k]
-            gain -= plan.gpu_cost[j] * (gpus - gpus_on[j])
+            gain = float(plan.profit[rows] @ (fitted - runs[rows]))
+            gain -= float(count * self.moving_cost[i, j, k])
+            gain -= float(plan.gpu_cost[j] * (gpus - gpus_on[j]))
             if gain > least:
                 least, chosen = gain, (site, fitted, gpus)
         if chosen is None:
