@@ -20,7 +20,7 @@ from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import PlantState, first_state
-from stepwatt.solvers.highs.session import NoDecision, SolverError
+from stepwatt.solvers.interface.errors import NoDecision, SolverError
 from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
 from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, local_ends, queue_values, uniform_ends

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.formulation.plant.engine import numpy_engine
@@ -14,23 +14,23 @@ from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first_state
 from stepwatt.formulation.plant.step import advance
-from stepwatt.solvers.common.relaxation import infeasible_or_raise
-from stepwatt.solvers.highs.session import NoDecision
-from stepwatt.solvers.interface.deadline import Deadline
+from stepwatt.solvers.interface.deadline import Deadline, decided_until
+from stepwatt.solvers.interface.errors import NoDecision
 from stepwatt.solvers.interface.result import Result, Seconds, Status
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 from stepwatt.solvers.response.programs.standing import Standing, standing_of
-from stepwatt.solvers.response.whole_jobs import WholeJobs
 
 from ..forecasts import FORECASTS, history_of
-from ..going_on import Habit
-from ..rules import decided_until, follow
-from ..slot_by_slot import Greedy
 from .compiling import warm
 from .expected import expected_of
 from .foresight import Foresight, TooWide, alone, expectations, foreseen
 from .renewal import Beliefs, beliefs_of
+
+if TYPE_CHECKING:
+    from stepwatt.solvers.response.whole_jobs import WholeJobs
+
+    from ..going_on import Habit
 
 #: What is believed where nothing else is said.
 FORECAST = "day-ahead"
@@ -77,6 +77,8 @@ class ForesightPlanner:
         if not (self.integral and alone(self.problem.shape.slot_hours)):
             return self.last.request
         if self._whole is None or self._whole.problem is not self.problem:
+            from stepwatt.solvers.response.whole_jobs import WholeJobs
+
             self._whole = WholeJobs(self.problem)
         return self._whole.request(t, state, self.last)
 
@@ -219,9 +221,12 @@ class ForesightPolicy:
         renewal = self.renewal(instances[0])
         planner = ForesightPlanner(problem, beliefs, ahead, renewal, pace=pace, integral=integral)
         state, requests, outcomes = first_state(problem), list[Request](), list[Outcome]()
-        habit, decided = None, slots
+        habit: Habit | None = None
+        decided = slots
         for t in range(slots):
             if habit is None and t and pace.over:
+                from ..going_on import Habit
+
                 habit, decided = Habit(problem, requests[-1]), t
             requests.append(planner.decide(t, state) if habit is None else habit.ask(t, state))
             state, outcome = advance(engine, problem, t, state, requests[-1], integral=integral)
@@ -259,15 +264,13 @@ def foresight(inst: Instance, settings: Settings) -> Result:
     try:
         made = policy.made([inst], [settings.history], deadline, progress=settings.progress)
     except TooWide as why:
-        decided = follow(inst, "foresight", settings, Greedy, deadline)
-        said = f"{why}: slots are decided as by greedy"
-        return replace(decided, message="; ".join(filter(None, (said, decided.message))))
+        return _as_greedy(inst, settings, deadline, str(why))
     except NoDecision as stuck:
-        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck, deadline)
+        return _without_schedule(inst, begun, stuck, deadline)
     judged = evaluate(inst, made.schedules[0])
     if not judged.feasible:
         end = NoDecision("foresight led to a slot without a feasible decision")
-        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, end, deadline)
+        return _without_schedule(inst, begun, end, deadline)
     total, late = time.perf_counter() - begun, made.decided < inst.n_slots
     return Result(
         inst,
@@ -278,3 +281,21 @@ def foresight(inst: Instance, settings: Settings) -> Result:
         evaluation=judged,
         message=decided_until(made.decided, inst.n_slots) if late else "",
     )
+
+
+# what uses HiGHS is loaded where it is needed: most plans are made without
+
+
+def _as_greedy(inst: Instance, settings: Settings, deadline: Deadline, why: str) -> Result:
+    from ..rules import follow
+    from ..slot_by_slot import Greedy
+
+    decided = follow(inst, "foresight", settings, Greedy, deadline)
+    said = f"{why}: slots are decided as by greedy"
+    return replace(decided, message="; ".join(filter(None, (said, decided.message))))
+
+
+def _without_schedule(inst: Instance, begun: float, stuck: NoDecision, deadline: Deadline) -> Result:
+    from stepwatt.solvers.common.relaxation import infeasible_or_raise
+
+    return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck, deadline)

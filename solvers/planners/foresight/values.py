@@ -139,8 +139,9 @@ def read(table: Numbers, low: Numbers, high: Numbers, at: Numbers) -> Numbers:
     span = np.maximum(high - low, 1e-12)[..., None]
     place = np.minimum(np.maximum((at - low[..., None]) / span, 0.0), 1.0) * (levels - 1)
     below = np.minimum(np.floor(place), levels - 2)
-    at_first = below.astype(np.int64)
-    first, second = (np.take_along_axis(table, at_first + n, axis=-1) for n in (0, 1))
+    at_first, (instances, sites) = below.astype(np.int64), table.shape[:2]
+    each, site = np.arange(instances)[:, None, None], np.arange(sites)[:, None]
+    first, second = table[each, site, at_first], table[each, site, at_first + 1]
     found: Numbers = first + (place - below) * (second - first)
     return found
 
@@ -151,6 +152,8 @@ def slopes(table: Numbers, low: Numbers, high: Numbers, points: Numbers) -> Numb
     full = lengths > 1e-3 * np.maximum(high - low, 1e-9)[..., None]
     slopes = np.diff(read(table, low, high, points), axis=-1) / np.where(full, lengths, 1.0)
     # empty ones before the first full one take its slope
+    if full.all():
+        return slopes
     before = np.maximum.accumulate(np.where(full, np.arange(full.shape[-1]), -1), axis=-1)
     first = np.where(full.any(-1), full.argmax(-1), full.shape[-1] - 1)[..., None]
     found: Numbers = np.take_along_axis(slopes, np.where(before < 0, first, before), axis=-1)

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import ctypes
 import inspect
+import struct
 from collections.abc import Callable
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from .room import Room
+from .room import Fixed, Room
 
 #: Kinds that variables can have, each wide enough for those before it.
 ORDER = (bool, int, float, "lanes")
 ARRAYS = ("numbers", "integers")
 _WHOLE = np.dtype(np.int64)
+_ARRAY = struct.Struct("qq").pack
 
 
 def kind_of(hint: Any) -> Any:
@@ -52,8 +54,19 @@ def words(kind: Any) -> str:
     return "qq" if kind in ARRAYS else "".join(words(field) for field in fields_of(kind).values())
 
 
-def add_words(value: Any, kind: Any, real: np.dtype[Any], words: list[Any]) -> None:
-    """Append what a value is among arguments; a :class:`.Room` stands for a named tuple of arrays.
+@cache
+def scalars(kind: Any) -> struct.Struct | None:
+    """How a scalar, or a named tuple of nothing else, lies among arguments; None for other kinds."""
+    fields = [kind] if kind in (*ORDER, *ARRAYS) else [*fields_of(kind).values()]
+    if not all(field in ORDER for field in fields):
+        return None
+    return struct.Struct(words(kind))
+
+
+def pack(value: Any, kind: Any, real: np.dtype[Any], packed: list[bytes]) -> None:
+    """Append what a value is among arguments, an array its address and its length.
+
+    A :class:`.Room` stands for a named tuple of arrays, and so does a :class:`.Fixed`.
 
     Raises:
         TypeError: an array of another type, or one that is not contiguous.
@@ -61,19 +74,26 @@ def add_words(value: Any, kind: Any, real: np.dtype[Any], words: list[Any]) -> N
     if isinstance(value, Room):
         if (value.kind, value.real) != (kind, real):
             raise TypeError(f"room of {value.kind} of {value.real}, expected {kind} of {real}")
-        words.extend(value.words())
+        packed.append(value.packed())
+    elif isinstance(value, Fixed):
+        kept = value.packed.get((kind, real))
+        if kept is None:
+            parts: list[bytes] = []
+            pack(value.value, kind, real, parts)
+            kept = value.packed[kind, real] = b"".join(parts)
+        packed.append(kept)
     elif kind in ARRAYS:
         flags, type_ = value.flags, real if kind == "numbers" else _WHOLE
         if not flags.c_contiguous or (value.dtype is not type_ and value.dtype != type_):
             raise TypeError(f"an array of {value.dtype} {value.strides}, expected contiguous {real} or int64")
         if value.size and flags.writeable:
-            words.append(ctypes.addressof(ctypes.c_char.from_buffer(value)))
+            address = ctypes.addressof(ctypes.c_char.from_buffer(value))
         else:
             # the same, slower
-            words.append(value.__array_interface__["data"][0])
-        words.append(value.size)
-    elif kind in ORDER:
-        words.append(value)
+            address = value.__array_interface__["data"][0]
+        packed.append(_ARRAY(address, value.size))
+    elif (form := scalars(kind)) is not None:
+        packed.append(form.pack(*value) if isinstance(value, tuple) else form.pack(value))
     else:
         for part, field in zip(value, fields_of(kind).values(), strict=True):
-            add_words(part, field, real, words)
+            pack(part, field, real, packed)

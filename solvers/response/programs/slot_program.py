@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -243,13 +244,21 @@ def site_columns(
     ``most`` instances can have that (n,B) at most; those of which none can have any are left out.
     """
     absent = [name for name, amount in most.items() if not (amount > 0).any()]
-    columns = sorted((c for c in columns if c[0] not in absent), key=lambda column: str(column[0]))
-    names: dict[str, slice] = {}
-    for n, column in enumerate(columns):
-        names[column[0]] = slice(names.get(column[0], slice(n, n)).start, n + 1)
-    parts = [part for row in list(zip(*columns, strict=True))[1:] for part in row]
-    units, cost, *entries = np.concatenate(parts).reshape(-1, len(columns), *parts[0].shape)
-    return names, units, cost * units, np.asarray(entries)
+    order, names = _places(tuple(column[0] for column in columns), tuple(absent))
+    parts = [columns[place][row] for row in range(1, len(columns[0])) for place in order]
+    units, cost, *entries = np.concatenate(parts).reshape(-1, len(order), *parts[0].shape)
+    return dict(names), units, cost * units, np.asarray(entries)
+
+
+@lru_cache(maxsize=64)
+def _places(names: tuple[str, ...], absent: tuple[str, ...]) -> tuple[list[int], dict[str, slice]]:
+    """The order of columns of these names, but for those absent, and where each name then is."""
+    order = sorted((n for n, name in enumerate(names) if name not in absent), key=lambda n: names[n])
+    places: dict[str, slice] = {}
+    for n, column in enumerate(order):
+        name = names[column]
+        places[name] = slice(places.get(name, slice(n, n)).start, n + 1)
+    return order, places
 
 
 def flat(parts: Sequence[Numbers]) -> Numbers:
