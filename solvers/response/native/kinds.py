@@ -5,10 +5,10 @@ A kind is int, bool, float, "lanes", "numbers" or "integers" (flat arrays), or a
 
 from __future__ import annotations
 
-import ctypes
 import inspect
 import struct
 from collections.abc import Callable
+from ctypes import addressof, c_char
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
@@ -20,7 +20,6 @@ from .room import Fixed, Room
 ORDER = (bool, int, float, "lanes")
 ARRAYS = ("numbers", "integers")
 _WHOLE = np.dtype(np.int64)
-_ARRAY = struct.Struct("qq").pack
 
 
 def kind_of(hint: Any) -> Any:
@@ -63,6 +62,16 @@ def scalars(kind: Any) -> struct.Struct | None:
     return struct.Struct(words(kind))
 
 
+@cache
+def arrays_of(kind: Any) -> tuple[bool, ...] | None:
+    """Of an array, or of a named tuple of nothing else, whether each is of whole numbers; None for other
+    kinds."""
+    fields = [kind] if kind in (*ORDER, *ARRAYS) else [*fields_of(kind).values()]
+    if not all(field in ARRAYS for field in fields):
+        return None
+    return tuple(field == "integers" for field in fields)
+
+
 def pack(value: Any, kind: Any, real: np.dtype[Any], packed: list[bytes]) -> None:
     """Append what a value is among arguments, an array its address and its length.
 
@@ -82,16 +91,20 @@ def pack(value: Any, kind: Any, real: np.dtype[Any], packed: list[bytes]) -> Non
             pack(value.value, kind, real, parts)
             kept = value.packed[kind, real] = b"".join(parts)
         packed.append(kept)
-    elif kind in ARRAYS:
-        flags, type_ = value.flags, real if kind == "numbers" else _WHOLE
-        if not flags.c_contiguous or (value.dtype is not type_ and value.dtype != type_):
-            raise TypeError(f"an array of {value.dtype} {value.strides}, expected contiguous {real} or int64")
-        if value.size and flags.writeable:
-            address = ctypes.addressof(ctypes.c_char.from_buffer(value))
-        else:
-            # the same, slower
-            address = value.__array_interface__["data"][0]
-        packed.append(_ARRAY(address, value.size))
+    elif (arrays := arrays_of(kind)) is not None:
+        places: list[int] = []
+        for part, whole in zip((value,) if kind in ARRAYS else value, arrays, strict=True):
+            flags, type_ = part.flags, _WHOLE if whole else real
+            if not flags.c_contiguous or (part.dtype is not type_ and part.dtype != type_):
+                raise TypeError(
+                    f"an array of {part.dtype} {part.strides}, expected contiguous {real} or int64"
+                )
+            if part.size and flags.writeable:
+                places += (addressof(c_char.from_buffer(part)), part.size)
+            else:
+                # the same, slower
+                places += (part.__array_interface__["data"][0] if part.size else 0, part.size)
+        packed.append(struct.pack(words(kind), *places))
     elif (form := scalars(kind)) is not None:
         packed.append(form.pack(*value) if isinstance(value, tuple) else form.pack(value))
     else:

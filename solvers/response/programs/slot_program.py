@@ -190,8 +190,8 @@ def slot_program(
     lost_unit = 2.0 * at_hand
     missed = s.missed
     fewer, more = pieces(np.zeros_like(state.waiting), _first(may_wait), prices.waiting_ends)
-    held_unit = np.moveaxis(last(more - fewer), 2, 0)
-    waiting = np.maximum(np.moveaxis(last(prices.waiting), 2, 0), -missed)
+    held_unit = last(more - fewer).transpose(2, 0, 1, 3)
+    waiting = np.maximum(last(prices.waiting).transpose(2, 0, 1, 3), -missed)
     held_cost = -waiting * held_unit
     costs = [s.moving_cost * transfer_unit, held_cost, missed * lost_unit, site_cost]
     if link_rows[1] is not None:

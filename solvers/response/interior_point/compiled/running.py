@@ -50,7 +50,10 @@ def run(z: Sizes, pattern: Fixed, whole: Tables, limits: Limits) -> Found:
         Room(part, lengths, kind)
         for part, lengths in memory(z, between, heights, general, register // kind.itemsize)
     ]
-    coefficients, out = Tables(*map(np.ravel, whole)), Found(*(part.reshape(-1) for part in found))
+    coefficients, out = (
+        Tables(*(part.reshape(-1) for part in whole)),
+        Found(*(part.reshape(-1) for part in found)),
+    )
     METHODS[kind, general, register](z, pattern, coefficients, *rooms, out, limits)
     return found
 
