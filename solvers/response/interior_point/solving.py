@@ -49,7 +49,7 @@ def solve_rows(rows: Rows, tolerance: float, begun: Numbers | None = None) -> So
         found.rows,
         value,
         proven,
-        np.tile(found.residual, rows.blocks),
+        found.residual if rows.blocks == 1 else np.tile(found.residual, rows.blocks),
     )
 
 
