@@ -182,7 +182,8 @@ def section() -> list[str]:
         *table(),
         "",
         f"No worse where the interval reaches 0, in {no_worse()}; elsewhere it is worse by the points that "
-        "stand there. Spot regions publish no prices a day ahead: `day-ahead` grants there what nobody knows.",
+        "stand there. Spot regions publish no prices a day ahead: `day-ahead` grants there what nobody "
+        "knows.",
         "",
         f"Command: `python -m benchmarks.hybrid.families`. Days drawn with seed {SEED}, forecasts with "
         f"seed 0; {where['machine']}, {where['date']}.",

@@ -37,7 +37,7 @@ BLOCK_HOURS = 0.25
 #: is nearly as good, which serves a day that comes differently no worse than a corner does; but a highest
 #: import that is too high once stays so, plan after plan.
 TOLERANCE, CHARGED_TOLERANCE = 0.05, 0.03
-#: The same where a slot is a block by itself: on some twenty days that no page has, 0.05 lost up to 0.03 % more
+#: The same where a slot is a block by itself: on twenty days, which no page has, 0.05 lost up to 0.03 % more
 #: of what can be captured.
 FINE_TOLERANCE = 0.02
 #: How much softer foresight says the values of waiting jobs there than policies do: on the same days that
