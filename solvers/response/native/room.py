@@ -29,7 +29,8 @@ class Room:
     def packed(self) -> bytes:
         """Address and length of each array, as words of eight bytes."""
         places, addresses = _words(tuple(self.counts), self.real.itemsize)
-        return (places + self._address * addresses).tobytes()
+        found: bytes = (places + self._address * addresses).tobytes()
+        return found
 
     def arrays(self) -> Any:
         """The named tuple, as plain Python takes it."""
