@@ -151,9 +151,9 @@ def slopes(table: Numbers, low: Numbers, high: Numbers, points: Numbers) -> Numb
     lengths = np.diff(points, axis=-1)
     full = lengths > 1e-3 * np.maximum(high - low, 1e-9)[..., None]
     slopes = np.diff(read(table, low, high, points), axis=-1) / np.where(full, lengths, 1.0)
-    # empty ones before the first full one take its slope
     if full.all():
         return slopes
+    # empty ones before the first full one take its slope
     before = np.maximum.accumulate(np.where(full, np.arange(full.shape[-1]), -1), axis=-1)
     first = np.where(full.any(-1), full.argmax(-1), full.shape[-1] - 1)[..., None]
     found: Numbers = np.take_along_axis(slopes, np.where(before < 0, first, before), axis=-1)
