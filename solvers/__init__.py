@@ -1,20 +1,21 @@
 """Oracle, bounds, rolling horizon and rules: from an instance to a judged schedule.
 
-What works on tables is loaded on first use: who plans from a file does not wait for pandas.
+What works on tables or on many instances is loaded on first use, and so are methods: who plans from a file
+waits for neither pandas nor HiGHS.
 """
 
 from typing import TYPE_CHECKING
 
 from stepwatt.formulation.lazy import on_first_use
 
-from .batch import BatchError, solve_each, solve_many
-from .highs.session import SolverError
 from .interface.dual_prices import Prices
+from .interface.errors import SolverError
 from .interface.result import Result, Seconds, Status, relative_gap
 from .interface.settings import Progress, Settings
 from .methods import METHODS, solve
 
 if TYPE_CHECKING:
+    from .batch import BatchError, solve_each, solve_many
     from .distributed.accounts import Accounts, accounts
     from .distributed.coordination import Distribution, distribute
     from .infeasibility.explain import explain
@@ -46,10 +47,13 @@ __getattr__ = on_first_use(
     __name__,
     {
         "Accounts": "distributed.accounts",
+        "BatchError": "batch",
         "Distribution": "distributed.coordination",
         "Explanation": "infeasibility.explanation",
         "accounts": "distributed.accounts",
         "distribute": "distributed.coordination",
         "explain": "infeasibility.explain",
+        "solve_each": "batch",
+        "solve_many": "batch",
     },
 )

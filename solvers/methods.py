@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from stepwatt.formulation import InputError, Instance
@@ -11,13 +12,8 @@ from stepwatt.formulation.errors import listed
 from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.registry import Registry
 
-from .common.relaxation import lp
 from .interface.result import Result
 from .interface.settings import Progress, Settings, silent
-from .optimum.ablations import ablation
-from .optimum.oracle import oracle
-from .planners.rolling import rolling
-from .planners.rules import greedy, random
 
 Kind = Literal["optimum", "bound", "planner", "ablation", "yours"]
 
@@ -55,6 +51,45 @@ class Method:
     def note(self, forecast: str = "") -> Note:
         """The note on the method, with the forecast where one is named."""
         return self.forecasts.get(forecast, Note(self.kind, self.what))
+
+
+# methods are loaded when they are asked for
+
+
+def _oracle(inst: Instance, settings: Settings) -> Result:
+    from .optimum.oracle import oracle
+
+    return oracle(inst, settings)
+
+
+def _lp(inst: Instance, settings: Settings) -> Result:
+    from .common.relaxation import lp
+
+    return lp(inst, settings)
+
+
+def _greedy(inst: Instance, settings: Settings) -> Result:
+    from .planners.rules import greedy
+
+    return greedy(inst, settings)
+
+
+def _random(inst: Instance, settings: Settings) -> Result:
+    from .planners.rules import random
+
+    return random(inst, settings)
+
+
+def _rolling(inst: Instance, settings: Settings) -> Result:
+    from .planners.rolling import rolling
+
+    return rolling(inst, settings)
+
+
+def _ablation(lever: str, inst: Instance, settings: Settings) -> Result:
+    from .optimum.ablations import ablation
+
+    return ablation(lever)(inst, settings)
 
 
 def _conic(inst: Instance, settings: Settings) -> Result:
@@ -95,7 +130,7 @@ _FORECASTS = {
 
 
 def _without(lever: str, what: str, kind: Kind = "ablation") -> Method:
-    return Method(ablation(lever), kind, what, keeps_best=True)
+    return Method(partial(_ablation, lever), kind, what, keeps_best=True)
 
 
 _AT_ONCE = "optimum without waiting: every job runs in the slot in which it arrives"
@@ -109,19 +144,19 @@ METHODS: Registry[Method] = Registry(
     "method",
     {
         "oracle": Method(
-            oracle,
+            _oracle,
             "optimum",
             "knows the whole day beforehand; certified with a bound",
             proves_bound=True,
             takes_extra=True,
             keeps_best=True,
         ),
-        "lp": Method(lp, "bound", _LINEAR, proves_bound=True, takes_extra=True),
+        "lp": Method(_lp, "bound", _LINEAR, proves_bound=True, takes_extra=True),
         "conic": Method(_conic, "bound", _CONIC, proves_bound=True, takes_extra=True),
         "pyomo": Method(_pyomo, "optimum", _PLAIN, proves_bound=True, takes_extra=True),
-        "greedy": Method(greedy, "planner", "exact within each slot, never looks ahead"),
+        "greedy": Method(_greedy, "planner", "exact within each slot, never looks ahead"),
         "foresight": Method(_foresight, "planner", _FORESEEN["day-ahead"].what, forecasts=_FORESEEN),
-        "rolling": Method(rolling, "planner", _FORECASTS["persistence"].what, forecasts=_FORECASTS),
+        "rolling": Method(_rolling, "planner", _FORECASTS["persistence"].what, forecasts=_FORECASTS),
         "local": _without("local", "optimum without transfers: every job runs where it arrives"),
         "fixed-steps": _without("fixed-steps", "optimum with 30 denoising steps for every job"),
         "no-dvfs": _without("no-dvfs", "optimum with GPUs at one clock"),
@@ -129,7 +164,7 @@ METHODS: Registry[Method] = Registry(
         "no-storage": _without("no-storage", "optimum without batteries"),
         "no-deferral": _without("no-deferral", _AT_ONCE),
         "all-off": _without("all-off", _ALL_OFF, "planner"),
-        "random": Method(random, "planner", "random choices within the rules"),
+        "random": Method(_random, "planner", "random choices within the rules"),
         "distributed": Method(_distributed, "optimum", _TRADED, proves_bound=True, keeps_best=True),
     },
 )

@@ -100,7 +100,7 @@ def foresight(
     Args:
         forecast: day-ahead, persistence or perfect, as for ``rolling``.
         renewal_hours: after how many the rest of the horizon is planned again, seen errors lasting; 0 for
-            never. Not given: 3, and 1 in slots shorter than a quarter of an hour (docs/hybrid.md).
+            never. Not given: 1.
         seed: draws the errors of day-ahead forecasts.
 
     Raises:

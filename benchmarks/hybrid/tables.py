@@ -19,7 +19,15 @@ from .finetuning.tables import finetuned
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "hybrid.md"
 REPORT = Path(__file__).resolve().parent / "results" / "report.md"
 #: Methods that the page tells, of those that the tables have.
-TOLD = ("greedy", "rolling day-ahead", "foresight", "renewed 3 h", "renewed 2 h", "priced network")
+TOLD = (
+    "greedy",
+    "rolling day-ahead",
+    "foresight",
+    "renewed 3 h",
+    "renewed 2 h",
+    "renewed 1 h",
+    "priced network",
+)
 
 Cell = dict[str, Any]
 Gaps = np.ndarray[Any, np.dtype[np.float64]]
@@ -357,10 +365,11 @@ re-planning the horizon in every slot?
   batch together, by an interior-point method that stops early), gives prices of power and of jobs, loads and
   queues; dynamic programs around it say how the value of stored energy and of coolness changes with what is
   held, when generators run and what one that runs is worth. Slots of five minutes are planned in blocks of a
-  quarter of an hour.
+  quarter of an hour; in longer ones it says finer values of stored energy than policies can, and softer ones
+  of waiting jobs, and rounds whole jobs at its own prices.
 * `renewed` is foresight that is planned again every so many hours, from the state of the moment and with the
   forecast corrected by the errors seen so far (they last: 0.8 from hour to hour). Every plan but the first
-  begins at the prices of the one before.
+  begins at the prices of the one before. What `solve` and `compare` call `foresight` is renewed every hour.
 * `priced` adds corrections of these prices, found by evolution strategies on training days; validation days
   chose among the generations. Days with demand charges, and with generators, have policies of their own.
 * `priced network` says prices without a plan: a network that imitates the prices of whoever knows the day,

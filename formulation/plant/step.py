@@ -73,9 +73,9 @@ def advance(
     if integral:
         can = ability(e, problem, t, state, (asked_seconds, asked_mw, request.generator))
         transfers = wanted * can.share[:, None, None, :]
-        transfers, gpus = _whole_gpus(e, problem, request, wanted, transfers, can.share, can.most, fastest)
-        jobs = e.sum(transfers, -3).swapaxes(-1, -2)
-        _, energy, revenue = _per_job(e, request, problem.of_run, jobs, fastest)
+        transfers, jobs, gpus, energy, revenue = _whole_gpus(
+            e, problem, request, wanted, transfers, can.share, can.most, fastest
+        )
         it_mw = _it_power(e, problem, energy, jobs, gpus)
         # whole jobs may weigh too little for the generator's minimum: then it stays off, and what needs it
         kept = (can.generates > 0) & (problem.generator_min <= it_mw + problem.export_limit + can.take)
@@ -209,8 +209,9 @@ def _whole_gpus(
     share: Array,
     most: Array,
     fastest: Array | None,
-) -> tuple[Array, Array]:
-    """Whole jobs and GPUs that fit: cut sites round down, again where whole GPUs ask for more power."""
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Whole jobs that fit, by way and by site, GPUs, and energy and revenue per job: cut sites round down,
+    again where whole GPUs ask for more power."""
     fits = share >= 1.0
     jobs_in = e.where(fits[:, None, None, :], wanted, e.floor(transfers + 1e-9))
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
@@ -230,5 +231,5 @@ def _whole_gpus(
     over = power > most
     jobs_in = e.where(over[:, None, None, :], e.floor(jobs_in * again[:, None, None, :]), jobs_in)
     jobs = e.sum(jobs_in, -3).swapaxes(-1, -2)
-    seconds, *_ = _per_job(e, request, problem.of_run, jobs, fastest)
-    return jobs_in, e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9)
+    seconds, energy, revenue = _per_job(e, request, problem.of_run, jobs, fastest)
+    return jobs_in, jobs, e.ceil(e.sum(seconds * jobs) / problem.per_gpu - 1e-9), energy, revenue

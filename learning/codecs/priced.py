@@ -14,7 +14,7 @@ Prices and responses are numpy arrays, whatever the engine; here its arrays are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,12 @@ from stepwatt.formulation.plant.bridge import array, arrays_of, on_engine
 from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem, Shape
 from stepwatt.formulation.plant.state import PlantState, Request
-from stepwatt.solvers.planners.foresight.foresight import Foresight
+from stepwatt.solvers.planners.foresight.foresight import (
+    Foresight,
+    alone,
+    segments,
+    softness,
+)
 from stepwatt.solvers.response import Plan, SlotPrices, best_response
 from stepwatt.solvers.response.slot_prices import (
     ENERGY_SEGMENTS,
@@ -35,6 +40,7 @@ from stepwatt.solvers.response.slot_prices import (
     queue_values,
     uniform_ends,
 )
+from stepwatt.solvers.response.whole_jobs import WholeJobs
 
 Numbers = NDArray[Any]
 
@@ -84,11 +90,49 @@ class PricedCodec:
         self.largest_gap = 0.0
         self.last: Plan | None = None
         self._handed: tuple[Problem, Problem] | None = None
+        self._whole: WholeJobs | None = None
 
     def decode(self, e: Engine, problem: Problem, t: int, state: PlantState, action: Array) -> Request:
         """The best response to the prices of an action (B,size)."""
         p, now = self._arrays(problem), arrays_of(state)
-        self.last = best_response(p, t, now, self.prices(p, t, now, array(action)))
+        return self._answered(e, p, t, now, self.prices(p, t, now, array(action)))
+
+    def corrected(
+        self,
+        e: Engine,
+        problem: Problem,
+        t: int,
+        state: PlantState,
+        ahead: Foresight,
+        said: Array,
+        action: Array,
+        *,
+        integral: bool = False,
+    ) -> Request:
+        """The same where an action was to be what foresight ``said``: what it changes of the value of stored
+        energy holds for both halves of a segment where foresight itself says more of them. Jobs are whole as
+        foresight has them (:class:`.planner.ForesightPlanner`)."""
+        p, now = self._arrays(problem), arrays_of(state)
+        meant, before = array(action), array(said)
+        change = _energy_scale(p) * (self._parts(meant).energy - self._parts(before).energy)
+        count = segments(p)
+        energy, ends = ahead.stored(p, t, now, count)
+        energy = np.maximum(energy + change.repeat(count // ENERGY_SEGMENTS, -1), 0.0)
+        prices = replace(
+            self.prices(p, t, now, meant, softness(p)),
+            energy=np.minimum.accumulate(energy, -1),
+            energy_ends=ends,
+        )
+        request = self._answered(e, p, t, now, prices)
+        if not (integral and alone(p.shape.slot_hours)):
+            return request
+        if self._whole is None or self._whole.problem is not p:
+            self._whole = WholeJobs(p)
+        assert self.last is not None
+        return on_engine(self._whole.request(t, now, self.last), e)
+
+    def _answered(self, e: Engine, p: Problem, t: int, now: PlantState, prices: SlotPrices) -> Request:
+        self.last = best_response(p, t, now, prices)
         self.largest_gap = max(self.largest_gap, float(self.last.gap.max()))
         return on_engine(self.last.request, e)
 
@@ -103,8 +147,11 @@ class PricedCodec:
             self._handed = problem, arrays_of(problem)
         return self._handed[1]
 
-    def prices(self, problem: Problem, t: int, state: PlantState, action: Numbers) -> SlotPrices:
-        """What an action (B,size) says things are worth after slot t, all in numpy arrays."""
+    def prices(
+        self, problem: Problem, t: int, state: PlantState, action: Numbers, softness: float = 1.0
+    ) -> SlotPrices:
+        """What an action (B,size) says things are worth after slot t, all in numpy arrays; ``softness`` as in
+        :func:`.slot_prices.queue_values`."""
         parts = self._parts(action)
         energy = problem.terminal_price[..., None] + _energy_scale(problem) * parts.energy
         warmth = coolness_scale(problem, t)[..., None] * (1 + parts.warmth)
@@ -114,6 +161,7 @@ class PricedCodec:
             t,
             low + (1 + parts.waiting) / 2 * (high - low),
             (1 + parts.queue) / 2 * problem.recent[t][..., 0],
+            softness,
         )
         nothing = np.zeros_like(problem.gpus)
         peak, running = nothing, nothing

@@ -195,10 +195,15 @@ class World:
             raise InputError(
                 field="action", value=f"numbers of shape {tuple(action.shape)}", expected=f"shape {shapes[0]}"
             )
-        action = action.clip(-1, 1)
-        if self.task.foresight:
-            action = (self.suggested() + action).clip(-1, 1)
-        return self.codec.decode(self.engine, self.drawn.problem, self.t, self.state, action)
+        action, codec = action.clip(-1, 1), self.codec
+        now = (self.engine, self.drawn.problem, self.t, self.state)
+        if not self.task.foresight:
+            return codec.decode(*now, action)
+        said, ahead = self.suggested(), self.drawn.foresight
+        assert isinstance(codec, PricedCodec)
+        assert ahead is not None
+        action = (said + action).clip(-1, 1)
+        return codec.corrected(*now, ahead, said, action, integral=self.integral)
 
     def potential(self) -> Array:
         """(B,) what the state is still worth, in reward units: what has been earned and not yet been paid,

@@ -15,10 +15,11 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 
 from ..highs.certificate import safe_bound
-from ..highs.session import HighsSession, NoDecision, Outcome, Termination
+from ..highs.session import HighsSession, Outcome, Termination
 from ..interface.deadline import Deadline
 from ..interface.dual_prices import Prices, labelled_prices
 from ..interface.duals import Duals
+from ..interface.errors import NoDecision
 from ..interface.result import EXPLAINED, Result, Seconds, Status
 from ..interface.settings import Settings
 from .sizes import LARGEST_PROBLEM, columns_per_slot, refuse_more_than

@@ -8,7 +8,7 @@ runs at another site if it would be lost. Moves of one or two jobs then use the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,34 @@ class Plan:
     it_limit_mw: Floats
     gpu_cost: Floats
 
+    def slot(self, t: int) -> Slot:
+        """What it says of slot t."""
+        return Slot(
+            transfers=self.transfers[:, :, :, t],
+            runs=self.runs[:, t],
+            gpus_on=self.gpus_on[:, t],
+            profit=self.profit[:, t],
+            it_limit_mw=self.it_limit_mw[:, t],
+            gpu_cost=self.gpu_cost[:, t],
+        )
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A :class:`Plan` of one slot, without the axis T."""
+
+    transfers: Floats
+    runs: Floats
+    gpus_on: Floats
+    profit: Floats
+    it_limit_mw: Floats
+    gpu_cost: Floats
+
+    def asked(self, site: Site) -> tuple[Floats, Floats, float, float]:
+        """What is run at a site, what jobs are worth there, the power they may draw, what a GPU costs."""
+        j, rows = site.index, site.rows
+        return self.runs[rows], self.profit[rows], float(self.it_limit_mw[j]), float(self.gpu_cost[j])
+
 
 def round_jobs(a: InstanceArrays, plan: Plan) -> tuple[Floats, Floats, Floats]:
     """Whole transfers (I,J,K,T), runs (O,T) and GPUs on (J,T) that keep queues, links, GPU time and power."""
@@ -53,42 +81,130 @@ def round_jobs(a: InstanceArrays, plan: Plan) -> tuple[Floats, Floats, Floats]:
     gpus_on = plan.gpus_on.copy()
     sent = np.zeros(arrived.shape[:2])
     lost = np.zeros(arrived.shape[:2])
-    sites = [_Site(a, j) for j in range(len(a.sites))]
-    link_gb = a.link_gb_per_hour * a.slot_hours
-    limited = np.argwhere(np.isfinite(link_gb))
-    served = a.served()
+    rounding = Rounding.of(a)
     for t in range(a.n_slots):
         ready = arrived[:, :, t] - sent - lost
         target = np.clip(planned[:, :, t] - sent, 0.0, ready)
-        moving = _split(plan.transfers[:, :, :, t], target)
-        for i, j in limited:
-            _keep_link(moving[i], j, i, a, link_gb[i, j])
-        stranded = np.zeros_like(sent)
-        for site in sites:
+        now = rounding.slot(plan.slot(t), target, due[:, :, t] - lost - sent)
+        transfers[:, :, :, t], runs[:, t], gpus_on[:, t] = now.transfers, now.runs, now.gpus_on
+        sent += now.transfers.sum(axis=1)
+        lost = np.maximum(lost, due[:, :, t] - sent)
+    return transfers, runs, gpus_on
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What rounding reads of an instance: options site by site, ``penalty`` (K,) USD and ``payload_gb`` (K,)
+    of a job, ``moving_cost`` (I,J,K) USD per job, ``link_gb`` (I,J) a slot (inf where not limited), ``open``
+    (I,J,K) where jobs may go, ``served`` (J,K)."""
+
+    sites: list[Site]
+    penalty: Floats
+    payload_gb: Floats
+    moving_cost: Floats
+    link_gb: Floats
+    open: NDArray[np.bool_]
+    served: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, a: InstanceArrays) -> Rounding:
+        """That of an instance."""
+        o, served = a.options, a.served()
+        sites = []
+        for j in range(len(a.sites)):
+            rows = np.flatnonzero(o.site == j)
+            sites.append(
+                Site(
+                    index=j,
+                    rows=rows,
+                    classes=o.job_class[rows],
+                    penalty=a.miss_penalty,
+                    seconds=o.seconds[rows],
+                    it_mw=o.energy_mwh[rows] / a.slot_hours,
+                    per_gpu=float(a.seconds_per_gpu[j]),
+                    idle_mw=float(a.gpu_idle_mw[j]),
+                    gpus=float(a.gpus[j]),
+                )
+            )
+        return cls(
+            sites=sites,
+            penalty=a.miss_penalty,
+            payload_gb=a.payload_gb,
+            moving_cost=a.transfer_cost[:, :, None] * a.payload_gb,
+            link_gb=a.link_gb_per_hour * a.slot_hours,
+            open=a.transfer_allowed[:, :, None] & served,
+            served=served,
+        )
+
+    def slot(self, plan: Slot, target: Floats, due: Floats) -> Slot:
+        """Whole jobs and GPUs of a slot next to its plan: ``target`` (I,K) whole jobs are to be sent, ``due``
+        (I,K) of them would be lost otherwise."""
+        runs, gpus_on = np.zeros_like(plan.runs), plan.gpus_on.copy()
+        moving = _split(plan.transfers, target)
+        for i, j in np.argwhere(np.isfinite(self.link_gb)):
+            self._keep_link(moving[i], j, i)
+        stranded = np.zeros_like(target)
+        for site in self.sites:
             j = site.index
             coming = moving[:, j, :].sum(axis=0)
             if not coming.any():
                 continue
-            fitted, gpus = site.fit(coming, *_asked(plan, site, t), gpus_on[j, t])
-            gpus_on[j, t] = gpus
-            runs[site.rows, t] = fitted
+            fitted, gpus = site.fit(coming, *plan.asked(site), gpus_on[j])
+            gpus_on[j] = gpus
+            runs[site.rows] = fitted
             for k, surplus in enumerate(coming - site.per_class(fitted)):
                 if surplus > 0:
                     stranded[:, k] += _send_back(moving[:, j, k], surplus)
-        losing = np.minimum(stranded, due[:, :, t] - lost - sent - moving.sum(axis=1))
+        found = replace(plan, transfers=moving, runs=runs, gpus_on=gpus_on)
+        losing = np.minimum(stranded, due - moving.sum(axis=1))
         for i, k in np.argwhere(losing > _SLACK):
-            ways = [site for site in sites if a.transfer_allowed[i, site.index] and served[site.index, k]]
             left, count = np.floor(losing[i, k] + _SLACK), 1.0
             # more at a time as long as they find a place, then fewer: every turn places jobs or halves them
             while (count := min(count, left)) >= 1:
-                if _elsewhere(a, plan, t, i, k, count, ways, moving, runs, gpus_on, link_gb):
+                if self._elsewhere(plan, i, k, count, found):
                     left, count = left - count, 2 * count
                 else:
                     count = np.floor(count / 2)
-        transfers[:, :, :, t] = moving
-        sent += moving.sum(axis=1)
-        lost = np.maximum(lost, due[:, :, t] - sent)
-    return transfers, runs, gpus_on
+        return found
+
+    def _keep_link(self, moving: Floats, j: int, i: int) -> None:
+        """Take jobs off an overfull link: they stay at home where that can serve them, else wait."""
+        served, payload, capacity = self.served[i], self.payload_gb, self.link_gb[i, j]
+        while (over := float(payload @ moving[j]) - capacity) > _SLACK:
+            loaded = np.flatnonzero((moving[j] > 0) & (payload > 0))
+            k = int(loaded[np.argmax(payload[loaded])])
+            count = min(moving[j, k], max(1.0, np.ceil(over / payload[k] - _SLACK)))
+            moving[j, k] -= count
+            if served[k]:
+                moving[i, k] += count
+
+    def _elsewhere(self, plan: Slot, i: int, k: int, count: float, found: Slot) -> bool:
+        """Run jobs that would be lost where they do the least harm; whether that beats losing them."""
+        moving, runs, gpus_on = found.transfers, found.runs, found.gpus_on
+        payload, chosen = self.payload_gb, None
+        least = -float(count * self.penalty[k])
+        for site in self.sites:
+            j, rows = site.index, site.rows
+            if not self.open[i, j, k]:
+                continue
+            if payload @ moving[i, j] + count * payload[k] > self.link_gb[i, j] + _SLACK:
+                continue
+            coming = moving[:, j, :].sum(axis=0)
+            coming[k] += count
+            fitted, gpus = site.fit(coming, *plan.asked(site), gpus_on[j])
+            if (site.per_class(fitted) < coming).any():
+                continue
+            gain = float(plan.profit[rows] @ (fitted - runs[rows]))
+            gain -= float(count * self.moving_cost[i, j, k])
+            gain -= float(plan.gpu_cost[j] * (gpus - gpus_on[j]))
+            if gain > least:
+                least, chosen = gain, (site, fitted, gpus)
+        if chosen is None:
+            return False
+        site, fitted, gpus = chosen
+        moving[i, site.index, k] += count
+        runs[site.rows], gpus_on[site.index] = fitted, gpus
+        return True
 
 
 def _split(share: Floats, target: Floats) -> Floats:
@@ -122,18 +238,6 @@ def _too_many(rest: float, there: float, among: int) -> float:
     return min(rest, there, max(1.0, float(rest // among)))
 
 
-def _keep_link(moving: Floats, j: int, i: int, a: InstanceArrays, capacity: float) -> None:
-    """Take jobs off an overfull link: they stay at home where that can serve them, else wait."""
-    served = a.served()[i]
-    while (over := float(a.payload_gb @ moving[j]) - capacity) > _SLACK:
-        loaded = np.flatnonzero((moving[j] > 0) & (a.payload_gb > 0))
-        k = int(loaded[np.argmax(a.payload_gb[loaded])])
-        count = min(moving[j, k], max(1.0, np.ceil(over / a.payload_gb[k] - _SLACK)))
-        moving[j, k] -= count
-        if served[k]:
-            moving[i, k] += count
-
-
 def _send_back(moving: Floats, surplus: float) -> Floats:
     """Leave jobs of one site and class waiting, the largest senders first; whose they are."""
     before = moving.copy()
@@ -145,75 +249,42 @@ def _send_back(moving: Floats, surplus: float) -> Floats:
     return before - moving
 
 
-def _asked(plan: Plan, site: _Site, t: int) -> tuple[Floats, Floats, float, float]:
-    """What the plan runs at a site, what jobs are worth there, the power they may draw, what a GPU costs."""
-    j, rows = site.index, site.rows
-    return plan.runs[rows, t], plan.profit[rows, t], float(plan.it_limit_mw[j, t]), float(plan.gpu_cost[j, t])
-
-
-def _elsewhere(
-    a: InstanceArrays,
-    plan: Plan,
-    t: int,
-    i: int,
-    k: int,
-    count: float,
-    ways: list[_Site],
-    moving: Floats,
-    runs: Floats,
-    gpus_on: Floats,
-    link_gb: Floats,
-) -> bool:
-    """Run jobs that would be lost where they do the least harm; whether that beats losing them."""
-    least, chosen = -float(count * a.miss_penalty[k]), None
-    for site in ways:
-        j, rows = site.index, site.rows
-        if a.payload_gb @ moving[i, j] + count * a.payload_gb[k] > link_gb[i, j] + _SLACK:
-            continue
-        coming = moving[:, j, :].sum(axis=0)
-        coming[k] += count
-        fitted, gpus = site.fit(coming, *_asked(plan, site, t), gpus_on[j, t])
-        if (site.per_class(fitted) < coming).any():
-            continue
-        gain = plan.profit[rows, t] @ (fitted - runs[rows, t])
-        gain -= count * a.transfer_cost[i, j] * a.payload_gb[k]
-        gain -= plan.gpu_cost[j, t] * (gpus - gpus_on[j, t])
-        if gain > least:
-            least, chosen = gain, (site, fitted, gpus)
-    if chosen is None:
-        return False
-    site, fitted, gpus = chosen
-    moving[i, site.index, k] += count
-    runs[site.rows, t], gpus_on[site.index, t] = fitted, gpus
-    return True
-
-
 def _room(capacity: float) -> float:
     """How far rounding of the sums may overstep a capacity."""
     return max(1e-10, 1e-14 * capacity)
 
 
-class _Site:
-    """The options of one site, and the ways to make a job of a class shorter or thriftier."""
+class Site:
+    """The options of one site, and the ways to make a job of a class shorter or thriftier.
 
-    def __init__(self, a: InstanceArrays, index: int) -> None:
-        self.index = index
-        o = a.options
-        self.rows = np.flatnonzero(o.site == index)
-        self.classes = o.job_class[self.rows]
-        self.penalty = a.miss_penalty[self.classes]
-        self.seconds = o.seconds[self.rows]
-        self.it_mw = o.energy_mwh[self.rows] / a.slot_hours
-        self.n_classes = len(a.classes)
-        self.per_gpu = float(a.seconds_per_gpu[index])
-        self.idle_mw = float(a.gpu_idle_mw[index])
-        self.gpus = float(a.gpus[index])
-        same = self.classes[:, None] == self.classes[None, :]
-        self.one, self.other = np.nonzero(same & ~np.eye(len(self.rows), dtype=bool))
-        self.longer = self.seconds[self.other] - self.seconds[self.one]
-        self.stronger = self.it_mw[self.other] - self.it_mw[self.one]
+    ``rows`` (n,) of the options, their ``classes``, GPU-``seconds`` and ``it_mw`` a job; ``penalty`` (K,)
+    USD; ``per_gpu`` GPU-seconds of each of the ``gpus``, which draw ``idle_mw``.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: int,
+        rows: Ints,
+        classes: Ints,
+        penalty: Floats,
+        seconds: Floats,
+        it_mw: Floats,
+        per_gpu: float,
+        idle_mw: float,
+        gpus: float,
+    ) -> None:
+        self.index, self.rows, self.classes = index, rows, classes
+        self.penalty, self.n_classes = penalty[classes], len(penalty)
+        self.seconds, self.it_mw = seconds, it_mw
+        self.per_gpu, self.idle_mw, self.gpus = per_gpu, idle_mw, gpus
+        same = classes[:, None] == classes[None, :]
+        self.one, self.other = np.nonzero(same & ~np.eye(len(rows), dtype=bool))
+        self.longer = seconds[self.other] - seconds[self.one]
+        self.stronger = it_mw[self.other] - it_mw[self.one]
 
     def per_class(self, runs: Floats) -> Floats:
+        """(K,) jobs of runs (n,)."""
         return np.bincount(self.classes, weights=runs, minlength=self.n_classes).astype(float)
 
     def fit(

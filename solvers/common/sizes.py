@@ -6,7 +6,7 @@ from stepwatt.formulation import InstanceArrays
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state, window
 
-from ..highs.session import SolverError
+from ..interface.errors import SolverError
 
 #: Columns beyond which one relaxation is solved in pieces.
 LARGEST_PROBLEM = 250_000

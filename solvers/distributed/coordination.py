@@ -22,8 +22,8 @@ from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.schedule.schedule import SITE_FLOWS
 
 from ..common.sizes import refuse_more_than
-from ..highs.session import SolverError
 from ..interface.deadline import Deadline
+from ..interface.errors import SolverError
 from ..interface.result import INTERRUPTED, Result, Seconds, Status, relative_gap
 from ..interface.settings import Settings, silent
 from .market import Lots

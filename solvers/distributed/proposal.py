@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation.conic.ways import STUCK, WAYS
 
 from ..highs.scaling import scaling_of
-from ..highs.session import SolverError
+from ..interface.errors import SolverError
 from .provider import Asp
 
 Floats = NDArray[np.float64]

@@ -20,7 +20,8 @@ from stepwatt.formulation.milp.matrices import linear_problem
 from ..common.relaxation import solve_priced_by_rows
 from ..common.trimming import trimmed
 from ..highs.certificate import safe_bound
-from ..highs.session import HighsSession, Outcome, SolverError, Termination
+from ..highs.session import HighsSession, Outcome, Termination
+from ..interface.errors import SolverError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stepwatt.formulation import Evaluation, Schedule
 
-from ..highs.session import SolverError
+from ..interface.errors import SolverError
 from ..interface.settings import Settings
 from ..optimum.oracle import oracle_on
 from .provider import Asp

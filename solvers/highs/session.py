@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 
+from ..interface.errors import SolverError
 from .scaling import Scaling, scaling_of
 
 #: Smaller entries HiGHS drops in silence, by itself those below 1e-9: many short jobs would take no time.
@@ -41,14 +42,6 @@ class Termination(StrEnum):
     TIME_LIMIT = "time_limit"
     NODE_LIMIT = "node_limit"
     INTERRUPTED = "interrupted"
-
-
-class SolverError(RuntimeError):
-    """HiGHS refused or failed; the message says where."""
-
-
-class NoDecision(SolverError):
-    """A method that goes slot by slot met one without a feasible decision."""
 
 
 @dataclass(frozen=True)

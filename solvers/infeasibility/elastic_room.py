@@ -18,8 +18,9 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.matrices import linear_problem
 
 from ..highs.scaling import scaling_of
-from ..highs.session import HighsSession, Outcome, SolverError, Termination
+from ..highs.session import HighsSession, Outcome, Termination
 from ..interface.deadline import Clock, Deadline
+from ..interface.errors import SolverError
 from .stretched import Stretched
 
 Floats = NDArray[np.float64]

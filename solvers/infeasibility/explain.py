@@ -20,7 +20,7 @@ from stepwatt.formulation import Instance
 from stepwatt.formulation.instance.given import the_instance
 from stepwatt.formulation.schedule.evaluate import TOLERANCE
 
-from ..highs.session import SolverError
+from ..interface.errors import SolverError
 from .conflict import find_conflict
 from .elastic_room import ElasticRoom, Relief
 from .explanation import Explanation, conflict_line, remedy, shortage_line

@@ -33,3 +33,8 @@ class Deadline:
         """A share of the seconds that are left, so many at most."""
         left = self.left(share)
         return seconds if left is None else min(left, seconds)
+
+
+def decided_until(slot: int, slots: int) -> str:
+    """What a result says whose time was over before its last slots."""
+    return f"{slot} of {slots} slots were decided in time, the others go on like the last of them"

@@ -11,7 +11,8 @@ from stepwatt.formulation import Instance, Schedule, evaluate
 from stepwatt.formulation.milp.matrices import linear_problem
 
 from ..common.solutions import clean_schedule
-from ..highs.session import HighsSession, SolverError
+from ..highs.session import HighsSession
+from ..interface.errors import SolverError
 from ..interface.result import relative_gap
 
 #: Relative distance from the bound at which a schedule still counts as optimal.

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays, Schedule, evaluate
 
-from ..highs.session import NoDecision
 from ..interface.deadline import Deadline
+from ..interface.errors import NoDecision
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
 from ..planners.slot_by_slot import slot_by_slot

@@ -18,8 +18,9 @@ from stepwatt.formulation.milp.matrices import linear_problem
 
 from ..common.blocks import coarser
 from ..common.relaxation import price_arrays, solve_priced_by_rows
-from ..highs.session import HighsSession, NoDecision, Termination
+from ..highs.session import HighsSession, Termination
 from ..interface.deadline import Deadline
+from ..interface.errors import NoDecision
 from ..planners.rolling import with_storage
 from ..planners.slot_by_slot import Decision, SlotSolver
 from .priced_blocks import tie_prices

@@ -21,7 +21,8 @@ from stepwatt.formulation.milp.matrices import linear_problem
 
 from ..highs.certificate import safe_bound
 from ..highs.scaling import Scaling, scaling_of
-from ..highs.session import HighsSession, SolverError
+from ..highs.session import HighsSession
+from ..interface.errors import SolverError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

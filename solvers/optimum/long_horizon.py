@@ -22,9 +22,10 @@ from stepwatt.formulation.schedule.windows import first_slots, fresh_state, join
 
 from ..common.relaxation import Relaxation, price_arrays, solve_priced_by_rows
 from ..common.sizes import columns_per_slot
-from ..highs.session import HighsSession, SolverError, Termination
+from ..highs.session import HighsSession, Termination
 from ..interface.deadline import Deadline
 from ..interface.dual_prices import labelled_prices
+from ..interface.errors import SolverError
 from ..interface.result import Result, Seconds, Status
 from ..interface.settings import Settings, silent
 from ..planners.going_on import gone_on

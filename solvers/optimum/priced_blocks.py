@@ -21,8 +21,9 @@ from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state, window
 
 from ..highs.certificate import safe_bound
-from ..highs.session import HighsSession, SolverError
+from ..highs.session import HighsSession
 from ..interface.deadline import Deadline
+from ..interface.errors import SolverError
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
 

@@ -14,7 +14,8 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 from ..common.relaxation import Relaxation, dual_of, solve_relaxation
 from ..common.solutions import clean_schedule
 from ..highs.certificate import DualBound, safe_bound
-from ..highs.session import HighsSession, SolverError, Termination
+from ..highs.session import HighsSession, Termination
+from ..interface.errors import SolverError
 from ..interface.settings import Settings
 
 Floats = NDArray[np.float64]

@@ -13,8 +13,9 @@ from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from ..common.relaxation import Relaxation
 from ..common.solutions import MODES, clean_schedule, mode_columns, whole_jobs, with_modes
-from ..highs.session import HighsSession, Outcome, SolverError, Termination
+from ..highs.session import HighsSession, Outcome, Termination
 from ..interface.deadline import Deadline
+from ..interface.errors import SolverError
 from ..interface.result import relative_gap
 from ..interface.settings import Settings
 from .neighbourhoods import PricedSlots, columns_of_slots, improve, slotwise_bound, whole_by_slot, windows_of

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InstanceArrays, Schedule, State, evaluate
 from stepwatt.formulation.schedule.windows import Slots
 
-from ..highs.session import NoDecision
+from ..interface.errors import NoDecision
 from .slot_by_slot import Decision
 
 Floats = NDArray[np.float64]

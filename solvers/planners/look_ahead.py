@@ -21,7 +21,8 @@ from stepwatt.formulation.schedule.windows import SERIES, window
 
 from ..common.sizes import columns_per_slot
 from ..highs.certificate import safe_bound
-from ..highs.session import HighsSession, NoDecision, Outcome, Termination
+from ..highs.session import HighsSession, Outcome, Termination
+from ..interface.errors import NoDecision
 from .coarsening import Coarsening
 from .forecasts import Forecast
 

@@ -15,8 +15,9 @@ from stepwatt.formulation import Instance, InstanceArrays, State
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 
 from ..common.solutions import with_modes
-from ..highs.session import NoDecision, Outcome
+from ..highs.session import Outcome
 from ..interface.deadline import Deadline
+from ..interface.errors import NoDecision
 from ..interface.result import Result
 from ..interface.settings import Settings
 from .forecasts import Forecast, history_of, make_forecast

@@ -12,17 +12,12 @@ from stepwatt.formulation import Instance, InstanceArrays, State, evaluate
 
 from ..common.relaxation import infeasible_or_raise
 from ..common.trimming import trimmed
-from ..highs.session import NoDecision
-from ..interface.deadline import Deadline
+from ..interface.deadline import Deadline, decided_until
+from ..interface.errors import NoDecision
 from ..interface.result import Result, Seconds, Status
 from ..interface.settings import Settings
 from .drawing import Drawer
 from .slot_by_slot import Decision, Greedy, slot_by_slot
-
-
-def decided_until(slot: int, slots: int) -> str:
-    """What a result says whose time was over before its last slots."""
-    return f"{slot} of {slots} slots were decided in time, the others go on like the last of them"
 
 
 class Rule(Protocol):

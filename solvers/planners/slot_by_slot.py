@@ -15,8 +15,9 @@ from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import Slots, fresh_state, joined, next_state
 
 from ..common.solutions import MODES, clean_schedule, mode_columns, whole_jobs, with_modes
-from ..highs.session import HighsSession, NoDecision, Outcome, Termination
+from ..highs.session import HighsSession, Outcome, Termination
 from ..interface.deadline import Deadline
+from ..interface.errors import NoDecision
 from ..interface.settings import Progress
 from .branching import branched
 from .going_on import gone_on

@@ -12,12 +12,13 @@ from stepwatt.formulation.plant.stacked import Problem
 Numbers = NDArray[Any]
 
 
-def sale_price(problem: Problem) -> Numbers:
-    """(T,N,J) USD/MWh for export, no more than import costs: otherwise a program would buy in order to sell.
+def sale_price(problem: Problem, slots: int | slice = slice(None)) -> Numbers:
+    """(T,N,J) USD/MWh for export, or (N,J) of one slot, no more than import costs: otherwise a program would
+    buy in order to sell.
 
     The plant itself sells at the price there is, where it only can do one of both.
     """
-    found: Numbers = np.minimum(problem.export_price, problem.import_cost)
+    found: Numbers = np.minimum(problem.export_price[slots], problem.import_cost[slots])
     return found
 
 

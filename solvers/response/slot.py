@@ -32,13 +32,15 @@ class Plan:
     ``objective`` (B,) USD: slot utility and worth of the state after it (:func:`.worth`; in the last
     slot the utility alone). ``bound`` (B,) USD holds whatever the accuracy; with generators it is that of the
     relaxed on/off decision. ``power`` (B,J) USD/MWh and ``gpu_time`` (B,J) USD per GPU-hour are the prices at
-    which the site's last MWh and GPU-hour balance. ``relaxed``: what the bound was proved with.
+    which the site's last MWh and GPU-hour balance; ``it_power`` (B,J) USD/MWh is that of power for jobs, with
+    what it takes to run and cool the site. ``relaxed``: what the bound was proved with.
     """
 
     request: Request
     objective: Numbers
     bound: Numbers
     power: Numbers
+    it_power: Numbers
     gpu_time: Numbers
     relaxed: tuple[Program, Solution]
 
@@ -63,7 +65,7 @@ def best_response(
 
     ``standing`` is what the programs of all slots of the problem share, if that is at hand.
     """
-    kind, offset = problem.gpus.dtype, np.zeros(len(problem))
+    kind, offset, hours = problem.gpus.dtype, np.zeros(len(problem)), problem.shape.slot_hours
     if t == problem.shape.n_slots - 1:
         prices = at_the_end(problem, prices, state)
         missing = (problem.energy_reference - problem.energy_min).astype(float)
@@ -80,7 +82,8 @@ def best_response(
         request=_request(problem, program, solution),
         objective=(solution.value - offset).astype(kind),
         bound=(bound - offset).astype(kind),
-        power=(sites[POWER] * scale[POWER] / problem.shape.slot_hours).T.astype(kind),
+        power=(sites[POWER] * scale[POWER] / hours).T.astype(kind),
+        it_power=(-(program.power_entry * sites[POWER:]).sum(0) * program.money / hours).T.astype(kind),
         gpu_time=(-sites[GPU] * scale[GPU] * 3600).T.astype(kind),
         relaxed=relaxed,
     )

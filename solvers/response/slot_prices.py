@@ -13,7 +13,7 @@ from stepwatt.formulation.plant.state import Outcome, PlantState
 
 Numbers = NDArray[Any]
 
-#: Segments of the value of stored energy, and of the cost of warmth.
+#: Segments of the value of stored energy and of the cost of warmth, as policies say them.
 ENERGY_SEGMENTS = 8
 WARMTH_SEGMENTS = 6
 #: What waiting jobs are worth beside their value, of the best revenue, and where that changes beside the
@@ -58,13 +58,13 @@ def uniform_ends(problem: Problem) -> tuple[Numbers, Numbers]:
     )
 
 
-def local_ends(problem: Problem, state: PlantState) -> Numbers:
-    """(B,J,S−1) MWh where slopes change: at shares of what can be given, here, and of what can be taken,
-    closer to each other the closer they are to what is held."""
+def local_ends(problem: Problem, state: PlantState, segments: int = ENERGY_SEGMENTS) -> Numbers:
+    """(B,J,S−1) MWh where slopes of so many segments change: at shares of what can be given, here, and of
+    what can be taken, closer to each other the closer they are to what is held."""
     hours = problem.shape.slot_hours
     give = problem.battery_power * hours / problem.discharge_efficiency
     take = problem.battery_power * hours * problem.charge_efficiency
-    half = ENERGY_SEGMENTS // 2
+    half = segments // 2
     here = state.energy[..., None]
     shares = np.array([(n / half) ** 1.5 for n in range(1, half)], here.dtype)
     given, taken = here - shares[::-1] * give[..., None], here + shares * take[..., None]
@@ -74,11 +74,16 @@ def local_ends(problem: Problem, state: PlantState) -> Numbers:
     return found
 
 
-def queue_values(problem: Problem, t: int, value: Numbers, queue: Numbers) -> tuple[Numbers, Numbers]:
-    """(B,I,K,4) USD per job and (B,I,K,3) jobs: a value (B,I,K) that falls along the queue (B,I,K)."""
+def queue_values(
+    problem: Problem, t: int, value: Numbers, queue: Numbers, softness: float = 1.0
+) -> tuple[Numbers, Numbers]:
+    """(B,I,K,4) USD per job and (B,I,K,3) jobs: a value (B,I,K) that falls along the queue (B,I,K), so many
+    times as much as policies say."""
     bends, steps = np.array(QUEUE_BENDS, value.dtype), np.array(QUEUE_STEPS, value.dtype)
     may_wait = problem.recent[t][..., :1]
-    return value[..., None] + bends * most_revenue(problem)[..., None], queue[..., None] + steps * may_wait
+    return value[..., None] + softness * bends * most_revenue(problem)[..., None], queue[
+        ..., None
+    ] + steps * may_wait
 
 
 def most_revenue(problem: Problem) -> Numbers:

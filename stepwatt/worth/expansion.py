@@ -243,7 +243,7 @@ def _rounded(best: Sized, now: Floats, least: Floats, limit: Floats) -> Floats:
 
 
 def _total(results: Sequence[Result], what: str) -> float:
-    from stepwatt.solvers.highs.session import SolverError
+    from stepwatt.solvers.interface.errors import SolverError
 
     values = [getattr(result, what) for result in results]
     if any(value is None for value in values):

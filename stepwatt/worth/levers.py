@@ -186,7 +186,7 @@ def levers(
 def _of_one(
     effort: Settings, seeds: int, told: Progress, item: tuple[Instance, Instance | None]
 ) -> tuple[dict[str, Worth], float, float, dict[str, tuple[float, ...]]]:
-    from stepwatt.solvers.highs.session import SolverError
+    from stepwatt.solvers.interface.errors import SolverError
 
     inst, history = item
     parts = 1 + len(INFORMATION)

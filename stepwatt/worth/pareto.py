@@ -23,7 +23,7 @@ from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.files import write_text
 from stepwatt.formulation.instance.given import the_instance
 from stepwatt.solvers import Result
-from stepwatt.solvers.highs.session import SolverError
+from stepwatt.solvers.interface.errors import SolverError
 from stepwatt.solvers.interface.settings import Settings
 from stepwatt.solvers.optimum.oracle import oracle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
 from stepwatt.formulation.plant.engine import numpy_engine
@@ -14,29 +14,29 @@ from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first_state
 from stepwatt.formulation.plant.step import advance
-from stepwatt.solvers.common.relaxation import infeasible_or_raise
-from stepwatt.solvers.highs.session import NoDecision
-from stepwatt.solvers.interface.deadline import Deadline
+from stepwatt.solvers.interface.deadline import Deadline, decided_until
+from stepwatt.solvers.interface.errors import NoDecision
 from stepwatt.solvers.interface.result import Result, Seconds, Status
 from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 from stepwatt.solvers.response.programs.standing import Standing, standing_of
 
 from ..forecasts import FORECASTS, history_of
-from ..going_on import Habit
-from ..rules import decided_until, follow
-from ..slot_by_slot import Greedy
 from .compiling import warm
 from .expected import expected_of
-from .foresight import Foresight, TooWide, expectations, foreseen
+from .foresight import Foresight, TooWide, alone, expectations, foreseen
 from .renewal import Beliefs, beliefs_of
+
+if TYPE_CHECKING:
+    from stepwatt.solvers.response.whole_jobs import WholeJobs
+
+    from ..going_on import Habit
 
 #: What is believed where nothing else is said.
 FORECAST = "day-ahead"
-#: Hours after which the rest of the horizon is planned again: those at which the study met all its targets
-#: (docs/hybrid.md). More often gains a little and costs time. In slots shorter than so many hours, and where
-#: every slot changes what is expected of the next day, it pays.
-RENEWAL_HOURS, RENEWAL_HOURS_OFTEN, SHORT_SLOTS = 3.0, 1.0, 0.25
+#: Hours after which the rest of the horizon is planned again. More often gains nothing; every three hours,
+#: as the study has it (docs/hybrid.md), costs less and loses a little.
+RENEWAL_HOURS = 1.0
 
 
 class Planner(Protocol):
@@ -52,7 +52,8 @@ class ForesightPlanner:
     """Slots of a problem answered at foreseen prices, planned again every ``renewal`` slots (0: never).
 
     ``last`` is the last response, with its certificate and prices. Whoever learns of the slots one by one
-    replaces the problem before each decision. ``pace`` says whether there is time to plan again.
+    replaces the problem before each decision. ``pace`` says whether there is time to plan again. Jobs are
+    whole, where that is asked for, and left to the plant in slots that are parts of a block.
     """
 
     problem: Problem
@@ -61,17 +62,25 @@ class ForesightPlanner:
     renewal: int
     last: Plan | None = None
     pace: Pace | None = None
+    integral: bool = False
     _standing: Standing | None = None
+    _whole: WholeJobs | None = None
 
     def decide(self, t: int, state: PlantState) -> Request:
         """Prices, best response; before that the rest planned again, when it is time."""
         if self.renewal and t - self.ahead.begun >= self.renewal and (not self.pace or self.pace.allows(t)):
             self._renew(t, state)
-        prices = self.ahead.prices(self.problem, t, state)
+        prices = self.ahead.prices(self.problem, t, state, finer=True)
         if self._standing is None or self._standing.problem is not self.problem:
             self._standing = standing_of(self.problem)
         self.last = best_response(self.problem, t, state, prices, self._standing)
-        return self.last.request
+        if not (self.integral and alone(self.problem.shape.slot_hours)):
+            return self.last.request
+        if self._whole is None or self._whole.problem is not self.problem:
+            from stepwatt.solvers.response.whole_jobs import WholeJobs
+
+            self._whole = WholeJobs(self.problem)
+        return self._whole.request(t, state, self.last)
 
     def _renew(self, t: int, state: PlantState) -> None:
         before = self.pace.left if self.pace else None
@@ -156,10 +165,7 @@ class ForesightPolicy:
 
     def renewal(self, instance: Instance) -> int:
         """Slots of the instance after which the rest is planned again; 0 for never."""
-        hours = self.renewal_hours
-        if hours is None:
-            often = instance.slot_hours < SHORT_SLOTS or self.information == "persistence"
-            hours = RENEWAL_HOURS_OFTEN if often else RENEWAL_HOURS
+        hours = RENEWAL_HOURS if self.renewal_hours is None else self.renewal_hours
         return max(1, round(hours / instance.slot_hours)) if hours else 0
 
     def schedule(
@@ -212,11 +218,15 @@ class ForesightPolicy:
         before = pace.left
         ahead = foreseen(problem, expected)
         pace.planned(before, 0)
-        planner = ForesightPlanner(problem, beliefs, ahead, self.renewal(instances[0]), pace=pace)
+        renewal = self.renewal(instances[0])
+        planner = ForesightPlanner(problem, beliefs, ahead, renewal, pace=pace, integral=integral)
         state, requests, outcomes = first_state(problem), list[Request](), list[Outcome]()
-        habit, decided = None, slots
+        habit: Habit | None = None
+        decided = slots
         for t in range(slots):
             if habit is None and t and pace.over:
+                from ..going_on import Habit
+
                 habit, decided = Habit(problem, requests[-1]), t
             requests.append(planner.decide(t, state) if habit is None else habit.ask(t, state))
             state, outcome = advance(engine, problem, t, state, requests[-1], integral=integral)
@@ -254,15 +264,13 @@ def foresight(inst: Instance, settings: Settings) -> Result:
     try:
         made = policy.made([inst], [settings.history], deadline, progress=settings.progress)
     except TooWide as why:
-        decided = follow(inst, "foresight", settings, Greedy, deadline)
-        said = f"{why}: slots are decided as by greedy"
-        return replace(decided, message="; ".join(filter(None, (said, decided.message))))
+        return _as_greedy(inst, settings, deadline, str(why))
     except NoDecision as stuck:
-        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck, deadline)
+        return _without_schedule(inst, begun, stuck, deadline)
     judged = evaluate(inst, made.schedules[0])
     if not judged.feasible:
         end = NoDecision("foresight led to a slot without a feasible decision")
-        return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, end, deadline)
+        return _without_schedule(inst, begun, end, deadline)
     total, late = time.perf_counter() - begun, made.decided < inst.n_slots
     return Result(
         inst,
@@ -273,3 +281,21 @@ def foresight(inst: Instance, settings: Settings) -> Result:
         evaluation=judged,
         message=decided_until(made.decided, inst.n_slots) if late else "",
     )
+
+
+# what uses HiGHS is loaded where it is needed: most plans are made without
+
+
+def _as_greedy(inst: Instance, settings: Settings, deadline: Deadline, why: str) -> Result:
+    from ..rules import follow
+    from ..slot_by_slot import Greedy
+
+    decided = follow(inst, "foresight", settings, Greedy, deadline)
+    said = f"{why}: slots are decided as by greedy"
+    return replace(decided, message="; ".join(filter(None, (said, decided.message))))
+
+
+def _without_schedule(inst: Instance, begun: float, stuck: NoDecision, deadline: Deadline) -> Result:
+    from stepwatt.solvers.common.relaxation import infeasible_or_raise
+
+    return infeasible_or_raise(inst, inst.arrays(), "foresight", begun, stuck, deadline)

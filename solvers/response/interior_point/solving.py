@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..programs.rows import RIDGE, Rows
 from ..programs.slot_program import HEAT, Program
 from ..programs.ties import DAY_RIDGE, TYING, DayRows
-from .compiled import Limits, Pattern, Sizes, Tables, run
+from .compiled import Fixed, Limits, Pattern, Sizes, Tables, run
 from .solution import GOOD, MOST_STEPS, START, TOLERANCE, Solution
 
 Numbers = NDArray[Any]
@@ -49,7 +49,7 @@ def solve_rows(rows: Rows, tolerance: float, begun: Numbers | None = None) -> So
         found.rows,
         value,
         proven,
-        np.tile(found.residual, rows.blocks),
+        found.residual if rows.blocks == 1 else np.tile(found.residual, rows.blocks),
     )
 
 
@@ -122,7 +122,7 @@ def _pattern(
     tied: tuple[tuple[int, int], ...] | None,
     rise: int | None,
     entries: tuple[tuple[int, int], ...],
-) -> tuple[Sizes, Pattern]:
+) -> tuple[Sizes, Fixed]:
     place = np.full(k, -1)
     if waits is not None:
         place[np.array(waits, dtype=bool)] = np.arange(sum(waits))
@@ -149,7 +149,7 @@ def _pattern(
     sizes = Sizes(
         n, k, o, segments, columns, kinds, inner, capped, blocks, waiting, -1 if rise is None else rise, links
     )
-    return sizes, Pattern(
+    pattern = Pattern(
         place,
         own[:, 0].copy(),
         own[:, 1].copy(),
@@ -160,3 +160,4 @@ def _pattern(
         table(between, 2).ravel(),
         table(tied_rows, 2).ravel(),
     )
+    return sizes, Fixed(pattern)

@@ -29,7 +29,7 @@ from .language import (
     take,
     where_more,
 )
-from .room import Room
+from .room import Fixed, Room
 
 with extra("planners"):
     from .native import Native, warm_up
@@ -37,6 +37,7 @@ with extra("planners"):
 __all__ = [
     "NARROW",
     "REGISTER",
+    "Fixed",
     "Integers",
     "Lanes",
     "Native",

@@ -5,15 +5,16 @@ A kind is int, bool, float, "lanes", "numbers" or "integers" (flat arrays), or a
 
 from __future__ import annotations
 
-import ctypes
 import inspect
+import struct
 from collections.abc import Callable
+from ctypes import addressof, c_char
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from .room import Room
+from .room import Fixed, Room
 
 #: Kinds that variables can have, each wide enough for those before it.
 ORDER = (bool, int, float, "lanes")
@@ -52,8 +53,29 @@ def words(kind: Any) -> str:
     return "qq" if kind in ARRAYS else "".join(words(field) for field in fields_of(kind).values())
 
 
-def add_words(value: Any, kind: Any, real: np.dtype[Any], words: list[Any]) -> None:
-    """Append what a value is among arguments; a :class:`.Room` stands for a named tuple of arrays.
+@cache
+def scalars(kind: Any) -> struct.Struct | None:
+    """How a scalar, or a named tuple of nothing else, lies among arguments; None for other kinds."""
+    fields = [kind] if kind in (*ORDER, *ARRAYS) else [*fields_of(kind).values()]
+    if not all(field in ORDER for field in fields):
+        return None
+    return struct.Struct(words(kind))
+
+
+@cache
+def arrays_of(kind: Any) -> tuple[bool, ...] | None:
+    """Of an array, or of a named tuple of nothing else, whether each is of whole numbers; None for other
+    kinds."""
+    fields = [kind] if kind in (*ORDER, *ARRAYS) else [*fields_of(kind).values()]
+    if not all(field in ARRAYS for field in fields):
+        return None
+    return tuple(field == "integers" for field in fields)
+
+
+def pack(value: Any, kind: Any, real: np.dtype[Any], packed: list[bytes]) -> None:
+    """Append what a value is among arguments, an array its address and its length.
+
+    A :class:`.Room` stands for a named tuple of arrays, and so does a :class:`.Fixed`.
 
     Raises:
         TypeError: an array of another type, or one that is not contiguous.
@@ -61,19 +83,30 @@ def add_words(value: Any, kind: Any, real: np.dtype[Any], words: list[Any]) -> N
     if isinstance(value, Room):
         if (value.kind, value.real) != (kind, real):
             raise TypeError(f"room of {value.kind} of {value.real}, expected {kind} of {real}")
-        words.extend(value.words())
-    elif kind in ARRAYS:
-        flags, type_ = value.flags, real if kind == "numbers" else _WHOLE
-        if not flags.c_contiguous or (value.dtype is not type_ and value.dtype != type_):
-            raise TypeError(f"an array of {value.dtype} {value.strides}, expected contiguous {real} or int64")
-        if value.size and flags.writeable:
-            words.append(ctypes.addressof(ctypes.c_char.from_buffer(value)))
-        else:
-            # the same, slower
-            words.append(value.__array_interface__["data"][0])
-        words.append(value.size)
-    elif kind in ORDER:
-        words.append(value)
+        packed.append(value.packed())
+    elif isinstance(value, Fixed):
+        kept = value.packed.get((kind, real))
+        if kept is None:
+            parts: list[bytes] = []
+            pack(value.value, kind, real, parts)
+            kept = value.packed[kind, real] = b"".join(parts)
+        packed.append(kept)
+    elif (arrays := arrays_of(kind)) is not None:
+        places: list[int] = []
+        for part, whole in zip((value,) if kind in ARRAYS else value, arrays, strict=True):
+            flags, type_ = part.flags, _WHOLE if whole else real
+            if not flags.c_contiguous or (part.dtype is not type_ and part.dtype != type_):
+                raise TypeError(
+                    f"an array of {part.dtype} {part.strides}, expected contiguous {real} or int64"
+                )
+            if part.size and flags.writeable:
+                places += (addressof(c_char.from_buffer(part)), part.size)
+            else:
+                # the same, slower
+                places += (part.__array_interface__["data"][0] if part.size else 0, part.size)
+        packed.append(struct.pack(words(kind), *places))
+    elif (form := scalars(kind)) is not None:
+        packed.append(form.pack(*value) if isinstance(value, tuple) else form.pack(value))
     else:
         for part, field in zip(value, fields_of(kind).values(), strict=True):
-            add_words(part, field, real, words)
+            pack(part, field, real, packed)

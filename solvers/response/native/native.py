@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from struct import pack
 from threading import Lock
 from typing import Any
 
@@ -28,7 +27,6 @@ class Native:
     def __init__(self, source: Callable[..., None], real: type[np.floating[Any]], register: int = REGISTER):
         self.source, self.real, self.register = source, np.dtype(real), register
         self._kinds = tuple(kinds.signature_of(source)[0].values())
-        self._words = "".join(map(kinds.words, self._kinds))
         self._loaded: machine.Loaded | None = None
         self._lock = Lock()
 
@@ -38,10 +36,10 @@ class Native:
         Raises:
             TypeError: an array of another type than is said.
         """
-        words: list[Any] = []
+        packed: list[bytes] = []
         for value, kind in zip(arguments, self._kinds, strict=True):
-            kinds.add_words(value, kind, self.real, words)
-        self.prepare().call(pack(self._words, *words))
+            kinds.pack(value, kind, self.real, packed)
+        self.prepare().call(b"".join(packed))
 
     def ready(self) -> bool:
         """Whether the next call runs at once: nothing is left to compile."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def slot_program(
         ("below", below, price, zero, one, zero),
         ("above", above, price + charge, zero, one, zero),
         ("renewable", sun, zero, zero, one, zero),
-        ("export", sold, -hours * last(sale_price(problem)[t]), zero, -one, zero),
+        ("export", sold, -hours * last(sale_price(problem, t)), zero, -one, zero),
         ("generator", free, unit_cost, zero, one, zero),
         ("cooling", chill, zero, zero, -one, -cop),
         ("mixed", np.maximum(to_floor + cop * chill, 0.0) * thermal, zero, zero, zero, thermal),
@@ -152,13 +153,13 @@ def slot_program(
     discharged = _up_to(last(stock * losses / hours)[:, ::-1], give[:, None])[:, ::-1]
     prized = hours * last(prices.energy)
     earned, worn = -prized * s.charging[:, None], prized / s.discharging[:, None] + s.wear[:, None]
-    for m in range(prices.energy.shape[-1]):
-        columns.append(("charge", charged[:, m], earned[:, m], zero, -one, zero))
-        columns.append(("discharge", discharged[:, m], worn[:, m], zero, one, zero))
     cool, warm = pieces(problem.min_c, _first(warmest) + problem.min_c, prices.warmth_ends)
     widths, owed, cooled = last(warm - cool) * thermal[:, None], last(prices.warmth), -thermal / rate
-    for m in range(prices.warmth.shape[-1]):
-        columns.append(("warmth", widths[:, m], owed[:, m], zero, zero, cooled))
+    columns += [
+        ("charge", _by_segment(charged), _by_segment(earned), zero, -one, zero),
+        ("discharge", _by_segment(discharged), _by_segment(worn), zero, one, zero),
+        ("warmth", _by_segment(widths), _by_segment(owed), zero, zero, cooled),
+    ]
     names, site_unit, site_cost, entries = site_columns(
         columns, {"above": above, "export": sold, "generator": fuel}
     )
@@ -189,8 +190,8 @@ def slot_program(
     lost_unit = 2.0 * at_hand
     missed = s.missed
     fewer, more = pieces(np.zeros_like(state.waiting), _first(may_wait), prices.waiting_ends)
-    held_unit = np.moveaxis(last(more - fewer), 2, 0)
-    waiting = np.maximum(np.moveaxis(last(prices.waiting), 2, 0), -missed)
+    held_unit = last(more - fewer).transpose(2, 0, 1, 3)
+    waiting = np.maximum(last(prices.waiting).transpose(2, 0, 1, 3), -missed)
     held_cost = -waiting * held_unit
     costs = [s.moving_cost * transfer_unit, held_cost, missed * lost_unit, site_cost]
     if link_rows[1] is not None:
@@ -239,17 +240,35 @@ def site_columns(
 ) -> tuple[dict[str, slice], Numbers, Numbers, Numbers]:
     """Places by name, units (N,n,B), USD per unit, and entries (R,N,n,B) of natural columns, sorted by name.
 
-    A column: its name, unit, USD per natural unit, and its entry in each kind of site row. Of columns in
-    ``most`` instances can have that (n,B) at most; those of which none can have any are left out.
+    A column: its name, unit, USD per natural unit, and its entry in each kind of site row, (n,B) each, or
+    (S,n,B) for S columns of one name; the first is one. Of columns in ``most`` instances can have that (n,B)
+    at most; those of which none can have any are left out.
     """
-    absent = [name for name, amount in most.items() if not (amount > 0).any()]
-    columns = sorted((c for c in columns if c[0] not in absent), key=lambda column: str(column[0]))
-    names: dict[str, slice] = {}
-    for n, column in enumerate(columns):
-        names[column[0]] = slice(names.get(column[0], slice(n, n)).start, n + 1)
-    parts = [part for row in list(zip(*columns, strict=True))[1:] for part in row]
-    units, cost, *entries = np.concatenate(parts).reshape(-1, len(columns), *parts[0].shape)
-    return names, units, cost * units, np.asarray(entries)
+    absent = tuple(name for name, amount in most.items() if not (amount > 0).any())
+    counts = tuple((column[0], len(column[1]) if column[1].ndim > 2 else 1) for column in columns)
+    order, names, total = _places(counts, absent)
+    kind = columns[0][1]
+    table = np.empty((len(columns[0]) - 1, total, *kind.shape), kind.dtype)
+    for number, place in order:
+        for row, values in enumerate(columns[number][1:]):
+            table[row, place] = values
+    units, cost, entries = table[0], table[1], table[2:]
+    return dict(names), units, cost * units, entries
+
+
+@lru_cache(maxsize=64)
+def _places(
+    columns: tuple[tuple[str, int], ...], absent: tuple[str, ...]
+) -> tuple[list[tuple[int, slice]], dict[str, slice], int]:
+    """Columns but for those absent, sorted by name, each with its place; places by name; their number."""
+    order, names, total = [], dict[str, slice](), 0
+    for number in sorted(range(len(columns)), key=lambda n: columns[n][0]):
+        name, count = columns[number]
+        if name not in absent:
+            order.append((number, slice(total, total + count)))
+            total += count
+            names[name] = slice(names[name].start if name in names else total - count, total)
+    return order, names, total
 
 
 def flat(parts: Sequence[Numbers]) -> Numbers:
@@ -259,6 +278,11 @@ def flat(parts: Sequence[Numbers]) -> Numbers:
 
 def _first(values: Numbers) -> Numbers:
     return values.transpose(-1, *range(values.ndim - 1))
+
+
+def _by_segment(values: Numbers) -> Numbers:
+    """(S,n,B) of (n,S,B)."""
+    return values.swapaxes(0, 1)
 
 
 def _up_to(parts: Numbers, most: Numbers) -> Numbers:

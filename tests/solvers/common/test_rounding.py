@@ -261,7 +261,7 @@ def test_a_job_less_or_a_gpu_more_whichever_costs_less(gpu_cost: float, run: int
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A name for every turn from now on: of jobs that look for another site, or that are made to fit."""
     seen = list[str]()
-    elsewhere, fit = rounding._elsewhere, rounding._Site.fit
+    elsewhere, fit = rounding.Rounding._elsewhere, rounding.Site.fit
 
     def looking(*how: Any) -> bool:
         seen.append("elsewhere")
@@ -271,8 +271,8 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append("fit")
         return fit(*how)
 
-    monkeypatch.setattr(rounding, "_elsewhere", looking)
-    monkeypatch.setattr(rounding._Site, "fit", fitting)
+    monkeypatch.setattr(rounding.Rounding, "_elsewhere", looking)
+    monkeypatch.setattr(rounding.Site, "fit", fitting)
     return seen
 
 

@@ -15,7 +15,8 @@ from stepwatt.formulation import Instance, InstanceArrays
 from stepwatt.formulation.milp.linear_problem import Block
 from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state, next_state, window
-from stepwatt.solvers.highs.session import HighsSession, NoDecision, Outcome, Termination
+from stepwatt.solvers.highs.session import HighsSession, Outcome, Termination
+from stepwatt.solvers.interface.errors import NoDecision
 from stepwatt.solvers.planners import look_ahead
 from stepwatt.solvers.planners.coarsening import Coarsening
 from stepwatt.solvers.planners.forecasts import make_forecast

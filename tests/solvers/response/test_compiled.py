@@ -24,7 +24,7 @@ from stepwatt.solvers.response.day import day_rows
 from stepwatt.solvers.response.interior_point import solving
 from stepwatt.solvers.response.interior_point.compiled import running
 from stepwatt.solvers.response.interior_point.solution import Solution
-from stepwatt.solvers.response.native import REGISTER, Room
+from stepwatt.solvers.response.native import REGISTER, Fixed, Room
 from stepwatt.solvers.response.programs.rows import Rows
 from stepwatt.solvers.response.programs.slot_program import slot_program
 
@@ -141,7 +141,8 @@ def test_the_method_in_plain_python_has_the_same_iterate(
     source = running.follow_general if limited else running.follow
 
     def plainly(*given: Any) -> None:
-        source(*(value.arrays() if isinstance(value, Room) else value for value in given))
+        tuples = [value.arrays() if isinstance(value, Room) else value for value in given]
+        source(*(value.value if isinstance(value, Fixed) else value for value in tuples))
 
     def solved() -> Solution:
         return solving.solve_rows(rows, 0.1)

@@ -7,7 +7,9 @@ the supply that cannot wait are eliminated; what ties blocks together is elimina
 Every array is flat and holds lanes (:mod:`...native`), one instance each.
 """
 
+from stepwatt.solvers.response.native import Fixed
+
 from .layout import Limits, Pattern, Sizes, Tables
 from .running import METHODS, register_of, run
 
-__all__ = ["METHODS", "Limits", "Pattern", "Sizes", "Tables", "register_of", "run"]
+__all__ = ["METHODS", "Fixed", "Limits", "Pattern", "Sizes", "Tables", "register_of", "run"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from stepwatt.solvers.response.native import NARROW, REGISTER, Native, Room
+from stepwatt.solvers.response.native import NARROW, REGISTER, Fixed, Native, Room
 
-from .layout import Found, Iterate, Limits, Pattern, Sizes, Tables, Work, counts
+from .layout import Found, Iterate, Limits, Sizes, Tables, Work, counts
 from .method import follow, follow_general
 
 #: The method by precision, whether instances have options of their own or limited links, and bytes of lanes.
@@ -25,20 +26,12 @@ def register_of(batch: int, kind: np.dtype[Any]) -> int:
     return NARROW if batch * kind.itemsize <= NARROW else REGISTER
 
 
-def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
-    """Steps until the limits are met; coefficients are (rows, blocks·instances), and say the precision."""
+def run(z: Sizes, pattern: Fixed, whole: Tables, limits: Limits) -> Found:
+    """Steps until the limits are met; ``pattern`` is the :class:`.Pattern` of ``z``, coefficients are (rows,
+    blocks·instances), and say the precision."""
     kind, wide = whole.cost.dtype, whole.cost.shape[-1]
-    queues, width, many, height, inner, tying, _, _, _ = counts(z)
-    size, capped = inner + tying, z.capped * z.sites
+    _, width, many, height, *_ = counts(z)
     register = register_of(wide // z.blocks, kind)
-
-    def lanes(count: int, blocks: int = z.blocks) -> int:
-        return blocks * count * register // kind.itemsize
-
-    def iterate() -> Room:
-        counts = (width, width, width, width, many, many, height)
-        return Room(Iterate, [lanes(count) for count in counts], kind)
-
     found = Found(
         box=np.empty((width, wide), kind),
         options=np.empty((many, wide), kind),
@@ -47,39 +40,59 @@ def run(z: Sizes, p: Pattern, whole: Tables, limits: Limits) -> Found:
         least=np.empty(wide, kind),
         residual=np.empty(wide // z.blocks, kind),
     )
-    work = {
-        "missing": lanes(height),
-        "right": lanes(height),
-        "per_slack": lanes(many),
-        "weight": lanes(width),
-        "pull": lanes(width),
-        "part": lanes(width + many, 1),
-        "supplied": lanes(queues),
-        "matrix": lanes(size * size, 1),
-        "factor": lanes(size * inner),
-        "inverse": lanes(tying * tying),
-        "between": lanes((z.waiting + len(p.between) // 2) * z.sites),
-        "scale": lanes(size),
-        "half": lanes(inner),
-        "carried": lanes(tying),
-        "found": lanes(height),
-        "vector": lanes(size, 1),
-        "border": lanes(capped * height),
-        "corner": lanes(capped * z.sites, 1),
-        "again": lanes(z.capped * height),
-        "alive": lanes(1, 1),
-        "distance": lanes(1, 1),
-        "before": lanes(1, 1),
-        "cost": lanes(1),
-        "least": lanes(1),
-    }
     own, single = whole.single.ndim > 1, len(whole.single)
     general = own or z.links > 0
     if general:
         all_own = whole.single if own else np.broadcast_to(whole.single[:, None], (single, wide // z.blocks))
-        whole, single = whole._replace(single=np.ascontiguousarray(all_own)), lanes(single, 1)
-    some = Room(Tables, [*(lanes(len(part)) for part in whole[:-1]), single], kind)
-    rooms = some, iterate(), iterate(), iterate(), Room(Work, [work[name] for name in Work._fields], kind)
-    coefficients, out = Tables(*map(np.ravel, whole)), Found(*(part.reshape(-1) for part in found))
-    METHODS[kind, general, register](z, p, coefficients, *rooms, out, limits)
+        whole = whole._replace(single=np.ascontiguousarray(all_own))
+    between, heights = len(pattern.value.between) // 2, tuple(map(len, whole))
+    rooms = [
+        Room(part, lengths, kind)
+        for part, lengths in memory(z, between, heights, general, register // kind.itemsize)
+    ]
+    coefficients, out = (
+        Tables(*(part.reshape(-1) for part in whole)),
+        Found(*(part.reshape(-1) for part in found)),
+    )
+    METHODS[kind, general, register](z, pattern, coefficients, *rooms, out, limits)
     return found
+
+
+@lru_cache(maxsize=64)
+def memory(
+    z: Sizes, between: int, heights: tuple[int, ...], general: bool, lanes: int
+) -> tuple[tuple[type, tuple[int, ...]], ...]:
+    """What the method works in: kinds of named tuples, and how long their arrays are, of so many lanes;
+    ``between`` as in the pattern, ``heights`` of the coefficients."""
+    queues, width, many, height, inner, tying, _, _, _ = counts(z)
+    size, capped, deep = inner + tying, z.capped * z.sites, z.blocks * lanes
+    iterate = Iterate, tuple(deep * n for n in (width, width, width, width, many, many, height))
+    work = {
+        "missing": deep * height,
+        "right": deep * height,
+        "per_slack": deep * many,
+        "weight": deep * width,
+        "pull": deep * width,
+        "part": lanes * (width + many),
+        "supplied": deep * queues,
+        "matrix": lanes * size * size,
+        "factor": deep * size * inner,
+        "inverse": deep * tying * tying,
+        "between": deep * (z.waiting + between) * z.sites,
+        "scale": deep * size,
+        "half": deep * inner,
+        "carried": deep * tying,
+        "found": deep * height,
+        "vector": lanes * size,
+        "border": deep * capped * height,
+        "corner": lanes * capped * z.sites,
+        "again": deep * z.capped * height,
+        "alive": lanes,
+        "distance": lanes,
+        "before": lanes,
+        "cost": deep,
+        "least": deep,
+    }
+    single = lanes * heights[-1] if general else heights[-1]
+    some = Tables, (*(deep * n for n in heights[:-1]), single)
+    return some, iterate, iterate, iterate, (Work, tuple(work[name] for name in Work._fields))

@@ -52,8 +52,8 @@ def as_forecast(day: sw.Instance, seed: int) -> sw.Instance:
     return sw.Instance.from_dict(data)
 
 
-@pytest.mark.parametrize(("minutes", "renewal"), [(60, 3), (30, 6), (5, 12)])
-def test_it_plays_uncorrected_prices_planned_again_every_few_hours(minutes: int, renewal: int) -> None:
+@pytest.mark.parametrize(("minutes", "renewal"), [(60, 1), (30, 2), (5, 12)])
+def test_it_plays_uncorrected_prices_planned_again_every_hour(minutes: int, renewal: int) -> None:
     day = sw.scenario("jemas", start="2018-06-12", n_slots=15, slot_minutes=minutes, integral_jobs=False)
     task = TaskSettings(codec="priced", reward="dense", foresight=True, renewal=renewal)
     assert task_of(sw.foresight(), day) == task

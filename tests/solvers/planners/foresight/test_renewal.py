@@ -217,7 +217,7 @@ def test_renewal_wants_foresight() -> None:
 def test_a_plan_made_anew_begins_at_the_multipliers_of_the_last_one(
     day: sw.Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of the slots that are left; without demand charges to a rougher tolerance than with them."""
+    """Those of the slots that are left."""
     seen: list[tuple[float, NDArray[Any] | None, NDArray[Any]]] = []
 
     def noted(problem: Problem, tolerance: float, *, begun: NDArray[Any] | None) -> DayPlan:
@@ -232,12 +232,26 @@ def test_a_plan_made_anew_begins_at_the_multipliers_of_the_last_one(
         assert begun is not None
         assert len(begun) == len(found) == len(before) - 3
         np.testing.assert_array_equal(begun, before[3:])
-    data = day.to_dict()
-    for site in data["sites"].values():
-        site["grid"]["demand_charge"] = 100.0
-    plain, *_ = seen
-    make_pool([sw.Instance.from_dict(data)], "day-ahead", ENGINE, foresight=True)
-    assert seen[-1][0] < plain[0]
+
+
+def test_plans_of_slots_that_share_blocks_are_rougher_but_where_imports_are_charged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tolerance(minutes: int, charge: float) -> float:
+        data = sw.scenario("jemas", start="2018-06-12", n_slots=6, slot_minutes=minutes).to_dict()
+        for site in data["sites"].values():
+            site["grid"]["demand_charge"] = charge
+        seen: list[float] = []
+
+        def noted(problem: Problem, tolerance: float, *, begun: NDArray[Any] | None) -> DayPlan:
+            seen.append(tolerance)
+            return plan_day(problem, tolerance, begun=begun)
+
+        monkeypatch.setattr(foresight, "plan_day", noted)
+        make_pool([sw.Instance.from_dict(data)], "day-ahead", ENGINE, foresight=True)
+        return seen[0]
+
+    assert tolerance(30, 0.0) == tolerance(15, 100.0) < tolerance(5, 100.0) < tolerance(5, 0.0)
 
 
 def test_what_is_suggested_follows_the_state(day: sw.Instance) -> None:
