@@ -20,10 +20,12 @@ def figure(panel: Panel, title: str) -> Figure:
     }
     found = go.Figure(given)
     height = found.layout.height
+    inner = (450 if height is None else height + 70) - 130
     found.update_layout(
         title=title,
-        showlegend=sum(trace.name is not None for trace in found.data) > 1,
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02},
+        showlegend=len({trace.name for trace in found.data} - {None}) > 1,
+        # above the headings of rows
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1 + 20 / inner},
         margin={"t": 90},
         height=None if height is None else height + 70,
     )
