@@ -88,8 +88,8 @@ def solve_many(
         method: a name in :data:`.methods.METHODS`.
         processes: how many solve at a time; None for one per core, 1 for none but this one.
         on_error: ``raise`` at the first instance that cannot be solved, or ``keep`` its error in its place.
-        progress: called with the share done and the instance that was finished last; ``sw.solve_many`` shows a
-            line if it is not given and a person waits (at a terminal, in a notebook), and not if False.
+        progress: called with the share done and the instance that was finished last; ``sw.solve_many`` shows
+            a line if it is not given and a person waits (at a terminal, in a notebook), and not if False.
         settings: as for :func:`.methods.solve`; the time limit (300 s if not given) is that of each instance.
 
     Raises:

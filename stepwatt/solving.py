@@ -1,4 +1,4 @@
-"""``solve`` and ``solve_many`` as people call them: what is long tells how far it is, where a person waits."""
+"""``solve`` and ``solve_many`` as people call them: long work tells how far it is, where a person waits."""
 
 from __future__ import annotations
 

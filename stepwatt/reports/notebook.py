@@ -20,13 +20,13 @@ def figure(panel: Panel, title: str) -> Figure:
     }
     found = go.Figure(given)
     height = found.layout.height
-    inner = (450 if height is None else height + 70) - 130
+    height = 450 if height is None else height + 76
     found.update_layout(
-        title=title,
+        title={"text": title, "yref": "container", "y": 0.97, "yanchor": "top"},
         showlegend=len({trace.name for trace in found.data} - {None}) > 1,
         # above the headings of rows
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1 + 20 / inner},
-        margin={"t": 90},
-        height=None if height is None else height + 70,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1 + 20 / (height - 140)},
+        margin={"t": 100},
+        height=height,
     )
     return found
