@@ -19,7 +19,7 @@ from .figures.curves import curves_panel
 from .figures.panel import Panel, Shown
 from .figures.registry import FIGURES, Figure
 from .summary import cards, sentences
-from .tables import COLUMNS, cells, headings, is_flagged, percent, statistics_cells, statistics_headings
+from .tables import COLUMNS, cells, flagged, headings, percent, statistics_cells, statistics_headings
 from .why import Explained
 
 if TYPE_CHECKING:
@@ -117,16 +117,11 @@ def _overview(comparison: Scores) -> Iterator[dict[str, Any]]:
 
 def _statistics(comparison: Scores, noted: bool) -> dict[str, Any]:
     names, rows = statistics_headings(comparison), statistics_cells(comparison)
+    unscored = flagged(comparison)
     return {
         "headings": names if noted else names[:-1],
         "numeric": range(1, len(names) - 1),
-        "rows": [
-            {
-                "cells": row if noted else row[:-1],
-                "flagged": is_flagged(comparison.statistics.loc[row[0]]),
-            }
-            for row in rows
-        ],
+        "rows": [{"cells": row if noted else row[:-1], "flagged": row[0] in unscored} for row in rows],
         "reference": comparison.reference,
         "level": round(100 * LEVEL),
     }
@@ -183,7 +178,7 @@ def _shown(comparison: Scores, case: Case, detail: Sequence[str] | None) -> list
 
 def _table(comparison: Scores, noted: bool) -> list[dict[str, Any]]:
     strongest = comparison.strongest_planner
-    table = comparison.table
+    table, unscored = comparison.table, flagged(comparison)
     rows = []
     for texts in cells(comparison):
         policy = texts[0]
@@ -202,7 +197,7 @@ def _table(comparison: Scores, noted: bool) -> list[dict[str, Any]]:
                 "what": method_note(str(row["method"])).what,
                 "strongest": policy == strongest,
                 "kind": str(row["kind"]),
-                "flagged": is_flagged(row),
+                "flagged": policy in unscored,
             }
         )
     return rows
@@ -216,12 +211,11 @@ def _notes(comparison: Scores) -> list[str]:
             f"Highlighted: {comparison.strongest_planner}, the strongest planner that does not know the "
             "future. A new policy has to beat this one to be worth its trouble."
         )
-    rows = [row for _, row in comparison.table.iterrows()]
-    if any(is_flagged(row) for row in rows):
+    if flagged(comparison):
         notes.append(
             "A schedule that breaks a constraint gets no score: the note says which constraint, by how much."
         )
-    if any(row["stopped"] for row in rows):
+    if comparison.table["stopped"].any():
         notes.append(
             "Time limit: the method was not done when its time was over; with more it may do better."
         )

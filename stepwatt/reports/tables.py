@@ -75,15 +75,16 @@ def cells(comparison: Scores, columns: tuple[Column, ...] = COLUMNS) -> list[lis
     return rows
 
 
-def is_flagged(row: pd.Series[Any]) -> bool:
-    """Whether a row has no scores; a relaxation breaks what it relaxes."""
-    return bool(row["flag"]) and row["kind"] != "bound"
+def flagged(comparison: Scores) -> set[str]:
+    """Policies that are not scored; a relaxation breaks what it relaxes."""
+    table = comparison.table
+    return {str(policy) for policy in table.index[table["flag"].astype(bool) & (table["kind"] != "bound")]}
 
 
 def _note(row: pd.Series[Any]) -> str:
     """Why there are no scores; or that the method was not done when its time was over."""
     runs, what = row["instances"] * row["seeds"], "instances" if row["seeds"] == 1 else "runs"
-    if is_flagged(row):
+    if row["flag"] and row["kind"] != "bound":
         return str(row["flag"]) + (f" ({row['infeasible']} of {runs} {what} not scored)" if runs > 1 else "")
     if row["stopped"]:
         return "time limit" + (f" ({row['stopped']} of {runs} {what})" if runs > 1 else "")
