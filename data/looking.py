@@ -78,6 +78,8 @@ def look(source: Source, layout: str | None = None, **how: Any) -> Look:
     if layout is not None:
         IMPORTERS.check(layout)
         name, why = layout, "said"
+    elif said.time:
+        name, why = "log" if said.job_class or said.count or said.steps else "columns", "its columns are said"
     elif found:
         name, why = found[0][0], found[0][1].why
     else:
@@ -98,7 +100,7 @@ def look(source: Source, layout: str | None = None, **how: Any) -> Look:
     if not name:
         columns = ", ".join(table.columns)
         known = table.wrong(
-            "columns", columns, 'a layout that is known, or layout="columns" and what columns are'
+            "columns", columns, "a layout that is known, or what columns are: time= and value=, or job_class="
         )
         seen.refused.append(str(known))
         return seen

@@ -126,7 +126,7 @@ class Units:
             if name == self.currency:
                 return "money"
             if name not in self.rates:
-                expected = f"money in {self.currency}, or the rate of {name} under [exchange]"
+                expected = f"money in {self.currency}, or the rate of {name} under exchange"
                 raise InputError(field=field, value=unit, expected=expected)
             return f"money_{name}"
 

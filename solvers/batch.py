@@ -56,7 +56,7 @@ def solve_many(
     *,
     processes: int | None = ...,
     on_error: Literal["raise"] = ...,
-    progress: Progress = ...,
+    progress: Progress | Literal[False] | None = ...,
     **settings: Unpack[SolveSettings],
 ) -> list[Result]: ...
 @overload
@@ -66,7 +66,7 @@ def solve_many(
     *,
     processes: int | None = ...,
     on_error: Literal["keep"],
-    progress: Progress = ...,
+    progress: Progress | Literal[False] | None = ...,
     **settings: Unpack[SolveSettings],
 ) -> list[Result | BatchError]: ...
 def solve_many(
@@ -75,7 +75,7 @@ def solve_many(
     *,
     processes: int | None = None,
     on_error: Literal["raise", "keep"] = "raise",
-    progress: Progress = silent,
+    progress: Progress | Literal[False] | None = None,
     **settings: Unpack[SolveSettings],
 ) -> list[Result] | list[Result | BatchError]:
     """Solve instances side by side; the results stand in the order of the instances.
@@ -88,7 +88,8 @@ def solve_many(
         method: a name in :data:`.methods.METHODS`.
         processes: how many solve at a time; None for one per core, 1 for none but this one.
         on_error: ``raise`` at the first instance that cannot be solved, or ``keep`` its error in its place.
-        progress: called with the share done and the instance that was finished last.
+        progress: called with the share done and the instance that was finished last; ``sw.solve_many`` shows
+            a line if it is not given and a person waits (at a terminal, in a notebook), and not if False.
         settings: as for :func:`.methods.solve`; the time limit (300 s if not given) is that of each instance.
 
     Raises:
@@ -102,6 +103,8 @@ def solve_many(
     found: dict[int, Result | BatchError] = {}
     results: dict[int, Result] = {}
     used = min(at_once(processes, "processes"), max(1, len(batch)))
+    told = progress or silent
+    told(0.0, f"0 of {len(batch)}")
     for index, result in solve_each(batch, method, processes=used, **settings):
         found[index] = result
         if isinstance(result, Result):
@@ -109,7 +112,7 @@ def solve_many(
         elif on_error == "raise":
             result.results = results
             raise result
-        progress(len(found) / len(batch), f"{len(found)} of {len(batch)}: {batch[index].name}")
+        told(len(found) / len(batch), f"{len(found)} of {len(batch)}: {batch[index].name}")
     if on_error == "keep":
         return [found[index] for index in range(len(batch))]
     return [results[index] for index in range(len(batch))]

@@ -174,7 +174,11 @@ def method_note(method: str) -> Note:
     """The note on a method as comparisons name it (``rolling:day-ahead`` for a named forecast)."""
     name, _, forecast = method.partition(":")
     known = _known(name)
-    return Note("yours", "a schedule or policy of your own") if known is None else known.note(forecast)
+    return (
+        Note("yours", "a schedule, a trained policy, or code of your own")
+        if known is None
+        else known.note(forecast)
+    )
 
 
 def proves_bound(method: str) -> bool:

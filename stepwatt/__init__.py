@@ -78,8 +78,8 @@ if TYPE_CHECKING:
     from stepwatt.solvers import accounts as accounts
     from stepwatt.solvers import distribute as distribute
     from stepwatt.solvers import explain as explain
-    from stepwatt.solvers import solve_many as solve_many
     from stepwatt.solving import solve as solve
+    from stepwatt.solving import solve_many as solve_many
     from stepwatt.worth.expansion import expansion as expansion
     from stepwatt.worth.levers import levers as levers
     from stepwatt.worth.pareto import pareto as pareto
@@ -154,7 +154,7 @@ _HOME = {
     "rules": "practice",
     "scenario": "data",
     "solve": "solving",
-    "solve_many": "solvers",
+    "solve_many": "solving",
     "to_xarray": "showing",
     "train": "learned",
     "wind_capacity_factor": "data",

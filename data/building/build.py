@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -32,6 +33,7 @@ def build(
     slot: str | float | dt.timedelta = "15min",
     timezone: str | None = None,
     currency: str = "USD",
+    exchange: Mapping[str, float] | None = None,
     transfer_cost: float | Mapping[str, Mapping[str, float]] = 0.0,
     link_gb_per_hour: Mapping[str, Mapping[str, float]] | None = None,
     carbon_price: float = 0.0,
@@ -51,7 +53,7 @@ def build(
         start: ISO 8601; a time without an offset is on the clock of ``timezone``, or UTC.
         sites: :class:`Site` by name.
         models: :class:`Model` by name, or names of the catalogue (``python -m stepwatt.data``).
-        classes: :class:`JobClass` by name, or names of the catalogue (prices in USD).
+        classes: :class:`JobClass` by name, or names of the catalogue (its prices are in USD).
         arrivals: jobs by site and class: ``{"oslo": {"urgent": series}}``, or a DataFrame with a column a
             class (``{"oslo": frame}``, or the frame alone where there is one site). The jobs of all steps in
             a slot are counted; a number holds in every slot. What is not named has no jobs.
@@ -60,6 +62,8 @@ def build(
         slot: ``15min``, or a number of minutes.
         timezone: IANA name.
         currency: of all money.
+        exchange: what one unit of another currency is worth in it, for series that say theirs and classes of
+            the catalogue: ``currency="EUR", exchange={"USD": 0.92}``.
         transfer_cost: USD/GB between any two sites, or by origin and site.
         link_gb_per_hour: by origin and site; unlimited where absent.
         carbon_price: USD/t.
@@ -73,6 +77,9 @@ def build(
             cover the horizon with the first stamp that is missing.
     """
     slots = horizon(start, days, hours, slot, timezone, currency)
+    if exchange is not None:
+        slots = replace(slots, rates=dict(_table("exchange", exchange, "rates by currency")))
+        _ = slots.units  # rates that are none are told
     _table("sites", sites, "sites by name")
     for site, part in sites.items():
         if not isinstance(site, str):
@@ -80,7 +87,7 @@ def build(
         if not isinstance(part, Site):
             raise InputError(field=f"sites.{site}", value=part, expected="a stepwatt.Site(...)")
     model_parts = _named(models, "models", _MODELS, _model)
-    class_parts = _named(classes, "classes", _CLASSES, lambda text, field: _class(text, field, currency))
+    class_parts = _named(classes, "classes", _CLASSES, lambda text, field: _class(text, field, slots))
     content: dict[str, Any] = {
         "schema": "stepwatt.instance/1",
         "name": name,
@@ -139,14 +146,16 @@ def _model(text: str, field: str) -> Model:
     return Model.named(text)
 
 
-def _class(text: str, field: str, currency: str) -> JobClass:
+def _class(text: str, field: str, slots: Slots) -> JobClass:
     book = load_catalogue()
     if text not in book.classes:
         raise InputError(field=field, value=text, expected=one_of(book.classes, text))
-    if currency != "USD":
-        expected = f"a stepwatt.JobClass(...) in {currency}: prices of the catalogue are in USD"
+    rate = 1.0 if slots.currency == "USD" else slots.rates.get("USD")
+    if rate is None:
+        own = f"a stepwatt.JobClass(...) in {slots.currency}"
+        expected = f'{own}, or exchange={{"USD": …}}: prices of the catalogue are in USD'
         raise InputError(field=field, value=text, expected=expected)
-    known, scale = book.classes[text], book.constants["revenue_scale"].value
+    known, scale = book.classes[text], rate * book.constants["revenue_scale"].value
     return JobClass(
         quality_price=known.quality_price.value * scale,
         quality_floor=known.quality_floor.value,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, SupportsFloat
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,12 +35,19 @@ _BY_CLOCK = 6 * _HOUR
 
 @dataclass(frozen=True)
 class Slots:
-    """``count`` slots of ``length`` from ``start`` (with a time zone) on; money is in ``currency``."""
+    """``count`` slots of ``length`` from ``start`` (with a time zone) on; money is in ``currency``, other at
+    ``rates``."""
 
     start: pd.Timestamp
     count: int
     length: pd.Timedelta
     currency: str = "USD"
+    rates: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @cached_property
+    def units(self) -> Units:
+        """What converts series that say their unit."""
+        return Units(self.currency, self.rates)
 
     @cached_property
     def edges(self) -> Ints:
@@ -163,7 +170,7 @@ class Slots:
             raise InputError(field=name, value=f"nothing at {self.stamp(missing)}", expected=expected)
 
     def _converted(self, values: Floats, hours: Floats, said: str, unit: str, name: str) -> Floats:
-        units = Units(self.currency)
+        units = self.units
         if unit == "MW" and units.is_energy(said):
             energy: Floats = units.converted(values, said, "MWh", name) / hours
             return energy

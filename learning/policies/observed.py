@@ -36,6 +36,11 @@ class ObservationPolicy:
     ):
         self.act, self.task, self.mark = act, TaskSettings() if task is None else task, mark
 
+    @property
+    def kind(self) -> str:
+        """What comparisons hold it against: planners, unless it is told what will be."""
+        return "ablation" if self.task.information == "perfect" else "planner"
+
     def fingerprint(self) -> bytes | None:
         """Changes with whatever it does; None where nobody vouches for that."""
         return self.mark

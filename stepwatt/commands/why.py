@@ -98,7 +98,10 @@ def where_lost(
 
     inst = _instance(result, instance)
     mine, best = load_schedule(inst, result), load_schedule(inst, optimum) if optimum else None
-    found = working("where-lost", lambda progress: lost_of(inst, mine, best, gap=gap, time_limit=time_limit))
+    found = working(
+        "where-lost",
+        lambda progress: lost_of(inst, mine, best, gap=gap, time_limit=time_limit, progress=progress),
+    )
     if as_json:
         print_json(found.to_dict())
     else:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from stepwatt.formulation.files import write_text
 
-from ..reports.tables import csv, latex, markdown
+from ..reports.tables import cells, csv, headings, latex, markdown
 from ..scores.file import load, text
 from ..scores.record import Case
 from ..scores.scores import Scores
@@ -41,8 +41,10 @@ class Comparison:
         return f"<Comparison of {', '.join(self.policies)} on {told}>"
 
     def _repr_html_(self) -> str:
-        """The table, for notebooks."""
-        return self.table.to_html(float_format="{:,.4g}".format)
+        """The table as reports have it, for notebooks."""
+        shown = pd.DataFrame(cells(self.scores), columns=headings(self.scores))
+        shown = shown if shown["note"].any() else shown.drop(columns="note")
+        return str(shown.to_html(index=False))
 
     @cached_property
     def scores(self) -> Scores:

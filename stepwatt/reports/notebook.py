@@ -20,11 +20,13 @@ def figure(panel: Panel, title: str) -> Figure:
     }
     found = go.Figure(given)
     height = found.layout.height
+    height = 450 if height is None else height + 76
     found.update_layout(
-        title=title,
-        showlegend=sum(trace.name is not None for trace in found.data) > 1,
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02},
-        margin={"t": 90},
-        height=None if height is None else height + 70,
+        title={"text": title, "yref": "container", "y": 0.97, "yanchor": "top"},
+        showlegend=len({trace.name for trace in found.data} - {None}) > 1,
+        # above the headings of rows
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1 + 20 / (height - 140)},
+        margin={"t": 100},
+        height=height,
     )
     return found

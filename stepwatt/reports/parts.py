@@ -19,7 +19,7 @@ from .figures.curves import curves_panel
 from .figures.panel import Panel, Shown
 from .figures.registry import FIGURES, Figure
 from .summary import cards, sentences
-from .tables import COLUMNS, cells, headings, percent, statistics_cells, statistics_headings
+from .tables import COLUMNS, cells, flagged, headings, percent, statistics_cells, statistics_headings
 from .why import Explained
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def scope(
     case, single = comparison.cases[0], len(comparison.cases) == 1
     prefix = f"s{place}" if place >= 0 else "all"
     # a column of notes only where there are any
-    flagged = any(texts[-1] for texts in cells(comparison))
+    noted = any(texts[-1] for texts in cells(comparison))
     overview = list(_overview(comparison)) + ([learning] if learning else [])
     details = (
         [_detail(comparison, case, entry) for entry in _shown(comparison, case, detail)] if single else []
@@ -81,10 +81,10 @@ def scope(
         "facts": instance_facts(case.instance) if single else [],
         "sentences": list(sentences(comparison)),
         "cards": list(cards(comparison)),
-        "headings": headings(comparison) if flagged else headings(comparison)[:-1],
+        "headings": headings(comparison) if noted else headings(comparison)[:-1],
         "numeric": range(2, 2 + len(COLUMNS)),
-        "rows": _table(comparison, flagged),
-        "statistics": _statistics(comparison, flagged) if comparison.several else None,
+        "rows": _table(comparison, noted),
+        "statistics": _statistics(comparison, noted) if comparison.several else None,
         "notes": _notes(comparison),
         "overview": overview,
         "details": details,
@@ -115,12 +115,13 @@ def _overview(comparison: Scores) -> Iterator[dict[str, Any]]:
             yield part
 
 
-def _statistics(comparison: Scores, flagged: bool) -> dict[str, Any]:
+def _statistics(comparison: Scores, noted: bool) -> dict[str, Any]:
     names, rows = statistics_headings(comparison), statistics_cells(comparison)
+    unscored = flagged(comparison)
     return {
-        "headings": names if flagged else names[:-1],
+        "headings": names if noted else names[:-1],
         "numeric": range(1, len(names) - 1),
-        "rows": [{"cells": row if flagged else row[:-1], "flagged": bool(row[-1])} for row in rows],
+        "rows": [{"cells": row if noted else row[:-1], "flagged": row[0] in unscored} for row in rows],
         "reference": comparison.reference,
         "level": round(100 * LEVEL),
     }
@@ -175,9 +176,9 @@ def _shown(comparison: Scores, case: Case, detail: Sequence[str] | None) -> list
     return usable or [entry for entry in case.entries if entry.schedule is not None][:1]
 
 
-def _table(comparison: Scores, flagged: bool) -> list[dict[str, Any]]:
+def _table(comparison: Scores, noted: bool) -> list[dict[str, Any]]:
     strongest = comparison.strongest_planner
-    table = comparison.table
+    table, unscored = comparison.table, flagged(comparison)
     rows = []
     for texts in cells(comparison):
         policy = texts[0]
@@ -192,11 +193,11 @@ def _table(comparison: Scores, flagged: bool) -> list[dict[str, Any]]:
         ]
         rows.append(
             {
-                "cells": list(zip(texts, sorted_by, strict=True))[: None if flagged else -1],
+                "cells": list(zip(texts, sorted_by, strict=True))[: None if noted else -1],
                 "what": method_note(str(row["method"])).what,
                 "strongest": policy == strongest,
                 "kind": str(row["kind"]),
-                "flagged": bool(texts[-1]),
+                "flagged": policy in unscored,
             }
         )
     return rows
@@ -210,9 +211,13 @@ def _notes(comparison: Scores) -> list[str]:
             f"Highlighted: {comparison.strongest_planner}, the strongest planner that does not know the "
             "future. A new policy has to beat this one to be worth its trouble."
         )
-    if (comparison.table["flag"].astype(bool) & (comparison.table["kind"] != "bound")).any():
+    if flagged(comparison):
         notes.append(
             "A schedule that breaks a constraint gets no score: the note says which constraint, by how much."
+        )
+    if comparison.table["stopped"].any():
+        notes.append(
+            "Time limit: the method was not done when its time was over; with more it may do better."
         )
     return notes
 

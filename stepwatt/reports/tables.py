@@ -62,7 +62,7 @@ IN_TERMINALS = tuple(column for column in COLUMNS if column[0] not in NOT_IN_TER
 
 
 def cells(comparison: Scores, columns: tuple[Column, ...] = COLUMNS) -> list[list[str]]:
-    """Rows of text: policy, kind, then the columns, then the flag; blank where a number may not be given.
+    """Rows of text: policy, kind, then the columns, then the note; blank where a number may not be given.
 
     A relaxation has no utility of its own, so its bound stands there, marked with ≤.
     """
@@ -71,17 +71,24 @@ def cells(comparison: Scores, columns: tuple[Column, ...] = COLUMNS) -> list[lis
         texts = [show(float(row[name])) if not math.isnan(row[name]) else "" for name, _, show in columns]
         if row["kind"] == "bound" and not math.isnan(row["bound"]):
             texts = [f"≤ {money(row['bound'])}", *[""] * (len(columns) - 2), texts[-1]]
-        flag = "" if row["kind"] == "bound" else _flag(row)
-        rows.append([str(policy), KIND_LABELS[row["kind"]], *texts, flag])
+        rows.append([str(policy), KIND_LABELS[row["kind"]], *texts, _note(row)])
     return rows
 
 
-def _flag(row: pd.Series[Any]) -> str:
-    runs = row["instances"] * row["seeds"]
-    if not row["flag"] or runs == 1:
-        return str(row["flag"])
-    what = "instances" if row["seeds"] == 1 else "runs"
-    return f"{row['flag']} ({row['infeasible']} of {runs} {what} not scored)"
+def flagged(comparison: Scores) -> set[str]:
+    """Policies that are not scored; a relaxation breaks what it relaxes."""
+    table = comparison.table
+    return {str(policy) for policy in table.index[table["flag"].astype(bool) & (table["kind"] != "bound")]}
+
+
+def _note(row: pd.Series[Any]) -> str:
+    """Why there are no scores; or that the method was not done when its time was over."""
+    runs, what = row["instances"] * row["seeds"], "instances" if row["seeds"] == 1 else "runs"
+    if row["flag"] and row["kind"] != "bound":
+        return str(row["flag"]) + (f" ({row['infeasible']} of {runs} {what} not scored)" if runs > 1 else "")
+    if row["stopped"]:
+        return "time limit" + (f" ({row['stopped']} of {runs} {what})" if runs > 1 else "")
+    return ""
 
 
 def headings(comparison: Scores, columns: tuple[Column, ...] = COLUMNS) -> list[str]:
@@ -107,7 +114,7 @@ def statistics_cells(comparison: Scores) -> list[list[str]]:
             _interval(row, "improvement", "{:.2f}".format),
             _interval(row, "difference", percent),
         ]
-        rows.append([str(policy), *texts, _flag(row)])
+        rows.append([str(policy), *texts, _note(row)])
     return rows
 
 

@@ -96,7 +96,8 @@ class Scores:
         """One row per policy; means over instances and runs, with medians of utility, gap, captured share.
 
         A policy with a schedule that breaks a constraint on any instance has NaN scores: ``infeasible``
-        counts those schedules and ``flag`` says what the first of them breaks. ``bound`` is the policy's own.
+        counts those schedules and ``flag`` says what the first of them breaks. ``bound`` is the policy's own,
+        ``stopped`` counts runs that the time limit ended.
         """
         rows = self.results.groupby("policy", sort=False)
         return pd.DataFrame([_summary(rows.get_group(policy)) for policy in self.policies]).set_index(
@@ -166,4 +167,5 @@ def _summary(rows: pd.DataFrame) -> dict[str, Any]:
         "seeds": rows["seed"].nunique(),
         "infeasible": len(flags),
         "flag": flags[0] if flags else "",
+        "stopped": int((rows["status"] == "time_limit").sum()),
     }

@@ -82,6 +82,7 @@ def _row(comparison: Results, policy: str) -> dict[str, Any]:
         **_columns("difference", difference),
         "infeasible": summary["infeasible"],
         "flag": summary["flag"],
+        "stopped": summary["stopped"],
     }
 
 

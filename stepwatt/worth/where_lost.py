@@ -16,6 +16,9 @@ from stepwatt.solvers.interface.dual_prices import slot_index
 from stepwatt.solvers.optimum.losses import losses
 from stepwatt.solvers.optimum.regret import Priced
 
+from .. import solving
+from ..console import Waited, part_of, told_progress
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -105,6 +108,7 @@ def where_lost(
     *,
     gap: float = 1e-4,
     time_limit: float | None = 300.0,
+    progress: Waited = None,
 ) -> WhereLost:
     """Where a schedule loses against the optimum: by slot and item, and by decision, the dearest first.
 
@@ -118,20 +122,28 @@ def where_lost(
         optimum: what it is held against; solved where it is not given.
         gap: to which it is then solved.
         time_limit: seconds of that.
+        progress: called with the share done and what was done; if not given, a line is shown where a person
+            waits (a terminal, a notebook), and not if it is False.
 
     Raises:
         InputError: a schedule that breaks a constraint, or a result without one.
         SolverError: the instance has no schedule.
     """
     a = the_instance(instance).arrays()
-    best = solve(instance, gap=gap, time_limit=time_limit) if optimum is None else optimum
-    (my_schedule, my_judged), (other, judged) = (
-        _judged(instance, given, name) for given, name in ((mine, "mine"), (best, "optimum"))
-    )
+    my_schedule, my_judged = _judged(instance, mine, "mine")
+    with told_progress("where-lost", progress, after=solving.PATIENCE) as told:
+        told(0.0, "")
+        if optimum is None:
+            optimum = solve(
+                instance, gap=gap, time_limit=time_limit, progress=part_of(told, 0, 2, "the optimum")
+            )
+        other, judged = _judged(instance, optimum, "optimum")
+        told(0.5, "prices")
+        decisions, bound = decisions_of(instance, Priced(a), my_schedule, my_judged)
+        told(1.0, "")
     one, two = money_by_slot(a, other, judged), money_by_slot(a, my_schedule, my_judged)
     signs = {item: 1.0 if item in ("revenue", "export") else -1.0 for item in one}
     differences = {item: signs[item] * (one[item] - two[item]) for item in one}
-    decisions, bound = decisions_of(instance, Priced(a), my_schedule, my_judged)
     by_slot, by_site = _table(instance, differences), _by_site(instance, differences)
     return WhereLost(instance, my_judged, judged, bound, by_slot, by_site, decisions)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -211,12 +212,13 @@ class Reasons:
         else:
             ask = self.priced.at_prices if certify == "prices" else self.priced.relaxed
             bound = ask(one.forced)
-        low, money = self.utility - bound, self.instance.currency
+        # with it forced, nothing is worth more than without
+        low, money = self.utility - min(bound, self.bound), self.instance.currency
         words = self._place(one, decided, slot)
         if decided.job_class is None:
             words += f": {_less(one.loss, money)} at the prices"
         else:
-            scale, per = self._scale(decided.job_class)
+            scale, per = self._scale
             less = scale * one.loss / one.amount
             close = abs(less) < 1e-6
             words += ": as good at the prices" if close else f": {_less(less, money)} {per} at the prices"
@@ -243,7 +245,7 @@ class Reasons:
             return f"{jobs} in {site} {when} {self._option(one.option)}"
         if one.kind == "lost":
             assert decided.job_class is not None
-            scale, per = self._scale(decided.job_class)
+            scale, per = self._scale
             return f"{jobs} lost, {_usd(scale * float(a.miss_penalty[decided.job_class]))} penalty {per}"
         return {
             "idle": "the battery idle",
@@ -274,7 +276,7 @@ class Reasons:
             )
             return f"the generator of {site} {doing}: {told}"
         assert d.job_class is not None
-        scale, per = self._scale(d.job_class)
+        scale, per = self._scale
         cash = {name: scale * value for name, value in cash.items()}
         jobs = f"{_count(d.amount)} {self.a.classes[d.job_class]} jobs"
         if d.kind == "waits":
@@ -294,10 +296,10 @@ class Reasons:
         brings = f"{_usd(cash['revenue'])} {money} {per}, less {', '.join(parts)}"
         return f"{start} {how}: {brings}: {_usd(cash['left'])} left"
 
-    def _scale(self, job_class: int) -> tuple[float, str]:
-        """How many jobs money is told for, so that it can be read."""
-        o = self.a.options
-        most = float(np.abs(o.revenue[o.job_class == job_class]).max(initial=0.0))
+    @cached_property
+    def _scale(self) -> tuple[float, str]:
+        """How many jobs money is told for, so that it can be read, and compared between classes."""
+        most = float(np.abs(self.a.options.revenue).max(initial=0.0))
         scales = {1.0: "a job", 1e3: "for 1,000 jobs", 1e6: "for a million jobs"}
         return next(((n, word) for n, word in scales.items() if n * most >= 0.1), (1e6, scales[1e6]))
 

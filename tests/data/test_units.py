@@ -55,7 +55,7 @@ def test_there_and_back_is_the_same(value: float, unit: str) -> None:
         ("2 mW", "MW", "a quantity such as 1.5 MW"),
         ("2 KW", "MW", "a quantity such as 1.5 MW"),
         ("5 m", "min", "a quantity such as 1.5 min"),
-        ("50 NOK/MWh", "USD/MWh", "money in EUR, or the rate of NOK under [exchange]"),
+        ("50 NOK/MWh", "USD/MWh", "money in EUR, or the rate of NOK under exchange"),
         ("much", "MW", "a quantity such as 1.5 MW"),
         ("", "MW", "a quantity such as 1.5 MW"),
         ("1,5 MW", "MW", "a number with a decimal point and no separators"),

@@ -150,6 +150,7 @@ def test_progress_is_shown_in_a_notebook_and_not_in_a_script(
     if waits:
         monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=Kernel))
     monkeypatch.setattr("stepwatt.solving.PATIENCE", 0.0)  # a solve of one slot is no long one
+    nothing_done = sw.solve(day, "all-off", progress=False)
     shown: dict[str, Callable[..., Any]] = {
         "compare": lambda **named: sw.compare(day, {"greedy": "greedy"}, bound="lp", **named),
         "solve": lambda **named: sw.solve(day, gap=1e-2, **named),
@@ -157,6 +158,8 @@ def test_progress_is_shown_in_a_notebook_and_not_in_a_script(
         "what-if": lambda **named: sw.what_if(day, {"more": {"sites.DE.gpus": 400}}, gap=1e-2, **named),
         "pareto": lambda **named: sw.pareto(day, points=2, gap=1e-2, **named),
         "expansion": lambda **named: sw.expansion(day, costs={"gpus": 100.0}, gap=1e-2, **named),
+        "where-lost": lambda **named: sw.where_lost(day, nothing_done, gap=1e-2, **named),
+        "solve-many": lambda **named: sw.solve_many([day, day], "lp", processes=1, **named),
     }
     for title, work in shown.items():
         work()

@@ -14,7 +14,9 @@ def gap_scale(gaps: Sequence[float]) -> tuple[dict[str, Any], float]:
     """The axis for gaps in %, and the least gap that it shows: logarithmic where the gaps differ much."""
     above = [gap for gap in gaps if gap > _LEAST]
     if not above or max(above) <= _PLAIN_RATIO * min(above):
-        return {"rangemode": "tozero"}, min([0.0, *gaps])
+        least, most = min([0.0, *gaps]), max([_LEAST, *gaps])
+        # from a little before zero: a dot there covers no name
+        return {"range": [least - 0.03 * (most - least), most + 0.08 * (most - least)]}, least
     tens = [10.0**power for power in range(round(log10(_LEAST)), 10)]
     ticks = [ten for ten in tens if ten <= 3 * max(above)]
     while len(ticks) > 1 and ticks[1] <= min(above) and min(gaps) > ticks[1]:

@@ -26,6 +26,9 @@ def instance_panel(inst: Instance) -> Panel:
     if not given:
         return Panel("There are neither prices nor sun, wind or jobs.")
     look, rows = stacked_rows(inst, list(given), "", row_height=170)
+    for row, name in enumerate(given):
+        if not name.startswith("import price"):  # of an even row, ticks would tell decimals of jobs
+            look[f"yaxis{row + 1 if row else ''}"]["rangemode"] = "tozero"
     traces = [
         step_line(inst, values[j], label(site), colour(j), legendgroup=site, showlegend=row == 0, **rows[row])
         for row, values in enumerate(given.values())

@@ -163,13 +163,29 @@ def test_quality_is_said_as_is_convenient(quality: Any) -> None:
     assert 0 < curve(20) < 1
 
 
+def test_other_money_is_exchanged_in_series_and_in_classes_of_the_catalogue() -> None:
+    price = hourly("price_usd_per_mwh").copy()
+    price.attrs["unit"] = "USD/MWh"
+    grid = sw.Grid(import_price=price, import_limit_mw=0.02)
+    here = built(sites={"oslo": site(grid=grid)})
+    there = built(sites={"oslo": site(grid=grid)}, currency="EUR", exchange={"USD": 0.8})
+    found, wanted = there.sites["oslo"].grid.import_price, here.sites["oslo"].grid.import_price
+    assert found == pytest.approx([0.8 * price for price in wanted])
+    for name in ("quality_price", "miss_penalty"):
+        one, other = (getattr(inst.classes["urgent"], name) for inst in (there, here))
+        assert one == pytest.approx(0.8 * other)
+    assert there.classes["urgent"].quality_floor == here.classes["urgent"].quality_floor
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
         ({"models": ["sdxl"]}, "models.sdxl = 'sdxl': expected one of sd-2.1"),
         ({"models": "sdxl-base"}, "models = 'sdxl-base': expected models by name"),
         ({"models": {"m": 3}}, "models.m = 3: expected models by name"),
-        ({"classes": ["urgent"], "currency": "EUR"}, "a stepwatt.JobClass(...) in EUR"),
+        ({"classes": ["urgent"], "currency": "EUR"}, "a stepwatt.JobClass(...) in EUR, or exchange={"),
+        ({"exchange": {"NOK": 0}}, "exchange.NOK = 0: expected how many USD one NOK is, above 0"),
+        ({"exchange": 0.9}, "exchange = 0.9: expected rates by currency"),
         ({"classes": ["soon"]}, "classes.soon = 'soon': expected one of urgent, normal, flexible"),
         ({"sites": {"oslo": {"gpus": 8}}}, "sites.oslo = {'gpus': 8}: expected a stepwatt.Site(...)"),
         ({"sites": []}, "sites = []: expected sites by name"),

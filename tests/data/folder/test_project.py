@@ -161,7 +161,7 @@ def put(folder: Path, old: str, new: str) -> Path:
         ("count = 8", "cout = 8", "sites.a.gpus.cout = 8: expected one of"),
         ('"600 kWh"', '"600 kW"', "sites.a.battery.energy = 'kW': expected a quantity such as 1.5 MWh"),
         ('"600 kWh"', "600", 'expected a unit with the number, such as "600 MWh"'),
-        ('"30 EUR/MWh"', '"30 NOK/MWh"', "money in EUR, or the rate of NOK under [exchange]"),
+        ('"30 EUR/MWh"', '"30 NOK/MWh"', "money in EUR, or the rate of NOK under exchange"),
         ('embedded = "DE"', 'embedded = "NO1"', "import_price.embedded = 'NO1': expected one of AT"),
         ('embedded = "DE", add', 'embeded = "DE", add', "did you mean embedded?"),
         ('{ embedded = "DE", add = "2.5 ct/kWh" }', "{}", "a.grid.import_price = {}: expected file ="),

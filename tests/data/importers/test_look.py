@@ -42,7 +42,7 @@ def test_words_of_reading_are_said_on_the_command_line(
     path.write_text(NAIVE, encoding="utf-8")
     words = ["time=timestamp", "value=price (EUR/MWh)", "tz=Europe/Oslo", "ambiguous=infer"]
     said = [part for word in words for part in ("--say", word)]
-    assert run(["data", "look", str(path), "--layout", "columns", *said, "--json"]) == 0
+    assert run(["data", "look", str(path), *said, "--json"]) == 0  # whose columns are said needs no layout
     seen = json.loads(capsys.readouterr().out)
     zone = seen["quantities"]["price"]["zones"]["(one)"]
     assert (zone["from"], zone["steps"]) == ("2025-10-26T00:00:00+02:00", 5)
@@ -54,7 +54,7 @@ def test_what_is_not_known_ends_with_another_code(tmp_path: Path, capsys: pytest
     path = tmp_path / "own.csv"
     path.write_text(NAIVE, encoding="utf-8")
     assert run(["data", "look", str(path)]) == 1
-    assert 'layout="columns"' in capsys.readouterr().out
+    assert "what columns are: time= and value=, or job_class=" in capsys.readouterr().out
     for command, told in (
         (["data", "look", str(tmp_path / "absent.csv")], "absent.csv: file = 'No such file or directory'"),
         (["data", "look", str(path), "--say", "tz"], "--say = 'tz': expected WORD=VALUE"),

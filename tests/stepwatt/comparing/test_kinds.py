@@ -45,6 +45,12 @@ def test_a_trained_policy_is_a_planner() -> None:
     assert sw.load_policy("jemas").kind == "planner"
 
 
+@pytest.mark.parametrize(("information", "kind"), [("day-ahead", "planner"), ("perfect", "ablation")])
+def test_what_a_policy_is_told_says_what_it_is(inst: sw.Instance, information: str, kind: str) -> None:
+    mine = sw.policy(lambda obs: {"steps": 26}, information=information)
+    assert sw.compare(inst, {"mine": mine}, bound="lp").table.at["mine", "kind"] == kind
+
+
 @pytest.mark.parametrize(
     ("kinds", "told"),
     [

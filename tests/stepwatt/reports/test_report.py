@@ -23,7 +23,7 @@ from stepwatt.reports.figures.registry import FIGURES
 from stepwatt.reports.library import packed_library
 from stepwatt.reports.page import html
 from stepwatt.reports.summary import amount, cards, lever_ends, sentences
-from stepwatt.reports.tables import money, percent, share
+from stepwatt.reports.tables import cells, money, percent, share
 from stepwatt.scores.scores import Scores
 
 
@@ -147,6 +147,19 @@ def test_a_broken_schedule_is_shown_with_its_flag_and_without_a_score() -> None:
     assert "breaks balance by 0.01" in text
     table = text.partition("<tbody>")[2].partition("</tbody>")[0]
     assert money(sw.evaluate(inst, schedule).utility) not in table
+
+
+def test_what_the_time_limit_ended_is_said(comparison: sw.Comparison) -> None:
+    """A planner that was not done looks worse than it is, a relaxation that was not done bounds nothing."""
+    (case,) = comparison.cases
+    stopped = [case.entries[0].policy, next(e.policy for e in case.entries if e.kind == "bound")]
+    entries = [replace(e, status="time_limit") if e.policy in stopped else e for e in case.entries]
+    found = replace(comparison, cases=(replace(case, entries=tuple(entries)),))
+    notes = {row[0]: row[-1] for row in cells(found.scores)}
+    assert {policy: note for policy, note in notes.items() if note} == dict.fromkeys(stopped, "time limit")
+    assert "time limit" in found._repr_html_()
+    assert "with more it may do better" in html(found.scores)
+    assert "with more it may do better" not in html(comparison.scores)
 
 
 def test_infeasible_instance_gives_a_page_without_figures_of_schedules() -> None:
@@ -328,7 +341,8 @@ def test_gaps_of_all_sizes_are_told_apart() -> None:
     assert scale["type"] == "log"
     assert scale["ticktext"] == ["≤ 0.001", "0.01", "0.1", "1", "10", "100"]
     assert least == pytest.approx(0.001)
-    assert "type" not in gap_scale([1.0, 2.0])[0]
+    plain = gap_scale([0.0, 2.0])[0]
+    assert plain["range"][0] < 0 < 2 < plain["range"][1]
 
 
 def test_arrows_are_the_jobs_that_leave_home(comparison: sw.Comparison) -> None:

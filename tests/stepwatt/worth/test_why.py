@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from stepwatt.cli import run
 from stepwatt.formulation.schedule.by_slot import money_by_slot
 from stepwatt.worth.where_lost import WhereLost
 from stepwatt.worth.why import Reasons
+
+#: Money is told for as many jobs in every line.
+PER = re.compile(r"a job\b|for 1,000 jobs|for a million jobs")
 
 EXAMPLES = sorted((ROOT / "tests/examples").glob("example-*.json"))
 
@@ -43,6 +47,39 @@ def hours() -> sw.Instance:
         mwh_per_step=0.001,
         job={"deadline_slots": 1},
     )
+
+
+def test_classes_are_told_for_as_many_jobs() -> None:
+    day = sw.scenario("jemas", start="2018-06-12", n_slots=6)
+    assert len(day.classes) > 1
+    assert len(set(PER.findall(str(sw.why(sw.solve(day), slot=2, site="DE"))))) == 1
+
+
+def test_nothing_rejected_is_better_by_more_than_the_bound_leaves() -> None:
+    """Whole GPUs leave the relaxation far above an optimum that is certified."""
+    site = sw.Site(
+        gpus=sw.Gpus(count=8, kind="A100-40GB"),
+        grid=sw.Grid(import_price=[20, 20, 90, 90], import_limit_mw=0.05),
+        cooling=sw.Cooling(pue=1.2),
+    )
+    day = sw.build(
+        start="2025-01-06",
+        hours=4,
+        slot="1h",
+        sites={"a": site},
+        models=["sdxl-base"],
+        classes=["urgent"],
+        arrivals={"a": {"urgent": 200}},
+    )
+    best = sw.solve(day)
+    assert best.bound is not None
+    assert best.utility is not None
+    room = best.bound - best.utility
+    relaxed = sw.solve(day, "lp").bound
+    assert relaxed is not None
+    assert relaxed - best.utility > 10 * room
+    lows = [one.low for reason in sw.why(best, slot=0, site="a").reasons for one in reason.rejected]
+    assert min(lows) >= -room - 1e-9
 
 
 def test_the_numbers_are_those_of_a_case_worked_by_hand(hours: sw.Instance) -> None:
