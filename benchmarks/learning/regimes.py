@@ -25,8 +25,9 @@ SEEDS = 10
 PAGE = "learning-studies.md"
 #: What the figure shows of each regime.
 DRAWN = ("none", "earned", "booked", "exact", "solver", "taught-by-diffusion", "jemas")
-#: An hour, of half-hour slots.
+#: An hour, of half-hour slots; further horizons by what they are called.
 GAMMA = round(math.exp(-0.5), 4)
+HORIZONS = {"long": 0.95, "day": round(math.exp(-0.5 / 24), 4)}
 ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
 
 REGIMES: dict[str, dict[str, Any]] = {
@@ -46,6 +47,7 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("none", {}),
     "uncentred": ("none", {}),
     "long": ("none", {}),
+    "day": ("none", {}),
     "earned": ("earned", {}),
     "booked": ("booked", {}),
     "solver": ("solver-potential", {}),
@@ -78,12 +80,11 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool, times: int 
     """One algorithm in one regime with one shaper, trained so many times the usual steps."""
     shaper, more = SHAPED[name]
     steps = times * (2_000 if quick else ENV_STEPS[algo])
-    plan = training(algo, shaper, seeds, steps, gamma=GAMMA, evaluate_every=max(steps // 10, 1))
+    plan = training(algo, shaper, seeds, steps, evaluate_every=max(steps // 10, 1))
     plan["shaping"] = plan["shaping"] | more
     if name == "uncentred":
         plan["centring"] = False
-    if name == "long":
-        plan["gamma"] = 0.95
+    plan["gamma"] = HORIZONS.get(name, GAMMA)
     if algo == "ppo":
         plan["envs_per_run"] = 16 if quick else 256
         plan["agent"] |= {"minibatches": 12, "longest_gradient": 5.0, "actor_rate": 1e-3}
