@@ -23,6 +23,12 @@ from .regimes_table import summary, tables
 STUDY = "regimes"
 SEEDS = 10
 PAGE = "learning-studies.md"
+TABLES = """# Regimes: all tables
+
+Shares of the bound on validation days with intervals over seeds; fallen since: from the peak of the mean to
+its end; test gaps with two-way intervals, over seeds and days.
+
+"""
 #: What the figure shows of each regime.
 DRAWN = ("none", "earned", "booked", "exact", "solver", "taught-by-diffusion", "jemas")
 #: An hour, of half-hour slots; further horizons by what they are called.
@@ -132,7 +138,7 @@ def main() -> None:
     print(tables(records))
     if chosen.docs:
         write_tables(PAGE, STUDY, summary(records, list(REGIMES)))
-        write_text(folder.parent / "regimes.md", "# Regimes: all tables\n\n" + tables(records))
+        write_text(folder.parent / "regimes.md", TABLES + tables(records))
         regimes_figure(records, DRAWN, folder.parent / "regimes.png")
 
 
