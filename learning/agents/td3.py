@@ -43,8 +43,8 @@ class TD3Settings(SettingsRecord):
     target_noise_limit: Deviation = 0.5
     """Largest noise there."""
     preactivation_penalty: Weight = 0.0
-    """Weight in the policy's loss of the mean square of what it says before tanh. Without it (as in the paper)
-    nothing keeps the policy from the ends of the box, where tanh is flat and no gradient leads back; with it,
+    """Weight in the policy's loss of the mean square of what it says before tanh. Without it, as published,
+    nothing keeps a policy from the ends of the box, where tanh is flat and no gradient leads back; with it,
     optima are a little nearer to the middle."""
     last_gain: Weight = 0.01
     """Size of the policy's last layer in the beginning; small starts at the action 0."""
