@@ -194,13 +194,20 @@ def policy_path(cell: Cell) -> Path:
     return CACHE / f"policy-{cell.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.pt"
 
 
-def trained_policies(cell: Cell) -> tuple[TaskSettings, list[Policy]]:
-    """The last policy of each run of a cell and its task; trained now where the cache has none."""
+def trained(cell: Cell) -> tuple[TaskSettings, Policy]:
+    """The task of a cell and the last policies of its runs; trained now where the cache has none."""
     if not policy_path(cell).exists():
         train_cell(cell)
     plan, made = set_up(replace(cell, cloning_updates=0, refining_updates=0))
-    made.agent.policy().load_state_dict(torch.load(policy_path(cell), weights_only=True))
-    return plan.task, [made.agent.policy(run) for run in range(len(plan.training.seeds))]
+    policy = made.agent.policy()
+    policy.load_state_dict(torch.load(policy_path(cell), weights_only=True))
+    return plan.task, policy
+
+
+def trained_policies(cell: Cell) -> tuple[TaskSettings, list[Policy]]:
+    """The same, one by one."""
+    task, policy = trained(cell)
+    return task, [policy.one_run(run) for run in range(policy.runs)]
 
 
 def run_cells(

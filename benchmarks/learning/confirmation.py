@@ -52,17 +52,20 @@ def differences(record: Record) -> tuple[Interval, Interval]:
     ours, greedy = (
         100 * gaps(record["methods"][name]["runs"], record["bound"]) for name in (POLICY, "greedy")
     )
-    week = np.array([dt.date.fromisoformat(day).isocalendar().week for day in record["days"]])
-
-    def weekly(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.stack([values[:, week == one].mean(1) for one in np.unique(week)], 1)
-
-    return difference_interval(ours, greedy, 0), difference_interval(weekly(ours), weekly(greedy), 0)
+    days = record["days"]
+    weekly = difference_interval(by_week(days, ours), by_week(days, greedy), 0)
+    return difference_interval(ours, greedy, 0), weekly
 
 
-def weeks(record: Record) -> int:
+def by_week(days: Sequence[str], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(S,N) of days in ISO form → (S,W) means of the calendar weeks that they lie in."""
+    week = np.array([dt.date.fromisoformat(day).isocalendar().week for day in days])
+    return np.stack([values[:, week == one].mean(1) for one in np.unique(week)], 1)
+
+
+def weeks(days: Sequence[str]) -> int:
     """Calendar weeks that the days lie in."""
-    return len({dt.date.fromisoformat(day).isocalendar().week for day in record["days"]})
+    return len({dt.date.fromisoformat(day).isocalendar().week for day in days})
 
 
 def _cell(quick: bool) -> Cell:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t
 
-from stepwatt.scores.intervals import median_interval, steps_to_threshold
+from stepwatt.scores.intervals import mean_interval, median_interval, steps_to_threshold
 
 from .common import Record
 from .reading import curve
@@ -18,10 +18,11 @@ HEAD = (
     "shaper",
     "last (mean, 95 %)",
     "peak",
+    "fallen since",
     "captured",
     "steps to 95 % of the best",
     "CPU s to it",
-    "test gap",
+    "test gap [two-way 95 %]",
 )
 
 
@@ -42,7 +43,8 @@ def summary(records: Sequence[Record], regimes: Sequence[str]) -> str:
 
 
 def tables(records: Sequence[Record]) -> str:
-    """Share of the bound on validation days, when it was reached, and the gap on test days."""
+    """Share of the bound on validation days, when it was reached, and the gap on test days, with intervals
+    over seeds, on test days over seeds and days."""
     groups: dict[tuple[str, str, int], list[Record]] = {}
     for record in records:
         algo, regime, _ = record["cell"].split("-", 2)
@@ -72,14 +74,17 @@ def _row(record: Record, threshold: float) -> str:
     # what was taught before the training is part of its time
     seconds = seconds + record["cloning_cpu_seconds"] / len(share)
     last, captured = share[:, -1], np.array(record["curve"]["captured"], dtype=float)[:, -1]
+    best = share[:, share.mean(0).argmax()]
+    test = mean_interval(record["tests"]["test"]["gap"], 0)
     told = (
         record["cell"].split("-", 2)[2],
         f"{last.mean():.3f} ± {half_interval(last):.3f}",
-        f"{share.mean(0).max():.3f}",
+        f"{best.mean():.3f}",
+        f"{(best - last).mean():.3f} ± {half_interval(best - last):.3f}",
         f"{captured.mean():.2f}",
         _first(steps, share, threshold, 0),
         _first(seconds, same, threshold, 1),
-        f"{np.asarray(record['tests']['test']['gap']).mean():.3f}",
+        f"{test.estimate:.3f} [{test.low:.3f}, {test.high:.3f}]",
     )
     return f"| {' | '.join(told)} |"
 
@@ -107,11 +112,12 @@ def _first(at: np.ndarray, share: np.ndarray, threshold: float, digits: int) -> 
 def _made(records: Sequence[Record]) -> str:
     """Where and when, and what it cost."""
     seeds = sorted({len(record["seeds"]) for record in records})
+    machines = sorted({record["made"]["machine"] for record in records})
     dates = sorted({record["made"]["date"] for record in records})
     revisions = sorted({record["made"]["revision"] for record in records})
     spent = sum(record["spent"]["cpu_seconds"] for record in records) / 3600
     many = " or ".join(map(str, seeds))
     return (
         f"{len(records)} cells of {many} seeds, {spent:.1f} CPU hours; "
-        f"{records[0]['made']['machine']}; {', '.join(dates)}; revisions {', '.join(revisions)}.\n"
+        f"{', '.join(machines)}; {', '.join(dates)}; revisions {', '.join(revisions)}.\n"
     )

@@ -193,7 +193,7 @@ def confirmation_text(records: dict[str, Record]) -> str:
         by_day, by_week = confirmation.differences(record)
         gap, theirs = (playing.gaps(runs, record["bound"]) for runs in (ours, greedy))
         missed = float(np.mean([run["miss"] for run in ours]))
-        cells = [name, str(gap.shape[1]), str(confirmation.weeks(record)), str(len(gap))]
+        cells = [name, str(gap.shape[1]), str(confirmation.weeks(record["days"])), str(len(gap))]
         cells += [f"{gap.mean():.4f}", f"{theirs.mean():.4f}"]
         cells += [interval(by_day, digits=2), interval(by_week, digits=2), f"{missed:.2%}"]
         rows.append([*cells, f"**{_met(max(by_day.high, by_week.high) < 0)}**"])

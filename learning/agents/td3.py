@@ -42,6 +42,10 @@ class TD3Settings(SettingsRecord):
     """Standard deviation of the noise on the next action in a target."""
     target_noise_limit: Deviation = 0.5
     """Largest noise there."""
+    preactivation_penalty: Weight = 0.0
+    """Weight in the policy's loss of the mean square of what it says before tanh. Without it, as published,
+    nothing keeps a policy from the ends of the box, where tanh is flat and no gradient leads back; with it,
+    optima are a little nearer to the middle."""
     last_gain: Weight = 0.01
     """Size of the policy's last layer in the beginning; small starts at the action 0."""
     target_rate: Efficiency = 0.005
@@ -111,8 +115,11 @@ class TD3(StoredAgent):
         metrics = {"critic_loss": of_critics.detach(), "target": target.mean(-1)}
         self.updates += 1
         if self.updates % settings.policy_delay == 0:
-            of_actor = -self.critics.first(batch.obs, self.actor(batch.obs)).mean(-1)
+            before_tanh = self.actor.mean(batch.obs)
+            of_actor = -self.critics.first(batch.obs, torch.tanh(before_tanh)).mean(-1)
             metrics["actor_loss"] = of_actor.detach()
+            if settings.preactivation_penalty > 0:
+                of_actor = of_actor + settings.preactivation_penalty * before_tanh.square().mean((-1, -2))
             weight = settings.cloning_weight * max(0.0, 1 - self.updates / settings.cloning_updates)
             if demonstrations is not None and weight > 0:
                 of_cloning = cloning_loss(self.actor, *demonstrations)

@@ -8,10 +8,12 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks.hybrid.cases import TRAINED_ON, cases
-from benchmarks.learning import confirmation
+from benchmarks.learning import confirmation, regimes
 from benchmarks.learning.common import Cell, rounded, run_cells
 from benchmarks.learning.days import Spread
 from benchmarks.learning.reading import curve
+from benchmarks.learning.regimes_confirmation import CLAIMS, Claim, difference
+from benchmarks.learning.regimes_confirmation import verdict as verdict_of
 from benchmarks.learning.report import common_best, convergence_text
 
 
@@ -112,4 +114,28 @@ def test_the_confirmation_pairs_days_and_weeks():
     for found in confirmation.differences(record):
         assert found.low == pytest.approx(-2.0)
         assert found.high == pytest.approx(-2.0)
-    assert confirmation.weeks(record) == 5
+    assert confirmation.weeks(record["days"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("better", "verdict"), [(0.05, "holds"), (-0.05, "fails"), (0.0, "fails"), (None, "undecided")]
+)
+def test_a_claim_holds_where_the_whole_interval_is_what_was_claimed(better, verdict):
+    days = [f"2018-06-{day:02d}" for day in range(1, 29)]
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.7, 0.9, (5, 1)) + rng.normal(0, 0.01, (5, len(days)))
+    # by how much a seed is better: the same for all, or another sign for each
+    by_seed = np.array([-0.2, -0.1, 0.1, 0.1, 0.2]) if better is None else np.full(5, better)
+    noise = 1e-4 * rng.normal(size=base.shape)
+    cells = {
+        name: {"runs": [{"utility": (100.0 * run).tolist()} for run in share]}
+        for name, share in (("a", base + by_seed[:, None] + noise), ("b", base))
+    }
+    known = {"days": days, "bound": [100.0] * len(days), "all_off": [50.0] * len(days)}
+    claim = Claim("a above b", "a", "b", low=0.01)
+    assert verdict_of(claim, difference(claim, cells, known)) == verdict
+
+
+def test_the_confirmation_of_regimes_knows_its_cells():
+    named = {cell.name for cell in regimes.cells(10, quick=False)}
+    assert {name for claim in CLAIMS for name in (claim.ours, claim.than) if name} <= named

@@ -198,6 +198,19 @@ def test_only_what_was_terminated_is_worth_nothing_afterwards() -> None:
     torch.testing.assert_close(target - batch.reward, torch.tensor([[4.5, 0.0, 4.5, 0.0]]).expand(2, 4))
 
 
+def test_a_deterministic_policy_is_drawn_back_from_the_ends_of_the_box() -> None:
+    saturated = {}
+    for penalty in (0.0, 0.3):
+        chosen = TD3Settings(hidden=(8,), last_gain=30.0, actor_rate=1e-2, preactivation_penalty=penalty)
+        agent = TD3(chosen, OBS, ACT, (0, 1))
+        batch = batch_of(2, 64)
+        for _ in range(400):
+            agent.update(batch)
+        saturated[penalty] = float((agent.act(batch.obs, deterministic=True).abs() > 0.97).float().mean())
+    assert saturated[0.0] > 0.5
+    assert saturated[0.3] < 0.1
+
+
 def test_ddpg_is_td3_with_one_critic_and_no_delay() -> None:
     kind = AGENTS["ddpg"]
     agent = kind.build(kind.settings(hidden=(8,)), OBS, ACT, (0,), "cpu")

@@ -1,0 +1,177 @@
+"""Confirmation of the study of regimes, on test days that it has never looked at.
+
+python -m benchmarks.learning.regimes_confirmation [--quick] [--docs]
+
+Days, policies, measure, claims and the bounds of each were fixed, and committed, before it was run: no day
+here was for validation or test of that study. The refined clone met these days once (confirmation.py), no
+policy of here has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwatt.formulation import Instance
+from stepwatt.learning.training.judge import Judge
+from stepwatt.scores.intervals import Interval, mean_interval
+
+from . import regimes
+from .common import Cell, Record, begin, kept, parser, run_cells, trained, write_tables
+from .confirmation import by_week, unseen, weeks
+from .days import Spread
+from .playing import captured, gaps, solved
+
+STUDY = "regimes-confirmation"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That a cell's measure, less that of another cell if one is named, lies between two numbers."""
+
+    said: str
+    ours: str
+    than: str | None = None
+    low: float = -math.inf
+    high: float = math.inf
+    measure: str = "share"
+    """``share`` of the bound, or ``captured`` of what lies between all levers off and the bound."""
+
+
+#: Shares of the bound within which two cells are called alike.
+WORSE, ALIKE, BETTER = 0.02, 0.03, 0.01
+
+CLAIMS = (
+    Claim("R5: earned above none", "sac-R5-earned", "sac-R5-none", low=0.0),
+    Claim("R5: booked above earned", "sac-R5-booked", "sac-R5-earned", low=0.0),
+    Claim("R2: earned above none", "sac-R2-earned", "sac-R2-none", low=0.0),
+    Claim("R2: booked not below earned", "sac-R2-booked", "sac-R2-earned", low=-WORSE),
+    Claim(
+        "R5: diffusion as regression",
+        "sac-R5-taught-by-diffusion",
+        "sac-R5-taught-by-regression",
+        low=-ALIKE,
+        high=ALIKE,
+    ),
+    Claim(
+        "R4: diffusion as regression",
+        "sac-R4-taught-by-diffusion",
+        "sac-R4-taught-by-regression",
+        low=-ALIKE,
+        high=ALIKE,
+    ),
+    Claim("R5: exact not above booked", "sac-R5-exact", "sac-R5-booked", high=BETTER),
+    Claim("R5, five times as long: booked captures 0.85", "sac-R5-booked-x5", low=0.85, measure="captured"),
+)
+
+
+def verdict(claim: Claim, found: Interval) -> str:
+    """``holds`` where the whole interval is what is claimed, ``fails`` where none of it is."""
+    if claim.low <= found.low and found.high <= claim.high:
+        return "holds"
+    if found.high < claim.low or found.low > claim.high:
+        return "fails"
+    return "undecided"
+
+
+def difference(claim: Claim, cells: Mapping[str, Record], known: Record) -> Interval:
+    """Of the claim's measure: mean and two-way interval over seeds and calendar weeks, as days that follow
+    each other are alike; paired by both, as cells begin with the same draws of a seed."""
+
+    def of(cell: str) -> Floats:
+        return by_week(known["days"], shares(cells[cell], known, claim.measure))
+
+    return mean_interval(of(claim.ours) - (of(claim.than) if claim.than else 0.0), 0)
+
+
+def shares(cell: Record, known: Record, measure: str) -> Floats:
+    """(S,N) of the bound, or of what lies between all levers off and the bound."""
+    if measure == "captured":
+        return captured(cell["runs"], known["bound"], known["all_off"])
+    return 1.0 - gaps(cell["runs"], known["bound"])
+
+
+def table(cells: Mapping[str, Record], known: Record) -> str:
+    """A row per claim; one whose cells are not there yet says so."""
+    lines = [
+        "| claimed of SAC before looking | first | second | difference [95 %] | claimed | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for claim in CLAIMS:
+        names = (claim.ours, claim.than)
+        if not all(name in cells for name in names if name):
+            lines.append(f"| {claim.said} | | | | {_bounds(claim)} | not looked at |")
+            continue
+        found = difference(claim, cells, known)
+        sides = [f"{shares(cells[name], known, claim.measure).mean():.3f}" if name else "–" for name in names]
+        told = (claim.said, *sides, _interval(found), _bounds(claim), verdict(claim, found))
+        lines.append(f"| {' | '.join(told)} |")
+    days, made = known["days"], [record["made"] for record in cells.values()]
+    when, revisions = (sorted({one[what] for one in made}) for what in ("date", "revision"))
+    foot = (
+        f"{len(days)} days in {weeks(days)} weeks, 10 seeds a cell, share of the bound (last row: captured); "
+        f"{known['made']['machine']}; {', '.join(when)}; revisions {', '.join(revisions)}."
+    )
+    return "\n".join(lines) + "\n\n" + foot + "\n"
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.estimate:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def _bounds(claim: Claim) -> str:
+    if math.isinf(claim.high):
+        return f"> {claim.low:g}"
+    return f"< {claim.high:g}" if math.isinf(claim.low) else f"{claim.low:g} … {claim.high:g}"
+
+
+def bounds(instances: Sequence[Instance]) -> Record:
+    """The bound of each day and what all levers off earn (USD)."""
+    bound, _ = solved(instances, "lp")
+    _, nothing = solved(instances, "all-off")
+    return {"bound": bound, "all_off": nothing["runs"][0]["utility"]}
+
+
+def played(cell: Cell, instances: Sequence[Instance]) -> Record:
+    """What the last policies of the cell's runs earn (USD) and miss on fluid days."""
+    task, policy = trained(cell)
+    seen = Judge(instances, task, policy.runs).by_day(policy)
+    values = {name: seen[name].numpy().astype(float) for name in ("utility", "miss_rate")}
+    runs = [{name: of[run] for name, of in values.items()} for run in range(policy.runs)]
+    return {"runs": runs}
+
+
+def main() -> None:
+    """Train what the cache has not, then look once; with --docs, write the table into the page."""
+    options = parser(__doc__)
+    options.add_argument("--docs", action="store_true", help="write the table of what there is into the page")
+    chosen = options.parse_args()
+    folder = begin(STUDY, chosen)
+    names = dict.fromkeys(name for claim in CLAIMS for name in (claim.ours, claim.than) if name)
+    if chosen.list:
+        print("\n".join(names))
+        return
+    seeds = chosen.seeds or (2 if chosen.quick else regimes.SEEDS)
+    every = {cell.name: cell for cell in regimes.cells(seeds, chosen.quick)}
+    cells = [every[name] for name in names]
+    if chosen.docs:
+        cells = [cell for cell in cells if (folder / f"{cell.name}.json").exists()]
+    family, found = Spread(test=1).family("test"), unseen(chosen.quick)
+    instances = [family.instance(family.regions[0], day, False) for day in found]
+    days = {"days": [day.isoformat() for day in found]}
+    known = kept(folder, "days", days, lambda: days | bounds(instances))
+    records = run_cells(cells, folder, only=chosen.cells, run=lambda cell: played(cell, instances))
+    text = table({record["cell"]: record for record in records}, known)
+    print(text)
+    if chosen.docs:
+        write_tables(regimes.PAGE, STUDY, text)
+
+
+if __name__ == "__main__":
+    main()
