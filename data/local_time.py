@@ -37,10 +37,10 @@ TIME_ZONES = {
 
 def time_zone(zone: str) -> str:
     """IANA name of the zone's time zone; such a name stands for itself."""
-    if zone in TIME_ZONES:
+    if isinstance(zone, str) and zone in TIME_ZONES:
         return TIME_ZONES[zone]
     try:
-        if "/" not in zone and zone != "UTC":
+        if not isinstance(zone, str) or ("/" not in zone and zone != "UTC"):
             raise ValueError("no such name")
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

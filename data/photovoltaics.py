@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.arguments import number, reals
 from stepwatt.formulation.errors import extra
 
 #: Power lost per degree above 25 °C (1/°C), of crystalline silicon; losses of cables, dirt and mismatch.
@@ -53,9 +54,9 @@ def pv_capacity_factor(
     with extra("weather"):
         import pvlib
 
+    index = _checked(weather)
     lat = _place("latitude", latitude, weather, 90.0)
     lon = _place("longitude", longitude, weather, 180.0)
-    index = _checked(weather)
     plane = {
         "surface_tilt": min(abs(lat), 40.0) if tilt is None else tilt,
         "surface_azimuth": (180.0 if lat >= 0 else 0.0) if azimuth is None else azimuth,
@@ -67,8 +68,9 @@ def pv_capacity_factor(
         ("inverter_efficiency", inverter_efficiency, 0.0, 1.0),
         ("temperature_coefficient", temperature_coefficient, -0.02, 0.0),
     ):
-        if not low <= value <= high:
-            raise InputError(field=name, value=value, expected=f"a number from {low:g} to {high:g}")
+        expected = f"a number from {low:g} to {high:g}"
+        if not low <= number(value, name, expected) <= high:
+            raise InputError(field=name, value=value, expected=expected)
     step = index[1] - index[0]
     middle = index + step / 2
     light = pd.DataFrame({c: weather[c].to_numpy(dtype=float) for c in ("ghi", "temp_air")}, index=middle)
@@ -110,6 +112,8 @@ def _place(name: str, given: float | None, weather: pd.DataFrame, limit: float) 
 
 def _checked(weather: pd.DataFrame) -> pd.DatetimeIndex:
     """The starts of a frame's steps; its columns are there and hold numbers."""
+    if not isinstance(weather, pd.DataFrame):
+        raise InputError(field="weather", value=weather, expected="a frame with columns ghi and temp_air")
     for column in ("ghi", "temp_air"):
         if column not in weather:
             raise InputError(
@@ -122,7 +126,7 @@ def _checked(weather: pd.DataFrame) -> pd.DatetimeIndex:
         )
     for column in weather.columns.intersection(["ghi", "dni", "dhi", "temp_air", "wind_speed_10m"]):
         low, high = (-90.0, 70.0) if column == "temp_air" else (0.0, 1600.0)
-        values = weather[column].to_numpy(dtype=float)
+        values = reals(weather[column], f"weather.{column}")
         bad = np.flatnonzero(~((values >= low) & (values <= high)))
         if bad.size:
             at = int(bad[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.arguments import path_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def curves(*runs: str | Path) -> Curves:
 
     if not runs:
         raise InputError(field="runs", value=[], expected="at least one folder of a training")
-    folders = [Path(run) for run in runs]
+    folders = [path_of(run, "run") for run in runs]
     short = [folder.name or str(folder.resolve().name) for folder in folders]
     names = short if len(set(short)) == len(short) else [str(folder) for folder in folders]
     rows = [row for name, folder in zip(names, folders, strict=True) for row in _rows(name, folder)]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from strategies import FEATURES, instance_files, random_file
 
 import stepwatt as sw
+from stepwatt.data.local_time import time_zone
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate, load, load_schedule
 from stepwatt.formulation.toml_tables import read_toml
 
@@ -725,3 +726,19 @@ def test_beyond_what_solvers_have_digits_for_is_refused_at_the_door(path: str, m
 def test_clocks_are_near_that_at_which_models_were_measured(field: str, value: float) -> None:
     with pytest.raises(InputError, match=rf"clocks\[0\]\.{field} = "):
         tiny.battery().replace({"sites.a.clocks": [{"name": "c", "speed": 1.0, "energy": 1.0, field: value}]})
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", []], ids=repr)
+@pytest.mark.parametrize("door", ["report", "curves", "foresight", "pv", "timezone"])
+def test_what_is_of_another_kind_is_told_at_every_door(door: str, value: Any, tmp_path: Path) -> None:
+    doors: dict[str, Callable[[], object]] = {
+        "report": lambda: sw.report(value, tmp_path / "page.html"),
+        "curves": lambda: sw.curves(value),
+        "foresight": lambda: sw.foresight(value),
+        "pv": lambda: sw.pv_capacity_factor(value),
+        "timezone": lambda: time_zone(value),
+    }
+    with pytest.raises(InputError) as told:
+        doors[door]()
+    one_line(told.value)
+    assert not (tmp_path / "page.html").exists()

@@ -166,7 +166,8 @@ class Instance(Record):
         """The instance that begins where this one ends, run by a schedule.
 
         It takes over what is stored, how warm rooms are, which generators run, the peak that is paid for, and
-        the jobs that still wait.
+        the jobs that still wait. Where a billing period ends between them, set ``peak_so_far_mw`` to 0
+        (:meth:`replace`).
 
         Jobs only wait where ``closes`` is False: at the end of a horizon that closes they are lost. With
         generators that cannot idle (``min_mw`` above 0, or off at the end) and a ``terminal_price`` of 0, the

@@ -30,6 +30,9 @@ from ..planners.going_on import gone_on
 from .long_horizon import solve_long
 from .search import Search
 
+#: What the plant does by itself.
+_ALONE = ": jobs run where they arrive, with the shortest options"
+
 
 def oracle(inst: Instance, settings: Settings) -> Result:
     """Perfect foresight, certified: the best schedule found and a proven bound on every schedule.
@@ -90,8 +93,10 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
         status = Status.TIME_LIMIT
     settings.progress(1.0, "done")
     schedule, evaluation = search.schedule, search.evaluation
+    message = INTERRUPTED if search.interrupted else ""
     if schedule is None and own is None and not search.interrupted:
         schedule, evaluation = _by_itself(a)
+        message = f"stopped before the first schedule{_ALONE if schedule else ''}"
     return Result(
         inst,
         method,
@@ -103,14 +108,14 @@ def _oracle(inst: Instance, a: InstanceArrays, settings: Settings, method: str) 
         prices=prices,
         duals=Duals(relaxed.problem, outcome.row_dual),
         extra=names,
-        message=INTERRUPTED if search.interrupted else "",
+        message=message,
     )
 
 
 def _undecided(inst: Instance, a: InstanceArrays, method: str, seconds: Seconds) -> Result:
     """The result of a search that ends before its first relaxation: what the plant does by itself."""
     schedule, evaluation = _by_itself(a)
-    message = "stopped in the relaxation: jobs run where they arrive, with the shortest options"
+    message = f"stopped in the relaxation{_ALONE}"
     if schedule is None:
         return Result(inst, method, Status.TIME_LIMIT, seconds, message="stopped in the relaxation")
     return Result(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Gap, Json, LookAhead, Seed, TimeLimit
+from .options import Gap, Json, LookAhead, Seed, TimeLimit, each_once
 
 if TYPE_CHECKING:
     from stepwatt.formulation import Instance
@@ -140,7 +140,7 @@ def compare(
     loaded = [inst for path in instances for inst in _instances(path, date, days, load)]
     practice = _practice(folders, rules or [])
     policies = joined(_policies(policy or list(_DEFAULT), loaded), practice)
-    kinds: dict[str, Any] = dict(_pair(text) for text in kind or ())
+    kinds: dict[str, Any] = each_once("--kind", map(_pair, kind or ()))
     if unknown := set(detail or ()) - set(policies):
         raise InputError(field="--detail", value=min(unknown), expected=f"one of {', '.join(policies)}")
     folders_of_runs = [Path(text.partition("=")[2]) for text in policy or () if "=" in text]

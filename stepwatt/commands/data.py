@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json, quietable
+from .options import Json, each_once, quietable
 
 app = typer.Typer(
     help="Files of prices, carbon, weather and requests.\n\nExample: stepwatt data look prices.csv",
@@ -44,7 +44,7 @@ def look(
 
     from ..console import print_facts, print_json
 
-    seen = look_at(file, layout, **dict(map(_word, say or [])))
+    seen = look_at(file, layout, **each_once("--say", map(_word, say or [])))
     if as_json:
         print_json(seen.to_dict())
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Gap, Json, TimeLimit
+from .options import Gap, Json, TimeLimit, each_once
 
 Sizes = list[str] | None
 
@@ -86,13 +86,14 @@ def expansion(
 def _numbers(option: str, words: Sizes) -> dict[str, float]:
     from stepwatt.formulation import InputError
 
-    found = {}
-    for word in words or ():
+    def said(word: str) -> tuple[str, float]:
         name, equals, text = word.partition("=")
         try:
-            found[name.strip()] = float(text)
+            number = float(text)
         except ValueError:
             equals = ""
         if not (name and equals):
             raise InputError(field=option, value=word, expected="NAME=NUMBER")
-    return found
+        return name.strip(), number
+
+    return each_once(option, map(said, words or ()))

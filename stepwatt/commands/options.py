@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+T = TypeVar("T")
 
 Json = Annotated[
     bool,
@@ -27,6 +29,22 @@ LookAhead = Annotated[
     float, typer.Option("--look-ahead", metavar="HOURS", help="How far the rolling horizon looks ahead.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="On stderr nothing but errors.")]
+
+
+def each_once(option: str, pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """What the words NAME=VALUE of an option say, by name.
+
+    Raises:
+        InputError: a name that is given twice, of which one would be lost.
+    """
+    found: dict[str, T] = {}
+    for name, value in pairs:
+        if name in found:
+            from stepwatt.formulation.errors import InputError
+
+            raise InputError(field=option, value=name, expected="every name once")
+        found[name] = value
+    return found
 
 
 def quietable(command: Callable[..., None]) -> Callable[..., None]:

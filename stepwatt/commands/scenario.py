@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json
+from .options import Json, each_once
 
 
 def scenario(
@@ -55,7 +55,9 @@ def scenario(
     if show:
         _list(as_json)
         return
-    constants = dict(_constant(text) for text in change or [])
+    constants = each_once("--set", map(_constant, change or []))
+    if series is None and _is_given(context, "importer"):
+        raise InputError(field="--importer", value=importer, expected="--series beside it, the file to read")
     make_room(out)
     from stepwatt.data import imported, needs
     from stepwatt.data import scenario as build

@@ -85,5 +85,8 @@ def _variants(words: list[str]) -> dict[str, dict[str, Any]]:
             value = parse_json(text)
         except InputError:  # a word
             value = text
-        found.setdefault(name.strip(), {})[path.strip()] = value
+        changes = found.setdefault(name.strip(), {})
+        if path.strip() in changes:
+            raise InputError(field="--change", value=word, expected="every path of a variant once")
+        changes[path.strip()] = value
     return found

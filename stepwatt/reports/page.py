@@ -70,11 +70,14 @@ def report(
             slots, and for each schedule.
 
     Raises:
-        InputError: no instance of that number, no policy of that name, or a place that cannot be written.
+        InputError: neither a result nor a comparison, no instance of that number, no policy of that name, or
+            a place that cannot be written.
     """
     if isinstance(what, Result):
         what = comparison_of(what)
-    comparison = what if isinstance(what, Scores) else what.scores
+    comparison = what if isinstance(what, Scores) else getattr(what, "scores", None)
+    if not isinstance(comparison, Scores):
+        raise InputError(field="report", value=what, expected="a result or a comparison")
     write_text(path, html(comparison, number, detail=detail, curves=curves, why=why))
 
 

@@ -357,6 +357,29 @@ def test_what_a_command_reads_it_never_replaces(inside: Path, arguments: list[st
     assert {path: path.read_bytes() for path in inside.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scenario", "--set", "gpus=3", "--set", "gpus=4", "--out", "twice.json"],
+        ["compare", "instance.json", "--policy", "m=result.json", "--kind", "m=planner", "--kind", "m=yours"],
+        ["expansion", "instance.json", "--cost", "gpus=1", "--cost", "gpus=2"],
+        ["what-if", "instance.json", "--change", "a:carbon_price=1", "--change", "a:carbon_price=2"],
+        ["data", "look", "instance.json", "--say", "tz=UTC", "--say", "tz=Europe/Oslo"],
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_of_two_words_about_one_thing_none_wins(inside: Path, words: list[str], capsys: Output) -> None:
+    assert run(words) == 2
+    assert "once" in capsys.readouterr().err
+    assert not (inside / "twice.json").exists()
+
+
+def test_an_importer_of_nothing_is_refused(inside: Path, capsys: Output) -> None:
+    assert run(["scenario", "--importer", "ember", "--out", "none.json"]) == 2
+    assert "--importer = 'ember': expected --series beside it" in capsys.readouterr().err
+    assert not (inside / "none.json").exists()
+
+
 def test_a_stream_that_makes_a_room_untenable_ends_in_one_line(inside: Path, capsys: Output) -> None:
     sw.scenario("jemas", n_slots=3, slot_minutes=60, zones=("DE",)).save(inside / "hours.json")
     (inside / "hot.jsonl").write_text('{"slot": 0, "outside_c": {"DE": 1e6}}\n', encoding="utf-8")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwatt.formulation import InputError, Instance, Schedule, evaluate
+from stepwatt.formulation.arguments import number, whole
 from stepwatt.formulation.plant.engine import numpy_engine
 from stepwatt.formulation.plant.schedules import schedules
 from stepwatt.formulation.plant.stacked import Problem
@@ -157,11 +158,13 @@ class ForesightPolicy:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.renewal_hours is not None and not self.renewal_hours >= 0:
-            raise InputError(field="renewal_hours", value=self.renewal_hours, expected="0 (never) or more")
-        if self.information not in FORECASTS:
+        least = "0 (never) or more"
+        if self.renewal_hours is not None and number(self.renewal_hours, "renewal_hours", least) < 0:
+            raise InputError(field="renewal_hours", value=self.renewal_hours, expected=least)
+        if self.information not in list(FORECASTS):
             known = ", ".join(FORECASTS)
             raise InputError(field="information", value=self.information, expected=f"one of {known}")
+        whole(self.seed, "seed")
 
     def renewal(self, instance: Instance) -> int:
         """Slots of the instance after which the rest is planned again; 0 for never."""

@@ -196,7 +196,9 @@ def test_a_search_that_ends_before_its_first_schedule_has_what_the_plant_does_by
         assert result.evaluation is not None
         assert result.evaluation.feasible
         assert result.evaluation.utility < 526.0 - 1e-6
-    assert solve(tiny.battery(), "oracle").status is Status.TIME_LIMIT
+    alone = solve(tiny.battery(), "oracle")
+    assert alone.status is Status.TIME_LIMIT
+    assert alone.message.startswith("stopped before the first schedule: jobs run where they arrive")
 
 
 @pytest.mark.parametrize("last", STAGES)
