@@ -401,9 +401,10 @@ forecast of the coming hours as it was. Its steps are compiled, so that it stays
 and costs less. Values of waiting jobs are as soft as serves `renewed`; planned once, or said by a network,
 somewhat stiffer ones were better (in trials that no command keeps).
 
-Rows of 28 November, `priced` among them, are of foresight as it was before its values became finer and softer.
-Finer ones lose less and take up to twice the time in a batch: renewed every hour a decision costs less than a
-thirtieth of rolling's, no longer a fiftieth.
+Rows of 28 November, `priced` among them, are of foresight as it was before its values became finer and
+softer and its plans more exact. Renewed, that loses less; planned once, softer values lose a little in the
+first set. It takes more time, too: a decision renewed every hour costs a seventeenth to a twentieth of
+rolling's in the largest batch, which misses the target of a fiftieth; planned once it costs less than that.
 
 Where a confirmation says no, the middle half of the days is behind by what stands there; the mean may still
 be ahead, since rolling loses much on few days. With demand charges the highest imports border the matrix of a
