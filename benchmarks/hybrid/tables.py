@@ -403,8 +403,11 @@ somewhat stiffer ones were better (in trials that no command keeps).
 
 Rows of 28 November, `priced` among them, are of foresight as it was before its values became finer and
 softer and its plans more exact. Renewed, that loses less; planned once, softer values lose a little in the
-first set. It takes more time, too: a decision renewed every hour costs a seventeenth to a twentieth of
-rolling's in the largest batch, which misses the target of a fiftieth; planned once it costs less than that.
+first set. It takes more time, too. Times of the two days are of differently busy hours and so cannot be held
+against each other; one after the other on the same core (`benchmarks.hybrid.latency.measure`, first set, two
+rounds, 29 November), rolling took 19.0 and 20.5 ms a decision, foresight renewed every hour 0.43 and 0.45 ms
+in the largest batch, 44 and 46 times less, and every three hours 84 and 88 times less: the target of 50 times
+is just missed by what `solve` plays.
 
 Where a confirmation says no, the middle half of the days is behind by what stands there; the mean may still
 be ahead, since rolling loses much on few days. With demand charges the highest imports border the matrix of a
