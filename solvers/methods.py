@@ -116,7 +116,7 @@ def _foresight(inst: Instance, settings: Settings) -> Result:
     return foresight(inst, settings)
 
 
-_RENEWED = "renewed every few hours; exact within each slot"
+_RENEWED = "renewed every hour; exact within each slot"
 _FORESEEN = {
     "day-ahead": Note("planner", f"prices from a plan of the day-ahead forecast, {_RENEWED}"),
     "persistence": Note("planner", f"prices from a plan of yesterday's profile, {_RENEWED}"),

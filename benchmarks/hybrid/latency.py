@@ -21,7 +21,7 @@ from .playing import played_at_once, renewed, solved
 KEPT = RESULTS / "latency.json"
 ROUNDS = 5
 #: Hours after which foresight is renewed, by set; half-hour slots otherwise.
-HOURS = (2.0, 3.0)
+HOURS = (1.0, 2.0, 3.0)
 BUT = {"five-minute slots": (1.0,)}
 
 

@@ -250,7 +250,7 @@ class ForesightPolicy:
 
 
 def foresight(inst: Instance, settings: Settings) -> Result:
-    """The forecast's prices, planned again every few hours, each slot answered exactly.
+    """The forecast's prices, planned again every hour, each slot answered exactly.
 
     The forecast of the settings, or day-ahead.
 

@@ -67,9 +67,14 @@ def test_demonstrated_prices_earn_what_their_teacher_does(days: list[Instance], 
         world.step(said.double())
     knowing = TaskSettings(codec="priced", information="perfect", reward="dense", foresight=True)
     teacher = World(make_pool(days, "perfect", ENGINE, foresight=True), ENGINE, knowing)
-    while not teacher.over:
-        teacher.step(torch.zeros(len(days), teacher.act_size).double())
-    torch.testing.assert_close(world.earned, teacher.earned, rtol=1e-5, atol=0.0)
+    saying_nothing = World(pool, ENGINE, task)
+    for other in (teacher, saying_nothing):
+        while not other.over:
+            other.step(torch.zeros(len(days), other.act_size).double())
+    # policies say prices in fewer segments than their teacher
+    missed, nothing = ((one.earned - teacher.earned).abs().sum() for one in (world, saying_nothing))
+    assert missed <= 0.02 * nothing
+    torch.testing.assert_close(world.earned, teacher.earned, rtol=5e-4, atol=0.0)
 
 
 def test_a_pupil_is_told_what_to_say_where_it_goes_itself(days: list[Instance]) -> None:
