@@ -98,15 +98,16 @@ def shares(cell: Record, known: Record, measure: str) -> Floats:
 
 
 def table(cells: Mapping[str, Record], known: Record) -> str:
-    """A row per claim; one whose cells are not there yet says so."""
+    """A row per claim, and which are not looked at yet."""
     lines = [
         "| claimed of SAC before looking | first | second | difference [95 %] | claimed | |",
         "|---|---|---|---|---|---|",
     ]
+    left = []
     for claim in CLAIMS:
         names = (claim.ours, claim.than)
         if not all(name in cells for name in names if name):
-            lines.append(f"| {claim.said} | | | | {_bounds(claim)} | not looked at |")
+            left.append(f"{claim.said} ({_bounds(claim)})")
             continue
         found = difference(claim, cells, known)
         sides = [f"{shares(cells[name], known, claim.measure).mean():.3f}" if name else "–" for name in names]
@@ -118,7 +119,8 @@ def table(cells: Mapping[str, Record], known: Record) -> str:
         f"{len(days)} days in {weeks(days)} weeks, 10 seeds a cell, share of the bound (last row: captured); "
         f"{known['made']['machine']}; {', '.join(when)}; revisions {', '.join(revisions)}."
     )
-    return "\n".join(lines) + "\n\n" + foot + "\n"
+    lines += ["", foot] + ([f"Not looked at yet: {'; '.join(left)}."] if left else [])
+    return "\n".join(lines) + "\n"
 
 
 def _interval(found: Interval) -> str:

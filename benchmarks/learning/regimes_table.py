@@ -119,5 +119,5 @@ def _made(records: Sequence[Record]) -> str:
     many = " or ".join(map(str, seeds))
     return (
         f"{len(records)} cells of {many} seeds, {spent:.1f} CPU hours; "
-        f"{', '.join(machines)}; {', '.join(dates)}; revisions {', '.join(revisions)}.\n"
+        f"{' and '.join(machines)}; {', '.join(dates)}; revisions {', '.join(revisions)}.\n"
     )
