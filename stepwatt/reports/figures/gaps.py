@@ -52,6 +52,7 @@ def gap_panel(comparison: Scores) -> Panel:
                 "hovertemplate": "%{text}<extra></extra>",
             }
         )
+    farthest = runs.groupby("policy")["gap"].max()
     for number, kind in enumerate(_ORDER):
         mine = table[table["kind"] == kind]
         if mine.empty:
@@ -59,15 +60,29 @@ def gap_panel(comparison: Scores) -> Panel:
         traces.append(
             {
                 "type": "scatter",
-                "mode": "markers+text",
+                "mode": "markers",
                 "name": KIND_LABELS[kind],
+                "legendgroup": kind,
                 "y": [label(str(policy), 22) for policy in mine.index],
                 "x": numbers((100 * mine["gap"]).clip(lower=least)),
                 "marker": {"color": colour(number), "size": 12},
-                "text": [f" {percent(value)}" for value in mine["gap"]],
-                "textposition": "middle right",
+                "text": [percent(value) for value in mine["gap"]],
                 "cliponaxis": False,
                 "hovertemplate": "%{text}<extra>%{y}</extra>",
+            }
+        )
+        traces.append(
+            {  # beside the farthest dot, so that none covers it
+                "type": "scatter",
+                "mode": "text",
+                "showlegend": False,
+                "legendgroup": kind,
+                "hoverinfo": "skip",
+                "y": [label(str(policy), 22) for policy in mine.index],
+                "x": numbers((100 * farthest[mine.index]).clip(lower=least)),
+                "text": [f"  {percent(value)}" for value in mine["gap"]],
+                "textposition": "middle right",
+                "cliponaxis": False,
             }
         )
     look = layout(
