@@ -1,4 +1,4 @@
-"""What GPU time is worth in a block: the dual prices of its linear program, whatever sites and jobs there are."""
+"""What GPU time is worth in a block: the dual prices of its linear program, whatever there is in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 def drawn(seed: int, load: float, blocks: int = 3) -> dict[str, Any]:
-    """Blocks of some sites and classes; longer options earn more, and load 1 fills the fleet at middle ones."""
+    """Blocks of some sites and classes; longer options earn more, load 1 about fills the fleet."""
     rng = np.random.default_rng(seed)
     sites, classes, options = rng.integers(1, 5), rng.integers(1, 4), 8
     steps = np.linspace(0.3, 2.0, options)
@@ -30,7 +30,7 @@ def drawn(seed: int, load: float, blocks: int = 3) -> dict[str, Any]:
 
 def earned(block: int, net: Floats, time: Floats, jobs: Floats, weight: Floats) -> float:
     """The most that the block earns, by HiGHS."""
-    sites, classes, options = time.shape
+    sites, classes, _ = time.shape
     place = np.indices(time.shape).reshape(3, -1)
     rows = np.concatenate(
         [time.ravel() * (place[0] == np.arange(sites)[:, None]), place[1] == np.arange(classes)[:, None]]
