@@ -112,7 +112,7 @@ def main() -> None:
         return
     print(table(records))
     if chosen.docs:
-        write_tables("learning-studies.md", STUDY, table(records))
+        write_tables("learning.md", STUDY, table(records))
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def table(records: Mapping[str, Record], missed: Mapping[str, float], split: str
     seeds = 0 if first is None else len(first)
     lines += [
         "",
-        f"{len(record['days'])} {split} days of each case, half-hour slots, whole jobs, {seeds} seeds; "
+        f"{len(record['days'])} {split} days of each case, half-hour slots, whole jobs, {seeds} seed{'s' * (seeds != 1)}; "
         f"policies miss at most {most:.2f} % of a day's jobs. {made['machine']}, {made['date']}.",
     ]
     return "\n".join(lines) + "\n"
