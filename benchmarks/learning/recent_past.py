@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+import stepwatt as sw
+from stepwatt.learning.training.families import Family
 from stepwatt.learning.training.judge import Judge
 from stepwatt.learning.training.plan import TrainingPlan, read_plan
 from stepwatt.learning.training.preparation import prepare
 
 from .common import Record, begin, kept, parser, write_tables
-from .days import Spread, days
 
 STUDY = "recent-past"
 CLONED = {
@@ -31,12 +32,14 @@ CLONED = {
     "task.reward": "dense",
     "task.view": "sites",
     "warm_start.kind": "clone",
-    "warm_start.updates": 2_000,
+    "warm_start.updates": 1_000,
     "warm_start.relabelling": 1,
-    "family.every": 2,
+    "family.every": 4,
 }
 #: Hours of the past that are seen.
 PAST: Mapping[str, Sequence[float]] = {"now alone": (), "1, 4, 24 h": (1, 4, 24)}
+#: Every so many validation days.
+JUDGED = 5
 INFORMATION = ("none", "persistence", "day-ahead")
 
 
@@ -49,15 +52,16 @@ def plan_of(information: str, hours: Sequence[float], seeds: int, quick: bool) -
     return read_plan(None, [f"{key}={json.dumps(value)}" for key, value in words.items()])
 
 
-def measured(plan: TrainingPlan, spread: Spread) -> Record:
+def measured(plan: TrainingPlan, every: int) -> Record:
     """Gaps (S,N) of the clones on validation days."""
     past = plan.family.histories("train") if plan.task.looks_back else None
     made = prepare(plan, plan.family.instances("train"), histories=past)
-    judged, runs = days(spread, "validation"), len(plan.training.seeds)
-    before = spread.family("validation").histories("validation")
-    policy = made.agent.policy()
-    utility = Judge(judged.instances, plan.task, runs, before).by_day(policy)["utility"]
-    return {"gap": judged.gap(utility.numpy().astype(float)), "warm_seconds": made.warm_seconds}
+    judged = Family(every=every)
+    instances, before = judged.instances("validation"), judged.histories("validation")
+    bound = np.array([sw.solve(day, "lp").bound for day in instances], dtype=float)
+    judge = Judge(instances, plan.task, len(plan.training.seeds), before)
+    utility = judge.by_day(made.agent.policy())["utility"].numpy().astype(float)
+    return {"gap": (bound - utility) / np.abs(bound), "warm_seconds": made.warm_seconds}
 
 
 def table(records: Mapping[tuple[str, str], Record]) -> str:
@@ -87,7 +91,7 @@ def main() -> None:
     options.add_argument("--docs", action="store_true", help="write the table into the page")
     chosen = options.parse_args()
     folder = begin(STUDY, chosen)
-    spread = Spread(validation=15) if chosen.quick else Spread()
+    every = 15 if chosen.quick else JUDGED
     records = {}
     torch.set_num_threads(1)
     for information in INFORMATION:
@@ -106,7 +110,7 @@ def main() -> None:
                 folder,
                 cell,
                 described,
-                lambda plan=plan: measured(plan, spread),  # type: ignore[misc]
+                lambda plan=plan: measured(plan, every),  # type: ignore[misc]
             )
     if not records:
         return

@@ -184,10 +184,11 @@ def table(records: Mapping[str, Record], missed: Mapping[str, float], split: str
     record = next(iter(records.values()))
     made, most = record["made"], 100 * max(missed.values(), default=0.0)
     seeds = 0 if first is None else len(first)
+    told = f"{seeds} seed{'s' * (seeds != 1)}"
     lines += [
         "",
-        f"{len(record['days'])} {split} days of each case, half-hour slots, whole jobs, {seeds} seed{'s' * (seeds != 1)}; "
-        f"policies miss at most {most:.2f} % of a day's jobs. {made['machine']}, {made['date']}.",
+        f"{len(record['days'])} {split} days of each case, half-hour slots, whole jobs, {told}; policies "
+        f"miss at most {most:.2f} % of a day's jobs. {made['machine']}, {made['date']}.",
     ]
     return "\n".join(lines) + "\n"
 
