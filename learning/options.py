@@ -25,6 +25,8 @@ Seeds = Annotated[
 ]
 #: So many times the jobs of a day.
 Loads = Annotated[tuple[Annotated[float, Field(gt=1, le=100)], ...], Field(strict=False, max_length=16)]
+#: Hours of the past.
+Hours = Annotated[tuple[Annotated[float, Field(gt=0, le=168)], ...], Field(strict=False, max_length=24)]
 #: Names.
 Texts = Annotated[tuple[str, ...], Field(strict=False, min_length=1, max_length=1_000)]
 #: Learning rates, standard deviations of actions, share of one thing in another: positive, and not large.

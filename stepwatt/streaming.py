@@ -189,7 +189,7 @@ class Run:
 
         # what the file expects of later slots is the forecast itself
         known = "none" if task.information == "none" else "perfect"
-        pool = make_pool([instance], known, engine, view=task.view)
+        pool = make_pool([instance], known, engine, view=task.view, past_hours=task.past_hours)
         if not task.foresight:
             return pool, 0
         if self._ahead is None:

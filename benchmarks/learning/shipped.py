@@ -1,15 +1,17 @@
-"""The policy that comes with the package, on days that nothing was chosen by, beside planners.
+"""The policies that come with the package, on days that nothing was chosen by, beside planners.
 
-python -m benchmarks.learning.shipped [--quick] [--docs]
+python -m benchmarks.learning.shipped [--cells volatile] [--split validation] [--quick] [--docs]
 
-Five-minute days, whole jobs. The policy was trained and chosen on other months. A day is measured again when
-the policy file or the day changes.
+Whole jobs. A policy was trained and chosen on other months. A day is measured again when the policy file or
+the day changes. `volatile` needs its series, ../shared/data/world_hourly_2023.csv.gz.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -22,76 +24,126 @@ from stepwatt.scores.intervals import mean_interval
 from .common import Record, begin, kept, parser, write_tables
 
 STUDY = "shipped"
-POLICY = "jemas"
-#: Every fourth test day, but for those that an earlier policy was looked at with (every eighth).
+WORLD = Path(__file__).resolve().parents[3] / "shared" / "data" / "world_hourly_2023.csv.gz"
+#: Every fourth test day, but for those that an earlier policy of `jemas` was looked at with (every eighth).
 EVERY, TAKEN = 2, 4
-#: Methods of the package and the forecast that they plan on.
-PLANNERS = {"foresight": "day-ahead", "greedy": None}
 
 
-def days(quick: bool) -> list[Instance]:
-    """Test days that nothing was chosen by."""
-    family = Family(slot_minutes=5)
-    found = [day for n, day in enumerate(family.days("test")) if n % EVERY == 0 and n % TAKEN]
-    return [family.instance(family.regions[0], day, True) for day in (found[::15] if quick else found)]
+@dataclass(frozen=True)
+class Shipped:
+    """Days that a policy is for, and the planners beside it with the forecast that they plan on."""
+
+    family: Family
+    planners: Mapping[str, str | None]
+
+    def days(self, split: str, quick: bool) -> list[tuple[Instance, Instance]]:
+        """Days that nothing was chosen by, or of another split, each with the day before."""
+        region = self.family.regions[0]
+        made = (day for n, day in enumerate(self.family.days(split)) if n % EVERY == 0 and n % TAKEN)
+        one = np.timedelta64(1, "D").astype(object)
+        return [
+            (self.family.instance(region, day, True), self.family.instance(region, day - one, False))
+            for day in list(made)[:: 15 if quick else 1]
+        ]
 
 
-def measured(day: Instance) -> Record:
-    """Utilities (USD) of the policy and of planners, of nothing done, and the bound."""
-    policy = sw.load_policy(POLICY)
-    judged = sw.evaluate(day, policy.schedule(day))
+POLICIES = {
+    "jemas": Shipped(Family(slot_minutes=5), {"foresight": "day-ahead", "greedy": None}),
+    "volatile": Shipped(
+        Family(
+            scenario="volatile", regions=("AU-NSW,CA-ON,SG",), year=2023, parameters={"series": str(WORLD)}
+        ),
+        {"foresight": "persistence", "greedy": None},
+    ),
+}
+
+
+def measured(name: str, day: Instance, before: Instance) -> Record:
+    """What the policy earns (USD), and the share of jobs that it misses."""
+    judged = sw.evaluate(day, sw.load_policy(name).schedule(day, before))
     if not judged.feasible:
         raise RuntimeError(f"{day.name}: {judged.violations}")
-    utility = {POLICY: judged.utility}
-    for name, forecast in PLANNERS.items():
-        utility[name] = sw.solve(day, name, forecast=forecast).utility
+    missed = float(judged.lost.sum() / day.arrays().arrivals.sum())
+    return {"utility": judged.utility, "miss_rate": missed}
+
+
+def reference(name: str, day: Instance, before: Instance) -> Record:
+    """Utilities (USD) of planners and of nothing done, and the bound."""
+    utility = {}
+    for planner, forecast in POLICIES[name].planners.items():
+        history = before if forecast == "persistence" else None
+        utility[planner] = sw.solve(day, planner, forecast=forecast, history=history).utility
     return {
         "utility": utility,
-        "miss_rate": float(judged.lost.sum() / day.arrays().arrivals.sum()),
         "bound": sw.solve(day, "lp").bound,
         "all_off": sw.solve(day, "all-off").utility,
     }
 
 
-def table(records: Sequence[Record]) -> str:
+def table(found: Mapping[str, Sequence[tuple[Record, Record]]], split: str) -> str:
     """Captured share of each row, mean with its interval over days, and the worst day."""
-    bound, nothing = (np.array([r[name] for r in records], dtype=float) for name in ("bound", "all_off"))
-    lines = ["| policy | captured, mean [95 %] | worst day |", "| --- | --- | --- |"]
-    for name in (POLICY, *PLANNERS):
-        utility = np.array([r["utility"][name] for r in records], dtype=float)
-        captured = 100 * (utility - nothing) / (bound - nothing)
-        mean = mean_interval(captured[None, :], 0)
-        told = f"{mean.estimate:.2f} [{mean.low:.2f}, {mean.high:.2f}] %"
-        lines.append(f"| {name} | {told} | {captured.min():.1f} % |")
-    made = records[-1]["made"]
-    missed = 100 * max(r["miss_rate"] for r in records)
-    lines.append("")
-    lines.append(
-        f"{len(records)} days of months 3, 6, 9 and 12, five-minute slots, whole jobs; the policy misses at "
-        f"most {missed:.2f} % of a day's jobs. {made['machine']}, {made['date']}."
-    )
-    return "\n".join(lines) + "\n"
+    lines = ["| days | policy | captured, mean [95 %] | worst day |", "| --- | --- | --- | --- |"]
+    notes = []
+    for name, days in found.items():
+        known = [beside for _, beside in days]
+        bound, nothing = (np.array([r[part] for r in known], dtype=float) for part in ("bound", "all_off"))
+        earned = {f"`{name}`": [own["utility"] for own, _ in days]}
+        for planner, forecast in POLICIES[name].planners.items():
+            called = planner if forecast is None else f"{planner}, {forecast}"
+            earned[called] = [beside["utility"][planner] for beside in known]
+        for row, utility in earned.items():
+            captured = 100 * (np.array(utility, dtype=float) - nothing) / (bound - nothing)
+            mean = mean_interval(captured[None, :], 0)
+            told = f"{mean.estimate:.2f} [{mean.low:.2f}, {mean.high:.2f}] %"
+            lines.append(f"| {name} | {row} | {told} | {captured.min():.1f} % |")
+        missed = 100 * max(own["miss_rate"] for own, _ in days)
+        minutes, last = POLICIES[name].family.slot_minutes, days[-1][0]["made"]
+        notes.append(
+            f"`{name}`: {len(days)} {split} days of slots of {minutes} minutes, at most {missed:.2f} % of a "
+            f"day's jobs missed by the policy ({last['machine']}, {last['date']})."
+        )
+    return "\n".join([*lines, "", f"Whole jobs. {' '.join(notes)}"]) + "\n"
 
 
 def main() -> None:
     """Measure the days that are missing."""
     options = parser(__doc__)
+    options.add_argument(
+        "--split", choices=["test", "validation"], default="test", help="days to be judged by"
+    )
     options.add_argument("--docs", action="store_true", help="write the table into the page")
     chosen = options.parse_args()
-    folder = begin(STUDY, chosen)
-    digest = hashlib.sha256((SHIPPED / f"{POLICY}.npz").read_bytes()).hexdigest()[:16]
-    records = []
-    for day in days(chosen.quick):
-        name = day.start[:10]
+    folder = begin(STUDY, chosen) / (chosen.split if chosen.split != "test" else "")
+    found: dict[str, list[tuple[Record, Record]]] = {}
+    for name, what in POLICIES.items():
+        if chosen.cells and name not in chosen.cells:
+            continue
         if chosen.list:
             print(name)
             continue
-        records.append(kept(folder, name, {"policy": digest, "day": day.name}, lambda day=day: measured(day)))
-    if not records:
+        digest = hashlib.sha256((SHIPPED / f"{name}.npz").read_bytes()).hexdigest()[:16]
+        found[name] = []
+        for day, before in what.days(chosen.split, chosen.quick):
+            date, about = day.start[:10], {"day": day.name}
+            own = kept(
+                folder / name,
+                date,
+                about | {"policy": digest},
+                lambda name=name, day=day, before=before: measured(name, day, before),  # type: ignore[misc]
+            )
+            beside = kept(
+                folder / name / "planners",
+                date,
+                about | {"planners": dict(what.planners)},
+                lambda name=name, day=day, before=before: reference(name, day, before),  # type: ignore[misc]
+            )
+            found[name].append((own, beside))
+    if not found:
         return
-    print(table(records))
+    told = table(found, chosen.split)
+    print(told)
     if chosen.docs:
-        write_tables("learning.md", "shipped", table(records))
+        write_tables("learning.md", "shipped", told)
 
 
 if __name__ == "__main__":

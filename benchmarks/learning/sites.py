@@ -1,16 +1,18 @@
 """Policies that the sites share, trained on three sites and played on two to six, and on other models.
 
-python -m benchmarks.learning.sites [--cells '4 sites'] [--policies flat] [--quick] [--docs]
+python -m benchmarks.learning.sites [--seeds 3] [--cells '4 sites'] [--policies flat] [--split validation]
+    [--quick] [--docs]
 
-Half-hour days, whole jobs, bound of the fluid model. A policy is trained once per plan, by the tables below,
-and kept in the cache; a case is played again when a policy, or the days, change. ``flat`` is the same clone
-with the usual view and network, of three sites; ``at home`` has the shared network, and its training
-days have the three sites and models of home alone.
+Half-hour days, whole jobs, bound of the fluid model. A policy is trained once per plan and seed, by the
+tables below, and kept in the cache; a case is played again when a policy, or the days, change. ``flat`` is
+the same clone with the usual view and network, of three sites; ``at home`` has the shared network, and its
+training days have the three sites and models of home alone. What was chosen was chosen on validation days.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,8 +37,11 @@ STUDY = "sites"
 HOME = "DE,FR,DK"
 #: Orders of the three sites: by its place a site has its model, its share of the jobs, and its hours.
 ORDERS = (HOME, "FR,DK,DE", "DK,DE,FR", "DE,DK,FR", "FR,DE,DK", "DK,FR,DE")
-#: Every so many test days.
-EVERY = 6
+#: Every so many days of a split.
+EVERY = {"test": 6, "validation": 3}
+SEEDS = 3
+#: Sites of a case up to which planners are measured, too: with more they take minutes of CPU for these days.
+MOST_PLANNED = 4
 
 CLONED = {
     "algo": "sac",
@@ -105,20 +110,20 @@ def _figures() -> dict[str, Any]:
     return {name: model.to_dict() for name, model in {**book.models, **own}.items()}
 
 
-def plan_of(name: str, quick: bool) -> TrainingPlan:
+def plan_of(name: str, seed: int, quick: bool) -> TrainingPlan:
     """How the policy of that name is trained."""
-    words = dict(POLICIES[name])
+    words = {**POLICIES[name], "seeds": [seed]}
     if quick:
         words |= {"family.every": 60, "warm_start.updates": 200, "warm_start.relabelling": 1}
     return read_plan(None, [f"{key}={json.dumps(value)}" for key, value in words.items()])
 
 
-def policy(name: str, quick: bool) -> TrainedPolicy:
-    """The policy of that name, trained where that has not been done."""
-    plan = plan_of(name, quick)
+def policy(name: str, seed: int, quick: bool) -> TrainedPolicy:
+    """The policy of that name and seed, trained where that has not been done."""
+    plan = plan_of(name, seed, quick)
     tables = [plan.family.plain(), plan.task.plain(), plan.warm_start.plain(), plan.training.plain()]
     digest = hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:16]
-    file = CACHE / f"{STUDY}-{name.replace(' ', '-')}-{digest}.npz"
+    file = CACHE / f"{STUDY}-{name.replace(' ', '-')}-{seed}-{digest}.npz"
     if not file.exists():
         [made] = run_plan(plan)
         made.save(file)
@@ -126,15 +131,15 @@ def policy(name: str, quick: bool) -> TrainedPolicy:
 
 
 def reference(days: Sequence[Instance]) -> Record:
-    """Bounds and what planners earn (USD), by day."""
-    return {
-        "days": [day.name for day in days],
-        "bound": [sw.solve(day, "lp").bound for day in days],
-        "utility": {
+    """Bounds and, with few sites, what planners earn (USD), by day."""
+    utility = {}
+    if len(days[0].sites) <= MOST_PLANNED:
+        utility = {
             "greedy": [sw.solve(day, "greedy").utility for day in days],
             "foresight": [sw.solve(day, "foresight", forecast="day-ahead").utility for day in days],
-        },
-    }
+        }
+    bounds = [sw.solve(day, "lp").bound for day in days]
+    return {"days": [day.name for day in days], "bound": bounds, "utility": utility}
 
 
 def played(days: Sequence[Instance], one: TrainedPolicy) -> Record:
@@ -149,16 +154,17 @@ def played(days: Sequence[Instance], one: TrainedPolicy) -> Record:
 
 
 def gaps(record: Record, name: str) -> np.ndarray[Any, Any] | None:
-    """(N,) share of the bound that a row misses, by day."""
+    """(S,N) share of the bound that the runs of a row miss, by day."""
     if name not in record["utility"]:
         return None
     bound = np.array(record["bound"], dtype=float)
-    found: np.ndarray[Any, Any] = (bound - np.array(record["utility"][name])) / np.abs(bound)
+    found: np.ndarray[Any, Any] = (bound - np.atleast_2d(record["utility"][name])) / np.abs(bound)
     return found
 
 
-def table(records: Mapping[str, Record], missed: Mapping[str, float]) -> str:
-    """Mean gaps with their intervals over days; that of ``drawn models`` also as a multiple of home's."""
+def table(records: Mapping[str, Record], missed: Mapping[str, float], split: str = "test") -> str:
+    """Mean gaps with their intervals over seeds and days; that of ``drawn models`` also as a multiple of
+    home's."""
     told = next(iter(records.values()))["utility"]
     rows = [name for name in (*POLICIES, "greedy", "foresight") if name in told]
     first = gaps(records["home"], rows[0]) if "home" in records else None
@@ -170,17 +176,19 @@ def table(records: Mapping[str, Record], missed: Mapping[str, float]) -> str:
             if found is None:
                 cells.append("")
                 continue
-            mean = mean_interval(found[None, :], 0)
+            mean = mean_interval(found, 0)
             cells.append(f"{mean.estimate:.4f} ± {(mean.high - mean.low) / 2:.4f}")
         own = gaps(record, rows[0])
         times = "" if first is None or own is None else f"{own.mean() / first.mean():.2f} x"
         lines.append(f"| {case} | {' | '.join(cells)} | {times} |")
     record = next(iter(records.values()))
     made, most = record["made"], 100 * max(missed.values(), default=0.0)
+    seeds = 0 if first is None else len(first)
+    told = f"{seeds} seed{'s' * (seeds != 1)}"
     lines += [
         "",
-        f"{len(record['days'])} test days of each case, months 3, 6, 9 and 12, half-hour slots, whole jobs, "
-        f"seed 0; policies miss at most {most:.2f} % of a day's jobs. {made['machine']}, {made['date']}.",
+        f"{len(record['days'])} {split} days of each case, half-hour slots, whole jobs, {told}; policies "
+        f"miss at most {most:.2f} % of a day's jobs. {made['machine']}, {made['date']}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -189,13 +197,17 @@ def main() -> None:
     """Play the cases that are missing."""
     options = parser(__doc__)
     options.add_argument("--policies", nargs="*", default=list(POLICIES), help="only these")
+    options.add_argument("--split", choices=sorted(EVERY), default="test", help="days to be judged by")
     options.add_argument("--docs", action="store_true", help="write the table beside the results")
     chosen = options.parse_args()
     if chosen.list:
         print("\n".join(CASES))
         return
+    split, seeds = chosen.split, range(chosen.seeds or (1 if chosen.quick else SEEDS))
     folder = begin(STUDY, chosen)
-    every = 60 if chosen.quick else EVERY
+    if split != "test":
+        folder /= split
+    every = 60 if chosen.quick else EVERY[split]
     cases = {name: case for name, case in CASES.items() if not chosen.cells or name in chosen.cells}
     plans = {name: {"case": [case.zones, dict(case.taken)], "every": every} for name, case in cases.items()}
     known = {}
@@ -204,24 +216,24 @@ def main() -> None:
             folder / "reference",
             name.replace(" ", "-"),
             plans[name],
-            lambda case=case: reference(instances(case, "test", every)),  # type: ignore[misc]
+            lambda case=case: reference(instances(case, split, every)),  # type: ignore[misc]
         )
     missed: dict[str, float] = {}
-    for name in chosen.policies:
-        one = policy(name, chosen.quick)
+    for name, seed in itertools.product(chosen.policies, seeds):
+        one = policy(name, seed, chosen.quick)
         digest = hashlib.sha256(one.fingerprint()).hexdigest()[:16]
         for place, case in cases.items():
             if one.family.get("sites", len(case.sites)) != len(case.sites):
                 continue
             found = kept(
                 folder / name.replace(" ", "-"),
-                place.replace(" ", "-"),
+                f"{place.replace(' ', '-')}-{seed}",
                 {"policy": digest, **plans[place]},
-                lambda case=case, one=one: played(instances(case, "test", every), one),  # type: ignore[misc]
+                lambda case=case, one=one: played(instances(case, split, every), one),  # type: ignore[misc]
             )
-            known[place]["utility"][name] = found["utility"]
+            known[place]["utility"].setdefault(name, []).append(found["utility"])
             missed[name] = max(missed.get(name, 0.0), found["missed"])
-    told = table(known, missed)
+    told = table(known, missed, split)
     print(told)
     if chosen.docs:
         write_text(Path(folder) / "table.md", told)

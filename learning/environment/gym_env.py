@@ -28,7 +28,7 @@ from stepwatt.formulation.plant.engine import numpy_engine
 
 from ..options import MOST, check_memory
 from .task import TaskSettings
-from .world import World, make_pool
+from .world import World, pool_for
 
 with extra("learning"):
     import gymnasium
@@ -78,8 +78,8 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
     """One instance per episode, drawn by the environment's own ``np_random``; on numpy, without torch.
 
     ``instances`` share one shape, one alone need not be a list; ``histories`` are the days before them, for
-    ``persistence``; ``forecast_seed`` draws the errors of ``day-ahead``. With ``integral``, jobs and GPUs are
-    whole. It can be pickled, and goes on from there.
+    ``persistence`` and the recent past; ``forecast_seed`` draws the errors of ``day-ahead``. With
+    ``integral``, jobs and GPUs are whole. It can be pickled, and goes on from there.
 
     Raises:
         InputError: no instances, or of different shapes; not a history each; or a task with foresight, which
@@ -102,9 +102,7 @@ class SchedulingGymEnv(gymnasium.Env[Vector, Vector]):
         task = _given_task(task)
         if task.foresight:
             raise InputError(field="task.foresight", value=True, expected="False, or the vector form")
-        pool = make_pool(
-            instances, task.information, engine, histories=histories, seed=forecast_seed, view=task.view
-        )
+        pool = pool_for(task, instances, engine, histories=histories, seed=forecast_seed)
         self._days = [pool.take(np.array([n]), engine) for n in range(len(pool))]
         self.world = World(self._days[0], engine, task, integral=integral)
         self.render_mode = render_mode
@@ -168,14 +166,7 @@ class SchedulingVectorEnv(VectorEnv[Vector, Vector, NDArray[Any]]):
         engine = torch_engine(device=place)
         task = _given_task(task)
         num_envs = whole(num_envs, "num_envs", 1, MOST)
-        pool = make_pool(
-            instances,
-            task.information,
-            engine,
-            histories=histories,
-            seed=forecast_seed,
-            foresight=task.foresight,
-        )
+        pool = pool_for(task, instances, engine, histories=histories, seed=forecast_seed)
         check_memory("num_envs", num_envs, num_envs * math.prod(pool.outlook.shape) / len(pool))
         self.inner = SchedulingEnv(pool, task, runs=1, envs_per_run=num_envs, seeds=[0], device=place)
         self.num_envs = num_envs

@@ -7,7 +7,8 @@ The vector, everything scaled by constants of the instance (prices by 100 USD/MW
 * per origin and class: arrivals, and what waits, by urgency;
 * the moment: hour of the day, day of the week, how much of the horizon is left;
 * with a forecast: per site the import cost and the renewables of blocks of the coming day against now, the
-  lowest and highest cost ahead, and per class the arrivals ahead.
+  lowest and highest cost ahead, and per class the arrivals ahead;
+* where the task wants it, the recent past: as much of blocks of the last hours (:mod:`.recent_past`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from stepwatt.formulation.plant.stacking import numbers_of, shape_of
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.forecasts import FORECASTS, make_forecast
 
+from .recent_past import recent_past
+
 Floats = NDArray[np.float64]
 
 #: Information sets: no forecast, or one of the forecasts that rolling planners use.
@@ -41,11 +44,12 @@ def outlook(
     information: str,
     histories: Sequence[Instance | None] | None = None,
     seed: int = 0,
+    past_hours: Sequence[float] = (),
 ) -> Floats:
-    """(T,N,E) what the policy sees that its actions cannot change: now, the moment and the forecast.
+    """(T,N,E) what the policy sees that its actions cannot change: now, the moment, the forecast, the past.
 
-    ``histories`` are the days before, for ``persistence``; ``seed`` + number of the instance draws the errors
-    of ``day-ahead``.
+    ``histories`` are the days before, for ``persistence`` and the past, whose blocks begin ``past_hours``
+    ago; ``seed`` + number of the instance draws the errors of ``day-ahead``.
 
     Raises:
         InputError: an unknown information set.
@@ -57,9 +61,11 @@ def outlook(
     for number, (inst, before) in enumerate(zip(instances, past, strict=True)):
         a = inst.arrays()
         parts = [_now(a), moment(inst)]
+        history = None if before is None else before.arrays()
         if information != "none":
-            history = None if before is None else before.arrays()
             parts.append(_ahead(a, information, history, seed + number))
+        if past_hours:
+            parts.append(_behind(a, history, past_hours))
         columns.append(np.concatenate(parts, axis=1))
     return np.stack(columns, axis=1)
 
@@ -135,6 +141,17 @@ def _ahead(a: InstanceArrays, information: str, history: InstanceArrays | None, 
         belief = believe(t, t + 1, stop) if stop > t + 1 else None
         rows.append(_blocks(a, size, t, belief, ends))
     return np.array(rows)
+
+
+def _behind(a: InstanceArrays, history: InstanceArrays | None, hours: Sequence[float]) -> Floats:
+    """(T,·) blocks of the past against now."""
+    size, past = numbers_of(a, shape_of(a)), recent_past(a, history, hours)
+    blocks = [
+        past.cost / PRICE_SCALE,
+        past.renewable / size["site_power"],
+        past.arrivals / (size["job_scale"][0] * len(a.sites)),
+    ]
+    return np.concatenate(blocks, axis=-1).reshape(a.n_slots, -1)
 
 
 def _blocks(

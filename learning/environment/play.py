@@ -11,7 +11,7 @@ from stepwatt.formulation.plant.state import Outcome, Request
 from stepwatt.formulation.plant.step import advance
 
 from .task import TaskSettings
-from .world import World, make_pool
+from .world import World, pool_for
 
 #: A policy of the environment: observations (B,O) → actions (B,A) in [-1,1], in the engine's arrays.
 ActionPolicy = Callable[[Array], Array]
@@ -31,15 +31,7 @@ def plan(
     Jobs and GPUs are whole where the instances ask for it. The policy sees arrays of the engine (numpy).
     """
     engine = numpy_engine() if engine is None else engine
-    pool = make_pool(
-        instances,
-        task.information,
-        engine,
-        histories=histories,
-        seed=seed,
-        foresight=task.foresight,
-        view=task.view,
-    )
+    pool = pool_for(task, instances, engine, histories=histories, seed=seed)
     world = World(pool, engine, task, integral=instances[0].integral_jobs)
     requests, outcomes = record(world, policy)
     return schedules([inst.arrays() for inst in instances], pool.problem, requests, outcomes)

@@ -7,7 +7,10 @@ Rows are for networks that are shared by the sites (:mod:`..networks.by_site`). 
 * per class three of its options by time, energy and revenue: the shortest, and those that earn most net of
   electricity at its price at the end and at a quarter of that;
 * per class what a job would earn net of electricity, now and in blocks of the coming day;
+* what GPU time is worth there, and what a job earns anywhere at that (:mod:`.gpu_time_ahead`), now and in
+  the blocks;
 * the moment, and the blocks: cost and renewables against now, lowest and highest cost ahead, arrivals;
+* where the task wants it, the recent past: cost, renewables and arrivals of its blocks against now;
 * the state: stored energy, warmth, highest import so far, what waits at the site, by urgency, counted in
   jobs and in GPU time.
 
@@ -30,7 +33,9 @@ from stepwatt.formulation.plant.stacking import numbers_of, shape_of
 from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.forecasts import Forecast, make_forecast
 
+from .gpu_time_ahead import gpu_time_ahead
 from .observation import BLOCKS, PRICE_SCALE, moment
+from .recent_past import recent_past
 
 Floats = NDArray[np.float64]
 
@@ -43,17 +48,20 @@ def rows_outlook(
     information: str,
     histories: Sequence[Instance | None] | None = None,
     seed: int = 0,
+    past_hours: Sequence[float] = (),
 ) -> Floats:
     """(T,N,J·F) what actions cannot change; arguments as for :func:`.observation.outlook`."""
     past = [None] * len(instances) if histories is None else list(histories)
     columns = []
     for number, (inst, before) in enumerate(zip(instances, past, strict=True)):
         a = inst.arrays()
+        history = None if before is None else before.arrays()
         believe = None
         if information != "none":
-            history = None if before is None else before.arrays()
             believe = make_forecast(information, a, history, seed + number)
         rows = _rows(inst, a, believe)
+        if past_hours:
+            rows = np.concatenate([rows, _behind(a, history, past_hours)], axis=-1)
         columns.append(rows.reshape(len(rows), -1))
     return np.stack(columns, axis=1)
 
@@ -119,11 +127,13 @@ def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats
     ]
     slots, sites, k = a.n_slots, len(a.sites), len(a.classes)
     series = np.stack([*now, *options.net(a.import_cost * overhead)], axis=-1).swapaxes(0, 1)
+    scarce = options.scarce((a.import_cost * overhead).T, a.arrivals.sum(axis=0).T)
     parts = [
         np.broadcast_to(np.concatenate(told, axis=1), (slots, sites, 9 * k)),
         series,
         np.broadcast_to(np.stack(fixed, axis=-1), (slots, sites, len(fixed))),
         np.broadcast_to(moment(inst)[:, None], (slots, sites, 5)),
+        scarce,
     ]
     if believe is not None:
         parts.append(_ahead(a, size, options, overhead, believe))
@@ -143,6 +153,9 @@ class _Options:
         self.time = np.where(there, size["seconds"], 0.0) * share[..., None]
         self.there = there
         self.price = a.terminal_price[:, None]
+        self.scale = size["job_scale"][0]
+        worth = best[:, 0] * np.where(there.any((0, 2)), self.scale, 0.0)
+        self.weight = worth / worth.mean() if worth.any() else worth
 
     def told(self) -> list[Floats]:
         """GPU time, electricity and revenue (J,K) of the option that earns most at the price at the end, of
@@ -156,11 +169,34 @@ class _Options:
             for values in (self.time, cost, self.revenue)
         ]
 
+    def scarce(self, cost: Floats, arrivals: Floats) -> Floats:
+        """(B,J,1+K) the price of GPU time in blocks with a cost (B,J) of electricity and arrivals (B,K) a
+        slot, and what a job of each class earns at it."""
+        net = np.where(self.there, self.revenue - self.energy * cost[:, :, None, None], -np.inf)
+        found = gpu_time_ahead(net, np.where(self.there, self.time, 0.0), arrivals / self.scale, self.weight)
+        sites = found.price.shape[1]
+        return np.concatenate(
+            [found.price[..., None], np.repeat(found.earned[:, None], sites, axis=1)], axis=-1
+        )
+
     def net(self, cost: Floats) -> Floats:
         """(K,J,·) the most that a job earns at a cost (J,·) of electricity, at least 0."""
         earned = self.revenue[..., None] - self.energy[..., None] * cost[:, None, None, :]
         found: Floats = np.maximum(earned.max(axis=2), 0.0).swapaxes(0, 1)
         return found
+
+
+def _behind(a: InstanceArrays, history: InstanceArrays | None, hours: Sequence[float]) -> Floats:
+    """(T,J,·) blocks of the past against now."""
+    size, past = numbers_of(a, shape_of(a)), recent_past(a, history, hours)
+    jobs = past.arrivals / (size["job_scale"][0] * len(a.sites))
+    jobs = jobs.reshape(a.n_slots, 1, -1)
+    blocks = [
+        (past.cost / PRICE_SCALE).swapaxes(1, 2),
+        (past.renewable / size["site_power"]).swapaxes(1, 2),
+        np.broadcast_to(jobs, (a.n_slots, len(a.sites), jobs.shape[-1])),
+    ]
+    return np.concatenate(blocks, axis=-1)
 
 
 def _ahead(
@@ -169,7 +205,7 @@ def _ahead(
     """(T,J,·) blocks of the forecast against now; what lies beyond the horizon is as now."""
     ends = [max(1, round(hours / a.slot_hours)) for hours in BLOCKS]
     power, share = size["site_power"], size["job_scale"][0] * len(a.sites)
-    rows = []
+    rows, block_costs, block_jobs = [], [], []
     for t in range(a.n_slots):
         stop = min(a.n_slots, t + 1 + ends[-1])
         now = a.import_cost[:, t]
@@ -180,24 +216,32 @@ def _ahead(
             cost = belief["import_price"] + a.carbon_price / 1000 * belief["carbon_kg_per_mwh"]
             sun, jobs = belief["renewable_mw"], belief["arrivals"].sum(axis=0)
         parts: list[Floats] = []
-        costs, start = [], 0
+        costs, coming, start = [], [], 0
         for end in ends:
             if cost is None or sun is None or jobs is None or start >= cost.shape[1]:
                 parts += [np.zeros(len(power)), np.zeros(len(power))]
                 parts += [np.zeros(len(power))] * len(a.classes)
                 costs.append(now)
+                coming.append(jobs_now)
             else:
                 inside = slice(start, end)
-                mean = cost[:, inside].mean(axis=1)
-                parts.append((mean - now) / PRICE_SCALE)
+                costs.append(cost[:, inside].mean(axis=1))
+                coming.append(jobs[:, inside].mean(axis=1))
+                parts.append((costs[-1] - now) / PRICE_SCALE)
                 parts.append((sun[:, inside].mean(axis=1) - a.renewable_mw[:, t]) / power)
-                change = (jobs[:, inside].mean(axis=1) - jobs_now) / share
+                change = (coming[-1] - jobs_now) / share
                 parts += [np.full(len(power), one) for one in change]
-                costs.append(mean)
             start = end
         low, high = (now, now) if cost is None else (cost.min(axis=1), cost.max(axis=1))
         parts += [(low - now) / PRICE_SCALE, (high - now) / PRICE_SCALE]
-        ahead = np.stack([*costs, low], axis=-1) * overhead[:, t, None]
+        costs = [one * overhead[:, t] for one in costs]
+        block_costs.append(costs)
+        block_jobs.append(coming)
+        ahead = np.stack([*costs, low * overhead[:, t]], axis=-1)
         net = options.net(ahead).transpose(1, 0, 2).reshape(len(power), -1)
         rows.append(np.concatenate([np.stack(parts, axis=-1), net], axis=-1))
-    return np.array(rows)
+    scarce = options.scarce(
+        np.array(block_costs).reshape(-1, len(power)), np.array(block_jobs).reshape(-1, len(a.classes))
+    )
+    scarce = scarce.reshape(a.n_slots, len(ends), len(power), -1).swapaxes(1, 2)
+    return np.concatenate([np.array(rows), scarce.reshape(a.n_slots, len(power), -1)], axis=-1)

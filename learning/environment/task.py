@@ -9,7 +9,7 @@ from pydantic import model_validator
 from stepwatt.formulation.records import SettingsRecord, Share, defect, member
 
 from ..codecs import CODECS
-from ..options import CountOrNone, Scale
+from ..options import CountOrNone, Hours, Scale
 from .observation import INFORMATION
 from .rewards import REWARDS, SPARSE_THRESHOLD
 
@@ -31,17 +31,27 @@ class TaskSettings(SettingsRecord):
     view: Literal["flat", "sites"] = "flat"
     """``sites``: a row of numbers for each site, told by one network that all share, so that the policy plays
     any number of sites (priced only)."""
+    past_hours: Hours = ()
+    """Of the recent past, prices, renewables and arrivals of blocks that begin so many hours ago, e.g.
+    [1, 4, 24]; as the forecast's, against now."""
     foresight: bool = False
     """Priced only: actions are corrections of the prices that the forecast suggests, which are seen too."""
     renewal: CountOrNone = 0
     """With foresight: slots after which the rest of the day is planned again; 0 plans once."""
 
     def plain(self) -> dict[str, Any]:
-        """Plain values; of the view where it is not the usual one, so that older files stay as they are."""
+        """Plain values; those that came later where they are not the usual ones, so that older files stay as
+        they are."""
         values = super().plain()
-        if self.view == "flat":
-            del values["view"]
+        for name, usual in (("view", "flat"), ("past_hours", ())):
+            if getattr(self, name) == usual:
+                del values[name]
         return values
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether the day before is of use."""
+        return self.information == "persistence" or bool(self.past_hours)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -49,6 +59,8 @@ class TaskSettings(SettingsRecord):
             raise defect(("foresight",), True, "codec priced and a forecast")
         if self.view == "sites" and (self.codec != "priced" or self.foresight):
             raise defect(("view",), self.view, "flat, but for codec priced without foresight")
+        if list(self.past_hours) != sorted(set(self.past_hours)):
+            raise defect(("past_hours",), list(self.past_hours), "hours that rise")
         if self.renewal and not self.foresight:
             raise defect(("renewal",), self.renewal, "0, or slots of a task with foresight")
         return self

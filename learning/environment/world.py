@@ -75,9 +75,10 @@ def make_pool(
     seed: int = 0,
     foresight: bool = False,
     view: str = "flat",
+    past_hours: Sequence[float] = (),
 ) -> Pool:
     """Instances of one shape, ready for an environment on the engine; ``foresight`` for tasks that want it,
-    ``view`` as the task has it.
+    ``view`` and ``past_hours`` as the task has them (:func:`pool_for` takes all from it).
 
     Raises:
         InputError: no instances, or of different shapes; not a history each; an unknown information set; a
@@ -88,13 +89,36 @@ def make_pool(
     seed = whole(seed, "forecast_seed")
     problem = stack([inst.arrays() for inst in days], engine)
     look = outlook if view == "flat" else rows_outlook
-    seen = engine.asarray(look(days, information, past, seed))
+    seen = engine.asarray(look(days, information, past, seed, past_hours))
     pool = Pool(problem, seen, None if potential is None else potential.on(engine))
     if not foresight:
         return pool
     expected = expected_of(expectations(days, information, histories=past, seed=seed))
     beliefs = beliefs_of(information, expected, problem.shape.slot_hours, past)
     return replace(pool, foresight=foreseen(arrays_of(problem), expected), beliefs=beliefs)
+
+
+def pool_for(
+    task: TaskSettings,
+    instances: Sequence[Instance] | Instance,
+    engine: Engine,
+    *,
+    histories: Sequence[Instance | None] | Instance | None = None,
+    potential: Worth | None = None,
+    seed: int = 0,
+) -> Pool:
+    """Instances as the task wants them seen; otherwise as :func:`make_pool`."""
+    return make_pool(
+        instances,
+        task.information,
+        engine,
+        histories=histories,
+        potential=potential,
+        seed=seed,
+        foresight=task.foresight,
+        view=task.view,
+        past_hours=task.past_hours,
+    )
 
 
 class World:

@@ -19,8 +19,9 @@ from stepwatt.formulation.plant.step import advance
 
 from ..codecs import DirectCodec
 from ..environment.observation import observe
+from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
-from ..environment.world import Pool, make_pool
+from ..environment.world import Pool, pool_for
 from .cloning import Demonstrations
 
 
@@ -35,7 +36,7 @@ class Trajectories:
 def demonstrations_of(
     instances: Sequence[Instance],
     plans: Sequence[Schedule],
-    information: str,
+    task: TaskSettings,
     *,
     histories: Sequence[Instance | None] | None = None,
     forecasts: int = 1,
@@ -44,7 +45,8 @@ def demonstrations_of(
     engine = torch_engine(torch.float64)
     found = []
     for number in range(forecasts):
-        pool = make_pool(instances, information, engine, histories=histories, seed=number * len(instances))
+        seed = number * len(instances)
+        pool = pool_for(task, instances, engine, histories=histories, seed=seed)
         found.append(demonstrate(pool, plans, engine))
     return Demonstrations(
         torch.cat([played.obs.flatten(0, 1) for played in found]),

@@ -47,14 +47,18 @@ class RunBySite(nn.Module):
         """All layers, ReLU between them."""
         runs, batch, size = x.shape
         rows = x.reshape(runs, batch, size // self.row_size, self.row_size)
-        for layer in self.layers[:-1]:
-            mean = rows.mean(2, keepdim=True).expand_as(rows)
-            highest = rows.amax(2, keepdim=True).expand_as(rows)
-            rows = torch.relu(_each(layer, torch.cat([rows, mean, highest], -1)))
-        said = torch.split(_each(self.layers[-1], rows), self.parts, -1)
+        *inner, last = self.layers
+        for layer in inner:
+            rows = torch.relu(_joined(layer, rows))
+        said = torch.split(last(rows.flatten(1, 2)).view(runs, batch, rows.shape[2], -1), self.parts, -1)
         return torch.cat([part.flatten(2) for part in said], -1)
 
 
-def _each(layer: nn.Module, rows: Tensor) -> Tensor:
-    found: Tensor = layer(rows.flatten(1, 2)).view(*rows.shape[:3], -1)
-    return found
+def _joined(layer: nn.Module, rows: Tensor) -> Tensor:
+    """The layer of every row joined by mean and maximum, which are multiplied once for all rows."""
+    own = rows.shape[-1]
+    shared = torch.cat([rows.mean(2), rows.amax(2)], -1)
+    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+    alike = torch.baddbmm(bias, shared, weight[:, own:])
+    each: Tensor = torch.bmm(rows.flatten(1, 2), weight[:, :own]).view(*rows.shape[:3], -1)
+    return each + alike[:, :, None]

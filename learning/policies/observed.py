@@ -14,7 +14,7 @@ from stepwatt.formulation.plant.state import PlantState, Request
 from stepwatt.solvers.planners.forecasts import make_forecast
 
 from ..environment.task import TaskSettings
-from ..environment.world import World, make_pool
+from ..environment.world import World, pool_for
 from .named_action import request_of
 from .named_observation import Observation
 
@@ -48,14 +48,7 @@ class ObservationPolicy:
     def schedule(self, instance: Instance, history: Instance | None = None) -> Schedule:
         """The schedule that comes of asking it slot by slot; ``history`` is the day before."""
         engine, task, a = numpy_engine(), self.task, instance.arrays()
-        pool = make_pool(
-            [instance],
-            task.information,
-            engine,
-            histories=[history],
-            foresight=task.foresight,
-            view=task.view,
-        )
+        pool = pool_for(task, [instance], engine, histories=[history])
         world = World(pool, engine, task, integral=instance.integral_jobs)
         past = None if history is None else history.arrays()
         known = task.information != "none"

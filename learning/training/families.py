@@ -7,14 +7,17 @@ Whole months are kept for the test (looked at once per study); of the others the
 from __future__ import annotations
 
 import datetime as dt
+import os
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from stepwatt.data import SCENARIOS, scenario
+from stepwatt.data import SCENARIOS, read_series, scenario
 from stepwatt.formulation import Instance
 from stepwatt.formulation.records import SettingsRecord, member
 
@@ -72,6 +75,10 @@ class Family(SettingsRecord):
 
     def instance(self, region: str, day: dt.date, integral: bool) -> Instance:
         """One day of one region."""
+        parameters = dict(self.parameters)
+        if isinstance(parameters.get("series"), str):
+            file = parameters["series"]
+            parameters["series"] = _series(file, os.stat(file).st_mtime_ns if os.path.exists(file) else None)
         made = scenario(
             self.scenario,
             start=day.isoformat(),
@@ -79,7 +86,7 @@ class Family(SettingsRecord):
             n_slots=24 * 60 // self.slot_minutes,
             slot_minutes=self.slot_minutes,
             integral_jobs=integral,
-            **self.parameters,
+            **parameters,
         )
         if self.models == "own":
             return made
@@ -92,3 +99,9 @@ class Family(SettingsRecord):
         if day.day >= VALIDATION_FROM:
             return "validation"
         return "train" if 1 < day.day < VALIDATION_FROM - 1 else "left out"
+
+
+@lru_cache(maxsize=2)
+def _series(file: str, changed: int | None) -> pd.DataFrame:
+    """A family's days read their file once, and again when it has changed."""
+    return read_series(file)

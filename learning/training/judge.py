@@ -11,7 +11,7 @@ from stepwatt.formulation import Instance
 
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
-from ..environment.world import Pool, World, make_pool
+from ..environment.world import Pool, World, pool_for
 from ..networks.policy import Policy
 
 
@@ -26,14 +26,7 @@ class Judge:
         histories: Sequence[Instance] | None = None,
     ):
         engine = torch_engine()
-        pool = make_pool(
-            instances,
-            task.information,
-            engine,
-            histories=histories,
-            foresight=task.foresight,
-            view=task.view,
-        )
+        pool = pool_for(task, instances, engine, histories=histories)
         self.runs, self.days = runs, len(pool)
         self.pool: Pool = pool.take(torch.arange(self.days).repeat(runs), engine)
         self.world = World(self.pool, engine, task)

@@ -21,7 +21,7 @@ from ..environment.solver_potential import Potential, Worth, booked
 from ..environment.stored_energy_program import stored_energy_program
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
-from ..environment.world import Pool, make_pool
+from ..environment.world import Pool, pool_for
 from ..model_guided.cloning import Demonstrations, clone
 from ..model_guided.gradient import refine
 from ..model_guided.price_demonstrations import imitate, joined
@@ -66,7 +66,7 @@ def prepare(
     Args:
         plan: what is trained, and how.
         instances: fluid, of one shape.
-        histories: the day before each, for information from yesterday.
+        histories: the day before each, for tasks that look back.
         schedules: one per instance, which clones of the direct codec imitate.
         potential: the solver's, for shapers that take or are taught it.
         warm: False leaves the agent as it is built, as one that goes on from a checkpoint.
@@ -89,14 +89,12 @@ def prepare(
         potential = None
     elif isinstance(potential, Potential | Cuts) and not shaping.duals:
         potential = potential.without_duals()
-    pool = make_pool(
+    pool = pool_for(
+        task,
         instances,
-        task.information,
         torch_engine(),
         histories=histories,
         potential=None if isinstance(shaping, TaughtPotentialSettings) else potential,
-        foresight=task.foresight,
-        view=task.view,
     )
     seen = settings.envs_per_run * len(seeds) * math.prod(pool.outlook.shape) / len(pool)
     check_memory("envs_per_run", settings.envs_per_run, seen)
@@ -117,7 +115,7 @@ def prepare(
         else:
             forecasts = plan.warm_start.forecasts
             demonstrations = demonstrations_of(
-                instances, schedules, task.information, histories=histories, forecasts=forecasts
+                instances, schedules, task, histories=histories, forecasts=forecasts
             )
         if warm:
             begun = time.process_time()
@@ -148,14 +146,7 @@ class _Prices:
 
     def __init__(self, instances: Sequence[Instance], past: Sequence[Instance] | None, task: TaskSettings):
         self.engine, self.task = torch_engine(torch.float64), task
-        self.pool = make_pool(
-            instances,
-            task.information,
-            self.engine,
-            histories=past,
-            foresight=task.foresight,
-            view=task.view,
-        )
+        self.pool = pool_for(task, instances, self.engine, histories=past)
         self.taught = foresee(instances, "perfect")
 
     def demonstrated(self, policy: Policy | None = None, run: int = 0) -> Demonstrations:
@@ -179,7 +170,7 @@ def _warm(
     plan: TrainingPlan,
     told: Progress,
 ) -> None:
-    start, seeds, information = plan.warm_start, plan.training.seeds, plan.task.information
+    start, seeds = plan.warm_start, plan.training.seeds
     clone(
         policy,
         demonstrations,
@@ -206,7 +197,7 @@ def _warm(
         told(0.0, "refining")
         engine, days = torch_engine(), len(instances)
         pools = [
-            make_pool(instances, information, engine, histories=past, seed=number * days)
+            pool_for(plan.task, instances, engine, histories=past, seed=number * days)
             for number in range(start.forecasts)
         ]
         refine(policy, pools, plan.task, seeds_for("refining", seeds), updates=start.refining)

@@ -64,7 +64,7 @@ def _run(
     instances = plan.family.instances("train")
     if not instances:
         raise InputError(field="family.every", value=plan.family.every, expected="at least one training day")
-    past = plan.family.histories("train") if plan.task.information == "persistence" else None
+    past = plan.family.histories("train") if plan.task.looks_back else None
     to_imitate = plan.warm_start.kind == "clone" and plan.task.codec == "direct"
     solved: list[Result] = []
     shaping = SHAPERS[settings.shaper].read(settings.shaping)
@@ -149,7 +149,7 @@ def _central(instances: Sequence[Instance], solved: Sequence[Result]) -> list[Sc
 def _validation(plan: TrainingPlan, days: int = 12) -> Judge:
     """Judges by some validation days of the plan's family."""
     chosen = plan.family.instances("validation")
-    past = plan.family.histories("validation") if plan.task.information == "persistence" else None
+    past = plan.family.histories("validation") if plan.task.looks_back else None
     step = max(1, len(chosen) // days)
     runs = len(plan.training.seeds)
     return Judge(chosen[::step], plan.task, runs, None if past is None else past[::step])

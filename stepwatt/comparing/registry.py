@@ -18,4 +18,6 @@ def _shipped(name: str) -> Callable[[], Any]:
 
 
 #: Each is called for what :func:`stepwatt.compare` takes for a policy.
-POLICIES: Registry[Callable[[], Any]] = Registry("policy", {"jemas": _shipped("jemas")})
+POLICIES: Registry[Callable[[], Any]] = Registry(
+    "policy", {"jemas": _shipped("jemas"), "volatile": _shipped("volatile")}
+)

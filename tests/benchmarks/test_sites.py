@@ -23,7 +23,8 @@ def test_cases_have_the_sites_and_models_they_are_called_after():
 
 def test_no_policy_is_trained_on_days_that_it_is_judged_by():
     for name in sites.POLICIES:
-        plan = sites.plan_of(name, quick=False)
+        plan = sites.plan_of(name, 1, quick=False)
+        assert plan.training.seeds == (1,)
         assert all(len(region.split(",")) == 3 for region in plan.family.regions)
         assert not set(plan.family.days("train")) & set(plan.family.days("test"))
 
@@ -34,11 +35,16 @@ def test_the_table_multiplies_the_gap_at_home():
         "home": {"days": ["a", "b"], "bound": [100, 100], "made": made},
         "2 sites": {"days": ["a", "b"], "bound": [50, 50], "made": made},
     }
-    records["home"]["utility"] = {"drawn models": [99, 98], "flat": [97, 97], "greedy": [90, 90]}
-    records["2 sites"]["utility"] = {"drawn models": [49, 48], "greedy": [45, 45]}
+    records["home"]["utility"] = {
+        "drawn models": [[99, 99], [98, 98]],
+        "flat": [[97, 97]],
+        "greedy": [90, 90],
+    }
+    records["2 sites"]["utility"] = {"drawn models": [[49, 48], [49, 48]], "greedy": [45, 45]}
     told = sites.table(records, {"drawn models": 0.001}).splitlines()
     assert told[0] == "| case | drawn models | flat | greedy | of home |"
     assert told[3].startswith("| 2 sites | 0.0300 ±")
     assert told[3].split(" | ")[2:] == ["", "0.1000 ± 0.0000", "2.00 x |"]
     assert "2 test days" in told[-1]
+    assert "2 seeds" in told[-1]
     assert "at most 0.10 %" in told[-1]
