@@ -314,7 +314,7 @@ def test_however_many_jobs_are_too_much_they_are_made_to_fit_in_few_moves(
     ).arrays()
     seconds, megawatts = np.array([2.0, 3.0, 1.0]), 1e-3 * np.array([1.3, 0.5, 1.6])
     options = replace(a.options, seconds=seconds, energy_mwh=megawatts * a.slot_hours)
-    site = rounding._Site(replace(a, options=options), 0)
+    site = rounding.Rounding.of(replace(a, options=options)).sites[0]
     runs = np.array([80_000.0, 0.0, 0.0])
     site._squeeze(runs, np.array([1.5, 1.2, 1.0]), 150_000.0, 200.0)
     assert runs.tolist() == [70_000.0, 0.0, 10_000.0]
@@ -326,12 +326,13 @@ def test_a_link_missed_by_rounding_alone_loses_a_job_not_the_way_out(over: float
     moving = np.array([[0.0], [3.0]])
     a = tiny.two_sites().arrays()
     a = replace(a, payload_gb=np.array([100.0]))
-    rounding._keep_link(moving, 1, 0, a, 300.0 - over)
+    own = rounding.Rounding.of(a)
+    replace(own, link_gb=np.full_like(own.link_gb, 300.0 - over))._keep_link(moving, 1, 0)
     assert moving[:, 0].tolist() == [1.0, 2.0]
 
 
 def test_gpu_time_missed_by_rounding_alone_loses_a_job_not_the_way_out() -> None:
-    site = rounding._Site(tiny.two_sites().arrays(), 0)
+    site = rounding.Rounding.of(tiny.two_sites().arrays()).sites[0]
     runs = np.array([3.0])
     site._shed(runs, np.ones(1), np.array([1e3]), 3e3 - 5e-8)
     assert runs.tolist() == [2.0]
