@@ -113,5 +113,5 @@ def test_busier_days_are_taught_and_no_other_potential_asks_for_them() -> None:
     assert float(made.shaper.net.scale) > 0
     with pytest.raises(sw.InputError, match=r"shaping.loads\[0\] = 0.5"):
         read_plan(None, ["shaper=taught-potential", "shaping.loads=[0.5]"])
-    with pytest.raises(sw.InputError, match=r"shaping.loads = .*: expected one of the fields duals, weight"):
+    with pytest.raises(sw.InputError, match=r"shaping.loads = .*: expected one of the fields weight, duals"):
         read_plan(None, ["shaper=solver-potential", "shaping.loads=[1.2]"])
