@@ -59,6 +59,13 @@ class TrainedPolicy:
     family: Mapping[str, Any]
     training: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        shape, task = self.family, self.task
+        slots = (
+            f"slots of {60 * shape['slot_hours']:g} min" if "slot_hours" in shape else "slots of any length"
+        )
+        return f"<TrainedPolicy, codec {task.codec}, information {task.information}, for {slots}>"
+
     @property
     def kind(self) -> str:
         """What comparisons hold it against: planners, unless it is told what will be."""

@@ -65,6 +65,9 @@ class Distribution:
     history: pd.DataFrame
     messages: pd.DataFrame
 
+    def __repr__(self) -> str:
+        return f"<Distribution among {len(self.asps)} providers after {self.rounds} rounds: {self.result!r}>"
+
     @property
     def rounds(self) -> int:
         """Rounds of questions and answers."""

@@ -71,6 +71,10 @@ class WhereLost:
     by_site: pd.DataFrame
     decisions: pd.DataFrame
 
+    def __repr__(self) -> str:
+        lost = f"{self.lost:,.2f} {self.instance.currency}"
+        return f"<WhereLost on {self.instance.name!r}: {lost} over {len(self.money)} slots>"
+
     @property
     def lost(self) -> float:
         """The optimum's utility less mine."""

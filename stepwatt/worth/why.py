@@ -105,6 +105,9 @@ class Why:
         place = {"site": self.site, "slot": self.slot, "currency": self.currency}
         return {**place, "window": list(self.window), "prices": self.prices, "reasons": reasons}
 
+    def __repr__(self) -> str:
+        return f"<Why: {self.head}>"
+
     def __str__(self) -> str:
         lines = [line for reason in self.reasons for line in reason.lines()]
         return "\n".join([self.head, *(lines or ["no jobs, and nothing to decide"])])
