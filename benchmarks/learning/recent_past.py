@@ -81,7 +81,7 @@ def table(records: Mapping[tuple[str, str], Record]) -> str:
     if record:
         seeds, count = np.shape(record["gap"])
         made = record["made"]
-        lines += ["", f"{count} validation days, {seeds} seeds. {made['machine']}, {made['date']}."]
+        lines += ["", f"{count} validation days, seeds: {seeds}. {made['machine']}, {made['date']}."]
     return "\n".join(lines) + "\n"
 
 

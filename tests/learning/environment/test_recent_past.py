@@ -124,6 +124,17 @@ def test_both_engines_and_any_number_side_by_side_see_the_same(task: TaskSetting
             np.testing.assert_allclose(together[number], alone.observation()[0], atol=1e-9)
 
 
+@TASKS
+def test_the_vector_environment_sees_what_the_single_one_does(task: TaskSettings) -> None:
+    pytest.importorskip("torch")
+    from stepwatt.learning.environment.gym_env import SchedulingGymEnv, SchedulingVectorEnv
+
+    one = SchedulingGymEnv(day(), task, histories=day("2018-06-11"))
+    many = SchedulingVectorEnv(day(), task, num_envs=2, histories=day("2018-06-11"))
+    alone, together = one.reset(seed=1)[0], many.reset(seed=1)[0]
+    np.testing.assert_allclose(together, np.stack([alone, alone]), atol=1e-5)
+
+
 def test_a_policy_trained_with_it_plays_batches_files_and_slots_alike(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     small = ["family.every=120", "family.slot_minutes=60", "agent.hidden=[8]", "env_steps=48"]

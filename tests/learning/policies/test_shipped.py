@@ -41,7 +41,9 @@ def test_it_is_small_and_says_how_it_was_trained(name: str) -> None:
     assert policy.task == plan.task
     told = {"family": plan.family, "warm_start": plan.warm_start, "settings": plan.training}
     for table, expected in told.items():
-        assert policy.training[table] == json.loads(json.dumps(expected.plain())), table
+        saved, plain = policy.training[table], json.loads(json.dumps(expected.plain()))
+        # a file does not say what could not be set when it was saved
+        assert saved == {key: plain[key] for key in saved}, table
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_it_plays_days_of_its_family(name: str, zones: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_comparisons_take_it_by_name(name: str) -> None:
     inst = day(name, ("DE", "FR", "DK"), n_slots=3)
-    found = sw.compare(inst, [name, "greedy"], bound="lp")
+    found = sw.compare(inst, {"learned": name, "greedy": "greedy"}, bound="lp")
     assert len(found.statistics) == 2
 
 
