@@ -39,7 +39,7 @@ def summary(records: Sequence[Record], regimes: Sequence[str]) -> str:
             if other == algo:
                 told = [row.get(regime, "") for regime in regimes]
                 lines.append(f"| {algo.upper()} | {shaper} | {' | '.join(told)} |")
-    return "\n".join(lines) + "\n\n" + _made(records)
+    return "\n".join(lines) + "\n\n" + _made(records, revisions=False)
 
 
 def tables(records: Sequence[Record]) -> str:
@@ -53,7 +53,7 @@ def tables(records: Sequence[Record]) -> str:
         _table(f"{regime}, {algo.upper()}, {steps:,} steps", rows)
         for (algo, regime, steps), rows in groups.items()
     ]
-    return "\n".join(parts) + "\n" + _made(records)
+    return "\n".join(parts) + "\n" + _made(records, revisions=True)
 
 
 def _table(what: str, records: Sequence[Record]) -> str:
@@ -109,15 +109,16 @@ def _first(at: np.ndarray, share: np.ndarray, threshold: float, digits: int) -> 
     return f"{told(found.estimate)} [{low}, {told(found.high)}]"
 
 
-def _made(records: Sequence[Record]) -> str:
-    """Where and when, and what it cost."""
+def _made(records: Sequence[Record], *, revisions: bool) -> str:
+    """Where and when, and what it cost; with the revisions of the code, where there is room for them."""
     seeds = sorted({len(record["seeds"]) for record in records})
     machines = sorted({record["made"]["machine"] for record in records})
     dates = sorted({record["made"]["date"] for record in records})
-    revisions = sorted({record["made"]["revision"] for record in records})
+    known = sorted({record["made"]["revision"] for record in records})
     spent = sum(record["spent"]["cpu_seconds"] for record in records) / 3600
     many = " or ".join(map(str, seeds))
     return (
         f"{len(records)} cells of {many} seeds, {spent:.1f} CPU hours; "
-        f"{' and '.join(machines)}; {', '.join(dates)}; revisions {', '.join(revisions)}.\n"
+        f"{' and '.join(machines)}; {', '.join(dates)}"
+        + (f"; revisions {', '.join(known)}.\n" if revisions else ".\n")
     )
