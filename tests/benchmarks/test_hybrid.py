@@ -87,7 +87,7 @@ def test_reasons_are_timed_beside_the_responses_they_are_of() -> None:
 def test_latency_times_rolling_and_every_policy_in_every_round() -> None:
     few = Case(Family(regions=TRAINED_ON[:1], every=100, slot_minutes=60), ())
     found = latency.measure("some days", few, rounds=2, size=3)
-    assert found.keys() == {"rolling", "renewed 2 h", "renewed 3 h"}
+    assert found.keys() == {"rolling", "renewed 1 h", "renewed 2 h", "renewed 3 h"}
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found.values())
 
 
