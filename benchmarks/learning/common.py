@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from stepwatt.learning.training.loop import train_agent
 from stepwatt.learning.training.plan import TrainingPlan, WarmStart
 from stepwatt.learning.training.preparation import Ready, prepare
 from stepwatt.learning.training.settings import TrainingSettings
+from stepwatt.solvers.many import Many, WorkerDied, in_order
 
 from .days import CACHE, Days, Spread, cuts, days
 from .exact_value import exact_value
@@ -217,17 +219,29 @@ def run_cells(
     only: Sequence[str] = (),
     run: Callable[[Cell], Record] = train_cell,
     say: Callable[[str], None] = print,
+    workers: int = 1,
 ) -> list[Record]:
     """Run the cells whose results are not in the folder yet; returns the records of all that are chosen.
 
-    ``only`` are patterns of names. A kept result of other settings is replaced. Each file is written under
-    another name first, so that an interrupted cell leaves none.
+    ``only`` are patterns of names, ``workers`` cells in work at a time. A kept result of other settings is
+    replaced. Each file is written under another name first, so that an interrupted cell leaves none.
     """
     chosen = [cell for cell in cells if not only or any(fnmatch.fnmatch(cell.name, p) for p in only)]
-    return [
-        kept(folder, cell.name, cell.described(), lambda cell=cell: run(cell), say)  # type: ignore[misc]
-        for cell in chosen
-    ]
+    records = {}
+    for number, answer in Many(partial(_cell, folder, run), workers).run(chosen):
+        if isinstance(answer, WorkerDied):
+            raise SystemExit(f"{chosen[number].name}: {answer}")
+        records[number], said = answer
+        say(said)
+    return in_order(records.items())
+
+
+def _cell(folder: Path, run: Callable[[Cell], Record], cell: Cell) -> tuple[Record, str]:
+    """A cell's record, and what is to be said of it."""
+    torch.set_num_threads(1)
+    said: list[str] = []
+    record = kept(folder, cell.name, cell.described(), lambda: run(cell), said.append)
+    return record, said[-1]
 
 
 def kept(
@@ -311,6 +325,7 @@ def parser(what: str | None) -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=int, help="number of seeds, trained side by side")
     made.add_argument("--cells", nargs="*", default=[], metavar="PATTERN", help="only these cells")
     made.add_argument("--quick", action="store_true", help=f"a small look, into {QUICK_RESULTS}")
+    made.add_argument("--workers", type=int, default=1, help="cells in work at a time, each in a process")
     made.add_argument("--list", action="store_true", help="name the cells and end")
     return made
 

@@ -122,7 +122,9 @@ def main() -> None:
     if chosen.timing:
         write_json(folder.parent / "timing.json", timing(seeds, rounds=1 if chosen.quick else 3))
         return
-    run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
+    run_cells(
+        plans, folder, only=chosen.cells, workers=chosen.workers, say=lambda text: print(text, flush=True)
+    )
 
 
 if __name__ == "__main__":

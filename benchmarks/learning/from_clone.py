@@ -131,7 +131,7 @@ def main() -> None:
         return
     if chosen.docs:
         plans = [plan for plan in plans if (folder / f"{plan.name}.json").exists()]
-    records = run_cells(plans, folder, only=chosen.cells, run=improved)
+    records = run_cells(plans, folder, only=chosen.cells, workers=chosen.workers, run=improved)
     print(table(records))
     if chosen.docs:
         write_tables(PAGE, STUDY, table(records))

@@ -77,7 +77,13 @@ def main() -> None:
     if chosen.list:
         print("\n".join([*METHODS, *(cell.name for cell in cells)]))
         return
-    run_cells(cells, folder / "trained", only=chosen.cells, say=lambda text: print(text, flush=True))
+    run_cells(
+        cells,
+        folder / "trained",
+        only=chosen.cells,
+        workers=chosen.workers,
+        say=lambda text: print(text, flush=True),
+    )
     family = (cells[0].spread if quick else Spread(test=TEST_EVERY)).family("test")
     instances, histories = family.instances("test", integral=True), family.histories("test")
     days = {"test_days": [inst.name for inst in instances]}

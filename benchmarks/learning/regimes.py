@@ -138,7 +138,9 @@ def main() -> None:
         return
     if chosen.docs:
         plans = [plan for plan in plans if (folder / f"{plan.name}.json").exists()]
-    records = run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
+    records = run_cells(
+        plans, folder, only=chosen.cells, workers=chosen.workers, say=lambda text: print(text, flush=True)
+    )
     print(tables(records))
     if chosen.docs:
         write_tables(PAGE, STUDY, summary(records, list(REGIMES)))

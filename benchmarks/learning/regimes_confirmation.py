@@ -168,7 +168,9 @@ def main() -> None:
     instances = [family.instance(family.regions[0], day, False) for day in found]
     days = {"days": [day.isoformat() for day in found]}
     known = kept(folder, "days", days, lambda: days | bounds(instances))
-    records = run_cells(cells, folder, only=chosen.cells, run=lambda cell: played(cell, instances))
+    records = run_cells(
+        cells, folder, only=chosen.cells, workers=chosen.workers, run=lambda cell: played(cell, instances)
+    )
     text = table({record["cell"]: record for record in records}, known)
     print(text)
     if chosen.docs:

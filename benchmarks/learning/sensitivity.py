@@ -46,7 +46,9 @@ def main() -> None:
     if chosen.list:
         print("\n".join(cell.name for cell in plans))
         return
-    run_cells(plans, folder, only=chosen.cells, say=lambda text: print(text, flush=True))
+    run_cells(
+        plans, folder, only=chosen.cells, workers=chosen.workers, say=lambda text: print(text, flush=True)
+    )
 
 
 if __name__ == "__main__":

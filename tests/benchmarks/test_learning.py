@@ -71,6 +71,18 @@ def test_an_interrupted_cell_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_cells_of_two_processes_are_those_of_one(tmp_path):
+    said = []
+    alone = run_cells(cells(0.8), tmp_path / "alone", run=fake, say=said.append)
+    two = run_cells(cells(0.8), tmp_path / "two", run=fake, say=said.append, workers=2)
+
+    def told(records):
+        return [{k: v for k, v in record.items() if k != "spent"} for record in records]
+
+    assert told(two) == told(alone)
+    assert sorted(line.split(":")[0] for line in said) == ["sac-jemas"] * 2 + ["sac-none"] * 2
+
+
 def test_curves_have_rising_axes_and_the_threshold_is_of_the_common_best(tmp_path):
     records = run_cells(cells(0.8), tmp_path, run=fake, say=lambda text: None)
     at, share = curve(records[0], "updates")
