@@ -22,7 +22,7 @@ SOURCE, PICTURE = Path("demo/comparison.json"), Path("docs/picture.svg")
 TITLE: dict[str, Any] = {"fontsize": 11, "loc": "left"}
 #: Policies in the right half, from the top.
 SHOWN = (
-    "oracle", "foresight, day-ahead", "learned", "rolling, day-ahead", "greedy",
+    "oracle", "foresight, day-ahead", "rolling, day-ahead", "learned", "greedy",
     "fixed-steps", "local", "all-off",
 )  # fmt: skip
 
@@ -69,7 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     matplotlib.rcParams |= {"svg.hashsalt": "stepwatt", "svg.fonttype": "none", "font.size": 10}
     import matplotlib.pyplot as plt
 
-    case = sw.Comparison.load(SOURCE).cases[0]
+    found = sw.Comparison.load(SOURCE)
+    cut = [name for name in SHOWN if found.table.loc[name, "stopped"]]
+    if cut:
+        raise sw.InputError(
+            file=str(SOURCE), value=", ".join(cut), expected="policies that no time limit ended"
+        )
+    case = found.cases[0]
     fig = plt.figure(figsize=(11, 3.8))
     places = fig.add_gridspec(2, 2, width_ratios=(1.4, 1), height_ratios=(1, 1.5), wspace=0.5)
     price, power = (fig.add_subplot(places[row, 0]) for row in (0, 1))
