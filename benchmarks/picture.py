@@ -73,7 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cut = [name for name in SHOWN if found.table.loc[name, "stopped"]]
     if cut:
         raise sw.InputError(
-            file=str(SOURCE), value=", ".join(cut), expected="policies that no time limit ended"
+            field="policies",
+            file=str(SOURCE),
+            value=", ".join(cut),
+            expected="policies that no time limit ended",
         )
     case = found.cases[0]
     fig = plt.figure(figsize=(11, 3.8))
