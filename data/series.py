@@ -156,12 +156,16 @@ def _of_zone(series: pd.DataFrame, zone: str) -> tuple[pd.DataFrame, int]:
     """The rows of a zone, checked, and the minutes of a step."""
     if tuple(series.index.names) != INDEX:
         raise InputError(field="series", value=list(series.index.names), expected=f"an index of {INDEX}")
-    if zone not in series.index.unique("zone"):
-        raise InputError(field="zone", value=zone, expected="one of " + ", ".join(zone_list(series)))
-    rows = series.loc[[zone]].droplevel("zone")
+    try:
+        place = series.index.get_loc(zone)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            field="zone", value=zone, expected="one of " + ", ".join(zone_list(series))
+        ) from error
+    rows = series.iloc[place].droplevel("zone")
     times = rows.index
     if not isinstance(times, pd.DatetimeIndex) or times.tz is None or not times.is_monotonic_increasing:
-        rows = as_series(series.loc[[zone]]).droplevel("zone")
+        rows = as_series(series.iloc[place]).droplevel("zone")
     for column in [*REQUIRED, *(column for column in OPTIONAL if column in rows)]:
         if column not in rows:
             raise InputError(field="columns", value=list(rows.columns), expected=f"a column {column}")

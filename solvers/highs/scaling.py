@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
 
 from stepwatt.formulation.milp.linear_problem import LinearProblem
 from stepwatt.formulation.milp.pyomo_docs import CONSTRAINTS
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.signedinteger]
 
 
 _POWER_COLUMNS = {
@@ -57,28 +57,41 @@ def scaling_of(p: LinearProblem) -> Scaling:
     for name in _POWER_ROWS & p.rows.keys():
         row[p.rows[name].ids] = 1 / unit
     used = np.where(p.integer, p.upper >= 1, p.upper > 0)
-    gpu_time = p.matrix[p.rows["gpu_time"].ids.ravel()][:, used]
-    if gpu_time.nnz:
-        row[p.rows["gpu_time"].ids] = 1 / _power_of_two(float(np.abs(gpu_time.data).max()))
+    # a matrix of many small rows is gone through faster as plain arrays than by sparse operations
+    row_of, column_of = p.matrix.indices, np.repeat(np.arange(len(p.cost)), np.diff(p.matrix.indptr))
+    sizes = np.abs(p.matrix.data)
+    of_gpu_time = np.zeros(len(row), dtype=bool)
+    of_gpu_time[p.rows["gpu_time"].ids] = True
+    gpu_time = sizes[of_gpu_time[row_of] & used[column_of]]
+    if gpu_time.size:
+        row[of_gpu_time] = 1 / _power_of_two(float(gpu_time.max()))
     # a user's own rows, whatever they count in
     for own in (block.ids.ravel() for name, block in p.rows.items() if name not in CONSTRAINTS):
-        largest = abs(p.matrix.tocsr()[own]).multiply(column[None, :]).max(axis=1).toarray().ravel()
+        largest = _largest(row_of, sizes * column[column_of], len(row))[own]
         row[own] = 1 / _powers_of_two(np.where(largest > 0, largest, 1.0))
-    _lift(row, abs(p.matrix.tocsr()) @ diags_array(np.where(used, column, 0.0)))
+    _lift(row, row_of, sizes * np.where(used, column, 0.0)[column_of])
     revenue = float(np.abs(p.cost[p.columns["runs"].ids]).max(initial=0.0))
     # HiGHS perturbs costs by their size: jobs at 1/32 take half the simplex steps that jobs at 1 take
     return Scaling(column, row, 1 / 32 / _power_of_two(revenue) if revenue > 0 else 1024.0)
 
 
-def _lift(row: Floats, entries: csr_array) -> None:
+def _lift(row: Floats, row_of: Ints, entries: Floats) -> None:
     """Larger units of rows with entries that would be lost beside larger ones."""
-    entries.data[entries.data == 0] = np.inf
-    least = row * entries.min(axis=1, explicit=True).toarray().ravel()
-    entries.data[np.isinf(entries.data)] = 0
-    most = row * entries.max(axis=1).toarray().ravel()
-    small = np.flatnonzero((least > 0) & (least < _LEAST_ENTRY))
+    some = entries > 0
+    least = np.full(len(row), np.inf)
+    np.minimum.at(least, row_of[some], entries[some])
+    least *= row
+    most = row * _largest(row_of, entries, len(row))
+    small = np.flatnonzero(least < _LEAST_ENTRY)
     wanted = np.minimum(_LEAST_ENTRY / least[small], _MOST_ENTRY / most[small])
     row[small] *= np.exp2(np.ceil(np.log2(np.maximum(wanted, 1.0))))
+
+
+def _largest(row_of: Ints, entries: Floats, n_rows: int) -> Floats:
+    """(R,) the largest of each row's entries, which are not negative."""
+    largest = np.zeros(n_rows)
+    np.maximum.at(largest, row_of, entries)
+    return largest
 
 
 def _power_of_two(value: float) -> float:
