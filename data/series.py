@@ -162,10 +162,11 @@ def _of_zone(series: pd.DataFrame, zone: str) -> tuple[pd.DataFrame, int]:
         raise InputError(
             field="zone", value=zone, expected="one of " + ", ".join(zone_list(series))
         ) from error
-    rows = series.iloc[place].droplevel("zone")
+    its_own = series.iloc[slice(place, place + 1) if isinstance(place, int) else place]
+    rows = its_own.droplevel("zone")
     times = rows.index
     if not isinstance(times, pd.DatetimeIndex) or times.tz is None or not times.is_monotonic_increasing:
-        rows = as_series(series.iloc[place]).droplevel("zone")
+        rows = as_series(its_own).droplevel("zone")
     for column in [*REQUIRED, *(column for column in OPTIONAL if column in rows)]:
         if column not in rows:
             raise InputError(field="columns", value=list(rows.columns), expected=f"a column {column}")

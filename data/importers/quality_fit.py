@@ -86,46 +86,57 @@ def _rms(error: Floats) -> float:
     return math.sqrt(float((error**2).mean()))
 
 
-def _loss(shape: Floats, q: Floats) -> float:
-    if np.ptp(shape) < _LEAST_PART:
-        return _NO_FIT
-    level, gain = _line(shape, q)
-    return float(((q - level - gain * shape) ** 2).sum())
+def _loss(shapes: Floats, q: Floats) -> Floats:
+    """(…) what the best line through each shape (…,S) misses of q (S,), squared."""
+    centred, above = shapes - shapes.mean(-1, keepdims=True), q - q.mean()
+    spread = (centred**2).sum(-1)
+    gain = np.maximum(centred @ above, 0.0) / np.where(spread > 0, spread, 1.0)
+    missed = ((above - gain[..., None] * centred) ** 2).sum(-1)
+    found: Floats = np.where(np.ptp(shapes, -1) < _LEAST_PART, _NO_FIT, missed)
+    return found
 
 
-def _best(loss: Callable[[Floats], float], *ranges: tuple[float, float, int]) -> Floats:
-    """The minimiser of a smooth function with several valleys; ranges are (lowest, highest, points tried)."""
-    begin = optimize.brute(loss, [slice(low, high, complex(0, n)) for low, high, n in ranges], finish=None)
+def _best(shape: Callable[..., Floats], q: Floats, *ranges: tuple[float, float, int]) -> Floats:
+    """The parameters of the best shape, (…) each to (…,S), where the loss is smooth and has several valleys;
+    ranges are (lowest, highest, points tried)."""
+    axes = [np.linspace(low, high, n) for low, high, n in ranges]
+    grid = np.array(np.meshgrid(*axes, indexing="ij")).reshape(len(axes), -1)
+    begin = grid[:, np.argmin(_loss(shape(*grid), q))]
     low, high, count = np.array(ranges).T
-    begin = np.clip(begin, low, high)
     # from a simplex that spans a cell of the grid
     steps = (high - low) / (count - 1)
     simplex = np.vstack([begin, begin + np.diag(np.where(begin + steps > high, -steps, steps))])
-    fine = {"initial_simplex": simplex, "xatol": 1e-12, "fatol": 0.0, "maxiter": 2_000}
-    bounds = optimize.Bounds(low, high)
-    return np.asarray(optimize.minimize(loss, begin, method="Nelder-Mead", bounds=bounds, options=fine).x)
+    fine = {"initial_simplex": simplex, "xatol": 1e-12, "fatol": np.inf, "maxiter": 2_000}
+    found = optimize.minimize(
+        lambda x: float(_loss(shape(*x), q)),
+        begin,
+        method="Nelder-Mead",
+        bounds=optimize.Bounds(low, high),
+        options=fine,
+    )
+    return np.asarray(found.x)
 
 
 def _exponential(s: Floats, q: Floats) -> Fit:
     # flatter than 1e-3 over the range is a straight line, steeper than 20 a single step
-    def shape(log_rate: Floats) -> Floats:
-        curve: Floats = -np.exp(-np.exp(log_rate) * (s - s.min()))
+    def shape(log_rate: ArrayLike) -> Floats:
+        curve: Floats = -np.exp(-np.exp(log_rate)[..., None] * (s - s.min()))
         return curve
 
-    found = _best(lambda x: _loss(shape(x), q), (math.log(1e-3 / np.ptp(s)), math.log(20.0), 241))
-    rate = math.exp(float(found[0]))
+    [found] = _best(shape, q, (math.log(1e-3 / np.ptp(s)), math.log(20.0), 241))
+    rate = math.exp(found)
     fit = _fit("exponential", q, shape(found), ("ceiling", "span"), rate=rate)
     fit.parameters["span"] *= math.exp(rate * float(s.min()))
     return fit
 
 
 def _power(s: Floats, q: Floats) -> Fit:
-    def shape(log_rate: Floats) -> Floats:
-        curve: Floats = -((s / s.min()) ** -np.exp(log_rate))
+    def shape(log_rate: ArrayLike) -> Floats:
+        curve: Floats = -((s / s.min()) ** -np.exp(log_rate)[..., None])
         return curve
 
-    found = _best(lambda x: _loss(shape(x), q), (math.log(1e-3), math.log(20.0), 241))
-    rate = math.exp(float(found[0]))
+    [found] = _best(shape, q, (math.log(1e-3), math.log(20.0), 241))
+    rate = math.exp(found)
     fit = _fit("power", q, shape(found), ("ceiling", "span"), rate=rate)
     fit.parameters["span"] *= float(s.min()) ** rate
     return fit
@@ -136,19 +147,20 @@ def _logarithmic(s: Floats, q: Floats) -> Fit:
 
 
 def _sigmoid(s: Floats, q: Floats) -> Fit:
-    def shape(x: Floats) -> Floats:
-        log_rate, midpoint = x
-        curve: Floats = 0.5 * (1.0 + np.tanh(0.5 * np.exp(log_rate) * (s - midpoint)))
+    def shape(log_rate: ArrayLike, midpoint: ArrayLike) -> Floats:
+        late = s - np.asarray(midpoint)[..., None]
+        curve: Floats = 0.5 * (1.0 + np.tanh(0.5 * np.exp(log_rate)[..., None] * late))
         return curve
 
     reach = float(np.ptp(s))
-    found = _best(
-        lambda x: _loss(shape(x), q),
+    log_rate, midpoint = _best(
+        shape,
+        q,
         (math.log(1e-2 / reach), math.log(100.0), 51),
         (float(s.min()) - 1.1 * reach, float(s.max()) + 0.1 * reach, 133),
     )
-    rate, midpoint = math.exp(float(found[0])), float(found[1])
-    return _fit("sigmoid", q, shape(found), ("floor", "span"), rate=rate, midpoint=midpoint)
+    rate = math.exp(log_rate)
+    return _fit("sigmoid", q, shape(log_rate, midpoint), ("floor", "span"), rate=rate, midpoint=midpoint)
 
 
 _KINDS: tuple[tuple[Callable[[Floats, Floats], Fit], int], ...] = (
