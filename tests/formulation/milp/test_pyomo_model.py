@@ -154,7 +154,7 @@ def solve(m: pyo.ConcreteModel) -> None:
 
 
 def test_the_evaluator_agrees_with_the_solved_model_term_by_term(example: Instance) -> None:
-    """Where jobs run is taken from a good schedule; all else, modes of batteries and meters too, is sought."""
+    """Where jobs run is taken from a good schedule; all else, modes of batteries too, is sought."""
     m = pyomo_model(example)
     runs = sw.solve(example, gap=5e-2).schedule.runs
     rows = {option: row for row, option in enumerate(option_names(example.arrays()))}

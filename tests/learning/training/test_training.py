@@ -405,8 +405,8 @@ def test_words_win_over_the_file(tmp_path: Path) -> None:
 def test_every_shaper_trains_with_every_agent_and_resumes_exactly(
     name: str, algo: str, tmp_path: Path
 ) -> None:
-    settings = small(algo, "env_steps=64", f"shaper={name}")
-    half = settings.changed(env_steps=40)
+    settings = small(algo, "env_steps=44", f"shaper={name}")
+    half = settings.changed(env_steps=32)
 
     def shaper() -> Shaper:
         return SHAPERS[name](1, 1, settings.seeds, settings.shaping)
