@@ -60,8 +60,27 @@ def gaps(panel: Any, case: Case) -> None:
     panel.set_title("How far every policy is from it", **TITLE)
 
 
+def demonstrated(file: Path) -> Case:
+    """The day of a comparison, every policy shown done.
+
+    Raises:
+        InputError: a time limit ended some.
+    """
+    found = sw.Comparison.load(file)
+    cut = [name for name in SHOWN if found.table.loc[name, "stopped"]]
+    if cut:
+        raise sw.InputError(
+            field="policies",
+            file=str(file),
+            value=", ".join(cut),
+            expected="policies that no time limit ended",
+        )
+    return found.cases[0]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw it from what the demonstration has written."""
+    case = demonstrated(SOURCE)
     import matplotlib
 
     matplotlib.use("Agg")
@@ -69,16 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     matplotlib.rcParams |= {"svg.hashsalt": "stepwatt", "svg.fonttype": "none", "font.size": 10}
     import matplotlib.pyplot as plt
 
-    found = sw.Comparison.load(SOURCE)
-    cut = [name for name in SHOWN if found.table.loc[name, "stopped"]]
-    if cut:
-        raise sw.InputError(
-            field="policies",
-            file=str(SOURCE),
-            value=", ".join(cut),
-            expected="policies that no time limit ended",
-        )
-    case = found.cases[0]
     fig = plt.figure(figsize=(11, 3.8))
     places = fig.add_gridspec(2, 2, width_ratios=(1.4, 1), height_ratios=(1, 1.5), wspace=0.5)
     price, power = (fig.add_subplot(places[row, 0]) for row in (0, 1))
