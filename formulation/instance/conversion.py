@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from .arrays import InstanceArrays, State
 from .options import enumerate_options
+from .useful import ABSURD
 
 if TYPE_CHECKING:
     from .instance import Instance
@@ -36,9 +38,6 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
     export_price = per_slot([grid.export_price for grid in grids])
     interval = np.array([grid.demand_interval_slots for grid in grids], dtype=np.int64)
 
-    def whole(jobs: Floats) -> Floats:
-        return np.rint(jobs) if inst.integral_jobs else jobs
-
     # limits that rounding has crossed meet
     energy_min = per_site([b.soc_min * b.energy_mwh if b else 0.0 for b in batteries])
     energy_max = np.maximum(energy_min, [b.soc_max * b.energy_mwh if b else 0.0 for b in batteries])
@@ -48,12 +47,12 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
     start = State(
         energy_mwh=initial_energy,
         temperature_c=initial_c,
-        backlog=whole(_backlog(inst, sites, classes)),
+        backlog=_backlog(inst, sites, classes),
         generator_on=np.array([g is not None and g.initially_on for g in generators]),
         peak_mw=per_site([grid.peak_so_far_mw for grid in grids]),
         metered_mw=np.zeros(len(sites)),
     )
-    return InstanceArrays(
+    arrays = InstanceArrays(
         sites=tuple(sites),
         classes=tuple(classes),
         models=tuple(inst.models),
@@ -63,7 +62,7 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         slot_hours=inst.slot_hours,
         integral_jobs=inst.integral_jobs,
         options=enumerate_options(inst),
-        arrivals=whole(np.array([[inst.arrivals[i][k] for k in classes] for i in sites], dtype=float)),
+        arrivals=np.array([[inst.arrivals[i][k] for k in classes] for i in sites], dtype=float),
         deadline=np.array([k.deadline_slots for k in class_specs], dtype=np.int64),
         miss_penalty=per_site([k.miss_penalty for k in class_specs]),
         payload_gb=per_site([k.payload_gb for k in class_specs]),
@@ -119,6 +118,13 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         state=start,
         closes=inst.closes,
     )
+    return replace(arrays, cooling_max_mw=_powered(arrays))
+
+
+def _powered(a: InstanceArrays) -> Floats:
+    """(J,) MW of cooling, of which plants far beyond all power that comes have no more than that."""
+    comes = a.import_limit_mw + a.renewable_mw.max(axis=1) + a.generator_max_mw + a.battery_power_mw
+    return np.where(a.cooling_max_mw > ABSURD * comes, comes, a.cooling_max_mw)
 
 
 def _backlog(inst: Instance, sites: list[str], classes: list[str]) -> Floats:
