@@ -12,6 +12,9 @@ from stepwatt.formulation import SITE_FLOWS, Instance, Schedule
 
 File = dict[str, Any]
 
+#: An hour as slots of 30, 15 and 5 minutes.
+PARTS = (2, 4, 12)
+
 
 def finer_file(file: File, parts: int) -> File:
     """Every slot cut into parts: jobs come with the first of them, and wait until the end of the same one."""

@@ -10,10 +10,7 @@ from stepwatt.formulation import Instance, Schedule, evaluate
 from stepwatt.solvers import solve
 
 from .case import Case
-from .finer import exact_room, finer_file, finer_schedule
-
-#: An hour as slots of 30, 15 and 5 minutes.
-PARTS = (2, 4, 12)
+from .finer import PARTS, exact_room, finer_file, finer_schedule
 
 
 def finer_slots(case: Case, tolerance: float) -> list[str]:
@@ -26,7 +23,7 @@ def finer_slots(case: Case, tolerance: float) -> list[str]:
             for term, value in judged.breakdown.items():
                 if term == "terminal":
                     continue
-                off = case.apart("finer slots: money", again.breakdown[term] - value)
+                off = case.apart("finer slots: money", again.breakdown[term] - value, value)
                 if not off <= tolerance:
                     found.append(f"{name} in {parts} parts: {term} {again.breakdown[term]!r} for {value!r}")
             ends = again.energy_mwh[:, ::parts]
@@ -87,7 +84,7 @@ def parts_of_a_day(case: Case, tolerance: float) -> list[str]:
         together = evaluate(Instance.from_dict(whole), schedule)
         for term, value in together.breakdown.items():
             parts = sum(e.breakdown[term] for e in booked)
-            if not case.apart("day in two, whole: money", parts - value) <= tolerance:
+            if not case.apart("day in two, whole: money", parts - value, value) <= tolerance:
                 found.append(f"{name} cut at {cut}: {term} {parts!r}, whole {value!r}")
         if booked[1].broken:
             found.append(f"{name} cut at {cut}: the second part breaks {booked[1].broken}")
