@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..records import (
-    AtLeastOne,
     Capacity,
     Celsius,
     Efficiency,
@@ -18,6 +17,7 @@ from ..records import (
     NonNegative,
     NumberOrList,
     Positive,
+    Pue,
     Record,
     Share,
     about,
@@ -31,7 +31,7 @@ SiteSeries = NumberOrList[Finite]
 NonNegativeSiteSeries = NumberOrList[NonNegative]
 FactorSiteSeries = NumberOrList[Factor]
 CelsiusSiteSeries = NumberOrList[Celsius]
-PueSeries = NumberOrList[AtLeastOne]
+PueSeries = NumberOrList[Pue]
 
 
 class JobClass(Record):
