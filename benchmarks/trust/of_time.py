@@ -10,7 +10,7 @@ from stepwatt.formulation import Instance, Schedule, evaluate
 from stepwatt.solvers import solve
 
 from .case import Case
-from .finer import PARTS, exact_room, finer_file, finer_schedule
+from .finer import PARTS, exact_room, finer_file, finer_schedule, with_options_of
 
 
 def finer_slots(case: Case, tolerance: float) -> list[str]:
@@ -19,7 +19,7 @@ def finer_slots(case: Case, tolerance: float) -> list[str]:
     for name, (schedule, judged) in list(case.schedules.items())[:2]:
         for parts in (int(case.rng(8).choice(PARTS)),):
             fine = Instance.from_dict(finer_file(case.file, parts))
-            again = evaluate(fine, finer_schedule(schedule, parts))
+            again = evaluate(fine, with_options_of(finer_schedule(schedule, parts), case.a, fine.arrays()))
             for term, value in judged.breakdown.items():
                 if term == "terminal":
                     continue
@@ -79,7 +79,9 @@ def parts_of_a_day(case: Case, tolerance: float) -> list[str]:
         if any(not _known_pause(site, schedule, j, cut) for j, site in enumerate(file["sites"].values())):
             continue
         early, late = (_cut(schedule, part) for part in (slice(0, cut), slice(cut, None)))
+        early = with_options_of(early, case.a, one.arrays())
         two = one.after(early, Instance.from_dict({**second}))
+        late = with_options_of(late, case.a, two.arrays())
         booked = evaluate(one, early), evaluate(two, late)
         together = evaluate(Instance.from_dict(whole), schedule)
         for term, value in together.breakdown.items():

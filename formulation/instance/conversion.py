@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+#: A job that takes so many times what a site has in a slot will never run.
+MANY = 10.0
+
 
 def instance_arrays(inst: Instance) -> InstanceArrays:
     """The arrays of an instance file."""
@@ -118,13 +121,23 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         state=start,
         closes=inst.closes,
     )
-    return replace(arrays, cooling_max_mw=_powered(arrays))
+    return _possible(arrays)
 
 
-def _powered(a: InstanceArrays) -> Floats:
-    """(J,) MW of cooling, of which plants far beyond all power that comes have no more than that."""
+def _possible(a: InstanceArrays) -> InstanceArrays:
+    """The arrays without what is far beyond all power and time: digits drown beside it.
+
+    Cooling plants take what power comes, and whole jobs of which not one could run are no choice.
+    """
+    o = a.options
     comes = a.import_limit_mw + a.renewable_mw.max(axis=1) + a.generator_max_mw + a.battery_power_mw
-    return np.where(a.cooling_max_mw > ABSURD * comes, comes, a.cooling_max_mw)
+    cooling = np.where(a.cooling_max_mw > ABSURD * comes, comes, a.cooling_max_mw)
+    if a.integral_jobs:
+        energy, time = comes * a.slot_hours, a.gpus * a.seconds_per_gpu
+        impossible = (energy > 0)[o.site] & (o.energy_mwh > MANY * energy[o.site])
+        impossible |= (time > 0)[o.site] & (o.seconds > MANY * time[o.site])
+        o = o.take(~impossible)
+    return replace(a, options=o, cooling_max_mw=cooling)
 
 
 def _backlog(inst: Instance, sites: list[str], classes: list[str]) -> Floats:

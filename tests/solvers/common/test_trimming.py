@@ -157,3 +157,17 @@ def test_the_plain_route_proves_nothing_false_beside_a_size_beyond_all_use() -> 
     assert plain.bound is not None
     assert plain.bound >= best.utility
     assert plain.utility == pytest.approx(best.utility, rel=2e-3)
+
+
+@pytest.mark.parametrize("field", ["joules_fixed", "seconds_fixed"])
+@pytest.mark.parametrize("method", ["foresight", "greedy", "lp", "oracle"])
+def test_jobs_of_which_not_one_could_run_are_no_choice(field: str, method: str) -> None:
+    """Beside jobs of ten gigajoules foresight had no plan."""
+    file = random_file(np.random.default_rng(1), n_slots=2, n_sites=1, features=["thermal"])
+    inst = Instance.from_dict(file)
+    model = max(file["models"])
+    near, far = (solve(inst.replace({f"models.{model}.{field}": size}), method) for size in (1e7, 9e8))
+    assert far.status is near.status
+    assert far.utility == pytest.approx(near.utility, rel=1e-6)
+    if near.bound is not None:
+        assert far.bound == pytest.approx(near.bound, rel=1e-6)
