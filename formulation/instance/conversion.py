@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 #: A job that takes so many times what a site has in a slot will never run.
-MANY = 10.0
+_MANY = 10.0
 
 
 def instance_arrays(inst: Instance) -> InstanceArrays:
@@ -134,8 +134,8 @@ def _possible(a: InstanceArrays) -> InstanceArrays:
     cooling = np.where(a.cooling_max_mw > ABSURD * comes, comes, a.cooling_max_mw)
     if a.integral_jobs:
         energy, time = comes * a.slot_hours, a.gpus * a.seconds_per_gpu
-        impossible = (energy > 0)[o.site] & (o.energy_mwh > MANY * energy[o.site])
-        impossible |= (time > 0)[o.site] & (o.seconds > MANY * time[o.site])
+        impossible = (energy > 0)[o.site] & (o.energy_mwh > _MANY * energy[o.site])
+        impossible |= (time > 0)[o.site] & (o.seconds > _MANY * time[o.site])
         o = o.take(~impossible)
     return replace(a, options=o, cooling_max_mw=cooling)
 
