@@ -36,8 +36,8 @@ class Method:
 
     ``proves_bound``: the bound of its results holds for the instance itself, not for a restricted problem
     only; ``takes_extra``: constraints of a user's own; ``keeps_best``: Ctrl-C ends its search with the best
-    schedule until then; ``forecasts`` has notes by forecast (``rolling:day-ahead``), for methods that plan on
-    one.
+    schedule until then; ``has_prices``: its results say what one more unit is worth; ``forecasts`` has notes
+    by forecast (``rolling:day-ahead``), for methods that plan on one, and is None where nobody knows.
     """
 
     run: Callable[[Instance, Settings], Result]
@@ -46,11 +46,12 @@ class Method:
     proves_bound: bool = False
     takes_extra: bool = False
     keeps_best: bool = False
-    forecasts: Mapping[str, Note] = field(default_factory=dict)
+    has_prices: bool = True
+    forecasts: Mapping[str, Note] | None = field(default_factory=dict)
 
     def note(self, forecast: str = "") -> Note:
         """The note on the method, with the forecast where one is named."""
-        return self.forecasts.get(forecast, Note(self.kind, self.what))
+        return (self.forecasts or {}).get(forecast, Note(self.kind, self.what))
 
 
 # methods are loaded when they are asked for
@@ -133,6 +134,14 @@ def _without(lever: str, what: str, kind: Kind = "ablation") -> Method:
     return Method(partial(_ablation, lever), kind, what, keeps_best=True)
 
 
+def _planner(
+    run: Callable[[Instance, Settings], Result],
+    what: str,
+    forecasts: Mapping[str, Note] | None = None,
+) -> Method:
+    return Method(run, "planner", what, has_prices=False, forecasts=forecasts or {})
+
+
 _AT_ONCE = "optimum without waiting: every job runs in the slot in which it arrives"
 _ALL_OFF = "what an operator without this toolkit does: local, 30 steps, one clock, no battery, at once"
 _CONIC = "relaxation with continuous steps and divisible jobs: no schedule can be worth more"
@@ -153,10 +162,10 @@ METHODS: Registry[Method] = Registry(
         ),
         "lp": Method(_lp, "bound", _LINEAR, proves_bound=True, takes_extra=True),
         "conic": Method(_conic, "bound", _CONIC, proves_bound=True, takes_extra=True),
-        "pyomo": Method(_pyomo, "optimum", _PLAIN, proves_bound=True, takes_extra=True),
-        "greedy": Method(_greedy, "planner", "exact within each slot, never looks ahead"),
-        "foresight": Method(_foresight, "planner", _FORESEEN["day-ahead"].what, forecasts=_FORESEEN),
-        "rolling": Method(_rolling, "planner", _FORECASTS["persistence"].what, forecasts=_FORECASTS),
+        "pyomo": Method(_pyomo, "optimum", _PLAIN, proves_bound=True, takes_extra=True, has_prices=False),
+        "greedy": _planner(_greedy, "exact within each slot, never looks ahead"),
+        "foresight": _planner(_foresight, _FORESEEN["day-ahead"].what, _FORESEEN),
+        "rolling": _planner(_rolling, _FORECASTS["persistence"].what, _FORECASTS),
         "local": _without("local", "optimum without transfers: every job runs where it arrives"),
         "fixed-steps": _without("fixed-steps", "optimum with 30 denoising steps for every job"),
         "no-dvfs": _without("no-dvfs", "optimum with GPUs at one clock"),
@@ -164,7 +173,7 @@ METHODS: Registry[Method] = Registry(
         "no-storage": _without("no-storage", "optimum without batteries"),
         "no-deferral": _without("no-deferral", _AT_ONCE),
         "all-off": _without("all-off", _ALL_OFF, "planner"),
-        "random": Method(_random, "planner", "random choices within the rules"),
+        "random": _planner(_random, "random choices within the rules"),
         "distributed": Method(_distributed, "optimum", _TRADED, proves_bound=True, keeps_best=True),
     },
 )
@@ -232,6 +241,10 @@ def solve(
     if extra is not None and not (chosen.takes_extra and callable(extra)):
         able = listed(name for name, known in METHODS.items() if known.takes_extra)
         raise InputError(field="extra", value=extra, expected=f"a function, with one of the methods {able}")
+    if forecast is not None and chosen.forecasts is not None and not chosen.forecasts:
+        able = listed(name for name, known in METHODS.items() if known.forecasts)
+        expected = f"none with {method}: only {able} plan on one"
+        raise InputError(field="forecast", value=forecast, expected=expected)
     settings = Settings(
         gap=gap,
         time_limit=time_limit,

@@ -91,7 +91,8 @@ def register_method(
     def member(run: Thing) -> Any:
         from stepwatt.solvers.methods import Method
 
-        return Method(run, kind, what or "a method from outside", proves_bound=proves_bound)
+        told = what or "a method from outside"
+        return Method(run, kind, told, proves_bound=proves_bound, forecasts=None)
 
     _choose("kind", kind, "optimum", "bound", "planner", "ablation")
     return _enter("method", name, run, member, apart_from=["policy"])

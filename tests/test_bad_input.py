@@ -703,6 +703,7 @@ def test_what_follows_is_an_instance(value: Any) -> None:
         ("sites.a.grid.import_limit_mw", 1e12),
         ("models.m.seconds_fixed", 0.9e9),
         ("models.m.joules_fixed", 0.9e11),
+        ("sites.a.cooling.pue", 1e3),
     ],
 )
 def test_beyond_what_solvers_have_digits_for_is_refused_at_the_door(path: str, most: float) -> None:
@@ -742,3 +743,21 @@ def test_what_is_of_another_kind_is_told_at_every_door(door: str, value: Any, tm
         doors[door]()
     one_line(told.value)
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most"),
+    [
+        ("cop", 1e-4, 1e4),
+        ("heat_capacity_mwh_per_c", 1e-9, 1e6),
+        ("outside_c", -273.0, 1e4),
+    ],
+)
+def test_a_room_of_no_world_is_refused_at_the_door(field: str, least: float, most: float) -> None:
+    file = random_file(np.random.default_rng(0), n_slots=2, n_sites=1, features=["thermal"])
+    inst = Instance.from_dict(file)
+    path = f"sites.s0.cooling.{field}"
+    assert inst.replace({path: most})
+    for beyond in (1.5 * most, 0.5 * least if least > 0 else 1.5 * least):
+        with pytest.raises(InputError, match=rf"{field}.* = .*: expected"):
+            inst.replace({path: beyond})

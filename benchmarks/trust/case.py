@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stepwatt.formulation import Evaluation, Instance, InstanceArrays, Schedule, evaluate
+from stepwatt.formulation import Evaluation, InputError, Instance, InstanceArrays, Schedule, evaluate
 from stepwatt.solvers import METHODS, Result, SolverError, Status, solve
 
+from .edges import milder
+
+Floats = NDArray[np.float64]
+
+#: Limits of power so many times what can be used stand for "no limit".
+ABSURD = 1000.0
 #: Gap to which optima are searched, and the seconds a search gets; bounds and planners end by themselves.
 GAP, SECONDS = 1e-3, 0.15
 #: Solved for every instance.
@@ -52,18 +59,18 @@ class Check:
 
 
 class Case:
-    """An instance file and what is known of it."""
+    """An instance file, whether numbers of it are extreme, and what is known of it."""
 
-    def __init__(self, file: dict[str, Any], seed: int = 0) -> None:
-        self.file = file
+    def __init__(self, file: dict[str, Any], seed: int = 0, *, extreme: bool = False) -> None:
+        self.file, self.extreme = file, extreme
         self.inst = Instance.from_dict(file)
         self.seed = seed
         #: By pair: how often it was compared, and the largest difference as a share of what is at stake.
         self.compared: dict[str, tuple[int, float]] = {}
 
-    def apart(self, pair: str, difference: float) -> float:
-        """A difference of two statements as a share of what is at stake, which is kept."""
-        share = abs(float(difference)) / self.scale
+    def apart(self, pair: str, difference: float, beside: float = 0.0) -> float:
+        """A difference of two statements as a share of what is at stake, or of ``beside``, which is kept."""
+        share = abs(float(difference)) / max(self.scale, abs(beside))
         count, largest = self.compared.get(pair, (0, 0.0))
         self.compared[pair] = count + 1, max(largest, share)
         return share
@@ -145,15 +152,60 @@ class Case:
         return {name for name, r in self.results.items() if r.status is Status.INFEASIBLE}
 
     @cached_property
+    def jobs(self) -> float:
+        """All that come or wait."""
+        return float(self.a.arrivals.sum() + self.a.state.backlog.sum())
+
+    @cached_property
     def scale(self) -> float:
         """USD that are at stake: what all jobs could pay, all flows cost."""
         a = self.a
-        jobs = float(a.arrivals.sum() + a.state.backlog.sum())
+        jobs = self.jobs
         pay = float(a.options.revenue.max(initial=0.0)) + float(a.miss_penalty.max(initial=0.0))
-        mw = float(a.import_limit_mw.sum() + a.export_limit_mw.sum())
+        uses, gives = self._uses_and_gives
+        imported = np.where(a.import_limit_mw > ABSURD * uses, uses, a.import_limit_mw)
+        exported = np.where(a.export_limit_mw > ABSURD * gives, gives, a.export_limit_mw)
+        mw = float(imported.sum() + exported.sum())
         price = max(float(np.abs(a.import_cost).max()), float(np.abs(a.export_price).max()))
-        demand = float(a.demand_charge @ a.import_limit_mw)
+        demand = float(a.demand_charge @ imported)
         return 1e-6 + jobs * pay + mw * price * a.slot_hours * a.n_slots + demand
+
+    @cached_property
+    def _uses_and_gives(self) -> tuple[Floats, Floats]:
+        """(J,) MW that sites can use, and give: what is beyond it in a limit is at nobody's stake."""
+        a = self.a
+        held = a.energy_max_mwh / a.slot_hours
+        uses = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw
+        uses += np.minimum(a.battery_power_mw, held / a.charge_efficiency)
+        gives = a.renewable_mw.max(axis=1) + a.generator_max_mw
+        return uses, gives + np.minimum(a.battery_power_mw, held * a.discharge_efficiency)
+
+    @cached_property
+    def most_mw(self) -> float:
+        """What any site can use or give."""
+        uses, gives = self._uses_and_gives
+        comes, goes = self.a.import_limit_mw + gives, self.a.export_limit_mw + uses
+        return float(np.maximum(np.minimum(uses, comes), np.minimum(gives, goes)).max())
+
+    @cached_property
+    def milder(self) -> list[Schedule]:
+        """Schedules that are best where extreme numbers are less so."""
+        found = []
+        for file in milder(self.file) if self.extreme else ():
+            inst = Instance.from_dict(file)
+            try:
+                schedule = solve(inst, "oracle", gap=GAP, time_limit=SECONDS, seed=self.seed).schedule
+            except SolverError:  # an instance of its own, drawn by nobody
+                continue
+            if schedule is not None:
+                found += self._moved(schedule.to_dict(inst))
+        return found
+
+    def _moved(self, schedule: dict[str, Any]) -> list[Schedule]:
+        try:
+            return [Schedule.from_dict(self.inst, schedule)]
+        except InputError:  # options that are none here
+            return []
 
     def judged(self, schedule: Schedule) -> Evaluation:
         """What the package's judge says."""

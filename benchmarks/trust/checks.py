@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from .case import Case, Check, Complaint
 from .of_environments import ROUNDING, environment, greedy_climb
-from .of_solvers import bounded, judges, no_errors, optima, ordered, relaxed, replayed, round_trips
+from .of_solvers import (
+    bounded,
+    judges,
+    milder,
+    no_errors,
+    optima,
+    ordered,
+    relaxed,
+    replayed,
+    round_trips,
+    starved,
+)
 from .of_time import finer_slots, finer_worth, parts_of_a_day
 
 CHECKS = (
@@ -20,6 +31,8 @@ CHECKS = (
     Check("finer-slots", 1e-9, "the same sums over more slots; of rooms a proven error", finer_slots, 0.5),
     Check("finer-worth", 1e-7, "two linear programs", finer_worth, 0.1),
     Check("parts-of-a-day", 1e-8, "windows round waiting jobs to 1e-9", parts_of_a_day, 0.4),
+    Check("milder", ROUNDING, "as bounded", milder),
+    Check("starved", 0.01, "what a site draws comes from somewhere, to a hundredth", starved),
     Check("round-trips", 0.0, "JSON keeps every bit of a number", round_trips, 0.5),
 )
 

@@ -27,26 +27,32 @@ class Trial:
 
     def __call__(self, number: int) -> dict[str, Any]:
         file, features = drawn(self.seed, number)
-        found, case = tried(file, number)
+        extreme = "extreme" in features
+        found, case = tried(file, number, extreme=extreme)
         for name in dict.fromkeys(complaint.check for complaint in found):
-            self._leave(number, file, name)
+            self._leave(number, file, name, extreme)
         row: dict[str, Any] = {"features": dict.fromkeys(features, 1)}
         if case is not None:
             row |= {"members": dict.fromkeys(case.methods, 1), "compared": case.compared}
         return row | {"findings": [vars(complaint) for complaint in found]}
 
-    def _leave(self, number: int, file: File, check: str) -> None:
-        small = shrunk(file, lambda less: bool(tried(less, number, check)[0]), PATIENCE)
-        left = {"check": check, "seed": number, "found": [c.found for c in tried(small, number, check)[0]]}
+    def _leave(self, number: int, file: File, check: str, extreme: bool) -> None:
+        def complaints_of(less: File) -> list[Complaint]:
+            return tried(less, number, check, extreme=extreme)[0]
+
+        small = shrunk(file, lambda less: bool(complaints_of(less)), PATIENCE)
+        left = {"check": check, "seed": number, "found": [c.found for c in complaints_of(small)]}
         text = json.dumps({**left, "instance": small}, indent=1) + "\n"
         write_text(self.folder / f"small-{number:06d}-{check}.json", text)
 
 
-def tried(file: File, seed: int, only: str | None = None) -> tuple[list[Complaint], Case | None]:
+def tried(
+    file: File, seed: int, only: str | None = None, *, extreme: bool = False
+) -> tuple[list[Complaint], Case | None]:
     """What does not hold of an instance, and the case; a check that breaks down is a complaint, too."""
     case = None
     try:
-        case = Case(file, seed)
+        case = Case(file, seed, extreme=extreme)
         return complaints(case, None if only == BREAKS else only), case
     except Exception as error:
         return [Complaint(only or BREAKS, told(error))], case

@@ -1,4 +1,4 @@
-"""Instances to try, each from a seed and a number: every feature, horizons that go on, days after days."""
+"""Instances to try, each from a seed and a number: every feature, days after days, numbers at the edges."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ import numpy as np
 
 from stepwatt.formulation import Instance
 
+from .edges import at_the_edges
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 from strategies import FEATURES, RARE, SLOT_HOURS, random_file
 
 File = dict[str, Any]
 
+
+#: The share whose numbers lie at the edges of what is accepted.
+EXTREME = 0.2
 
 #: How many slots and sites: mostly few, so that many are tried.
 SLOTS, SITES = (0.2, 0.35, 0.23, 0.14, 0.05, 0.03), (0.45, 0.4, 0.15)
@@ -42,7 +47,10 @@ def drawn(seed: int, number: int) -> tuple[File, list[str]]:
     features += [] if file["closes"] else ["does not close"]
     features += ["constant weather"] if _calm(file, np.random.default_rng([seed, number, 1])) else []
     if rng.random() < 0.15:
-        return _after(file), [*features, "after another"]
+        file, features = _after(file), [*features, "after another"]
+    edges = np.random.default_rng([seed, number, 2])
+    if edges.random() < EXTREME:
+        return at_the_edges(file, edges), [*features, "extreme"]
     return file, features
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from stepwatt.formulation import SITE_FLOWS, Instance, Schedule
+from stepwatt.formulation import SITE_FLOWS, Instance, InstanceArrays, Schedule
 
 File = dict[str, Any]
+
+#: An hour as slots of 30, 15 and 5 minutes.
+PARTS = (2, 4, 12)
 
 
 def finer_file(file: File, parts: int) -> File:
@@ -50,6 +54,21 @@ def finer_schedule(schedule: Schedule, parts: int) -> Schedule:
         transfers=np.repeat(schedule.transfers, parts, axis=-1) / parts,
         runs=np.repeat(schedule.runs, parts, axis=-1) / parts,
         **flows,
+    )
+
+
+def with_options_of(schedule: Schedule, own: InstanceArrays, other: InstanceArrays) -> Schedule:
+    """The schedule for an instance of the same site in other slots, where other jobs are too long to run."""
+    rows = {option: row for row, option in enumerate(_options(own))}
+    none = np.zeros(schedule.runs.shape[1])
+    runs = [schedule.runs[rows[option]] if option in rows else none for option in _options(other)]
+    return replace(schedule, runs=np.array(runs).reshape(len(runs), len(none)))
+
+
+def _options(a: InstanceArrays) -> list[tuple[int, ...]]:
+    o = a.options
+    return list(
+        zip(*(part.tolist() for part in (o.site, o.job_class, o.model, o.steps, o.clock)), strict=True)
     )
 
 

@@ -94,6 +94,6 @@ def greedy_climb(case: Case, tolerance: float) -> list[str]:
 def _paid(case: Case, label: str, earned: float, plan: Schedule, whole: bool, tolerance: float) -> list[str]:
     judged = evaluate(replace(case.a, integral_jobs=whole), plan)
     found = [f"{label}: breaks {judged.broken}"] if judged.broken else []
-    if not case.apart("environment, evaluate", judged.utility - earned) <= tolerance:
+    if not case.apart("environment, evaluate", judged.utility - earned, earned) <= tolerance:
         found.append(f"{label}: paid {earned!r}, judged {judged.utility!r}")
     return found

@@ -10,10 +10,7 @@ from stepwatt.formulation import Instance, Schedule, evaluate
 from stepwatt.solvers import solve
 
 from .case import Case
-from .finer import exact_room, finer_file, finer_schedule
-
-#: An hour as slots of 30, 15 and 5 minutes.
-PARTS = (2, 4, 12)
+from .finer import PARTS, exact_room, finer_file, finer_schedule, with_options_of
 
 
 def finer_slots(case: Case, tolerance: float) -> list[str]:
@@ -22,11 +19,11 @@ def finer_slots(case: Case, tolerance: float) -> list[str]:
     for name, (schedule, judged) in list(case.schedules.items())[:2]:
         for parts in (int(case.rng(8).choice(PARTS)),):
             fine = Instance.from_dict(finer_file(case.file, parts))
-            again = evaluate(fine, finer_schedule(schedule, parts))
+            again = evaluate(fine, with_options_of(finer_schedule(schedule, parts), case.a, fine.arrays()))
             for term, value in judged.breakdown.items():
                 if term == "terminal":
                     continue
-                off = case.apart("finer slots: money", again.breakdown[term] - value)
+                off = case.apart("finer slots: money", again.breakdown[term] - value, value)
                 if not off <= tolerance:
                     found.append(f"{name} in {parts} parts: {term} {again.breakdown[term]!r} for {value!r}")
             ends = again.energy_mwh[:, ::parts]
@@ -82,12 +79,14 @@ def parts_of_a_day(case: Case, tolerance: float) -> list[str]:
         if any(not _known_pause(site, schedule, j, cut) for j, site in enumerate(file["sites"].values())):
             continue
         early, late = (_cut(schedule, part) for part in (slice(0, cut), slice(cut, None)))
+        early = with_options_of(early, case.a, one.arrays())
         two = one.after(early, Instance.from_dict({**second}))
+        late = with_options_of(late, case.a, two.arrays())
         booked = evaluate(one, early), evaluate(two, late)
         together = evaluate(Instance.from_dict(whole), schedule)
         for term, value in together.breakdown.items():
             parts = sum(e.breakdown[term] for e in booked)
-            if not case.apart("day in two, whole: money", parts - value) <= tolerance:
+            if not case.apart("day in two, whole: money", parts - value, value) <= tolerance:
                 found.append(f"{name} cut at {cut}: {term} {parts!r}, whole {value!r}")
         if booked[1].broken:
             found.append(f"{name} cut at {cut}: the second part breaks {booked[1].broken}")

@@ -7,15 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..records import (
-    AtLeastOne,
     Capacity,
+    Celsius,
     Efficiency,
     Factor,
     Finite,
+    HeatCapacity,
     Name,
     NonNegative,
     NumberOrList,
     Positive,
+    Pue,
     Record,
     Share,
     about,
@@ -27,8 +29,9 @@ NonNegativeSeries = list[NonNegative]
 #: A number a slot, or one number that holds in every slot.
 SiteSeries = NumberOrList[Finite]
 NonNegativeSiteSeries = NumberOrList[NonNegative]
-PositiveSiteSeries = NumberOrList[Positive]
-PueSeries = NumberOrList[AtLeastOne]
+FactorSiteSeries = NumberOrList[Factor]
+CelsiusSiteSeries = NumberOrList[Celsius]
+PueSeries = NumberOrList[Pue]
 
 
 class JobClass(Record):
@@ -156,18 +159,20 @@ class ThermalCooling(Record):
 
     kind: Annotated[Literal["thermal"], about("cooling power is decided, the room stores heat")]
     cop: Annotated[
-        PositiveSiteSeries, about("heat taken away per energy used", "1", "room: − (Δ/C)·cop·p_cool")
+        FactorSiteSeries, about("heat taken away per energy used", "1", "room: − (Δ/C)·cop·p_cool")
     ]
     max_power_mw: Annotated[Capacity, about("of the cooling plant", "MW", "p_cool ≤ max")]
-    heat_capacity_mwh_per_c: Annotated[Positive, about("of the room with what is in it", "MWh/°C", "room: C")]
+    heat_capacity_mwh_per_c: Annotated[
+        HeatCapacity, about("of the room with what is in it", "MWh/°C", "room: C")
+    ]
     leak_mw_per_c: Annotated[
         NonNegative,
         about("heat that leaves per degree above outside", "MW/°C", "room: − (Δ/C)·U·(θ − outside)"),
     ]
-    outside_c: Annotated[SiteSeries, about("outside temperature", "°C", "room: θ − outside")]
-    min_c: Annotated[Finite, about("the room is not cooled below", "°C", "θ ≥ min")]
-    max_c: Annotated[Finite, about("warmest allowed after any slot", "°C", "θ[t] ≤ max, t = 1 … T")]
-    initial_c: Annotated[Finite, about("temperature at the start of slot 0", "°C", "θ[0]")]
+    outside_c: Annotated[CelsiusSiteSeries, about("outside temperature", "°C", "room: θ − outside")]
+    min_c: Annotated[Celsius, about("the room is not cooled below", "°C", "θ ≥ min")]
+    max_c: Annotated[Celsius, about("warmest allowed after any slot", "°C", "θ[t] ≤ max, t = 1 … T")]
+    initial_c: Annotated[Celsius, about("temperature at the start of slot 0", "°C", "θ[0]")]
 
 
 class Battery(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 
 from .arrays import InstanceArrays, State
 from .options import enumerate_options
+from .useful import ABSURD
 
 if TYPE_CHECKING:
     from .instance import Instance
 
 Floats = NDArray[np.float64]
+
+#: A job that takes so many times what a site has in a slot will never run.
+_MANY = 10.0
 
 
 def instance_arrays(inst: Instance) -> InstanceArrays:
@@ -36,9 +41,6 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
     export_price = per_slot([grid.export_price for grid in grids])
     interval = np.array([grid.demand_interval_slots for grid in grids], dtype=np.int64)
 
-    def whole(jobs: Floats) -> Floats:
-        return np.rint(jobs) if inst.integral_jobs else jobs
-
     # limits that rounding has crossed meet
     energy_min = per_site([b.soc_min * b.energy_mwh if b else 0.0 for b in batteries])
     energy_max = np.maximum(energy_min, [b.soc_max * b.energy_mwh if b else 0.0 for b in batteries])
@@ -48,12 +50,12 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
     start = State(
         energy_mwh=initial_energy,
         temperature_c=initial_c,
-        backlog=whole(_backlog(inst, sites, classes)),
+        backlog=_backlog(inst, sites, classes),
         generator_on=np.array([g is not None and g.initially_on for g in generators]),
         peak_mw=per_site([grid.peak_so_far_mw for grid in grids]),
         metered_mw=np.zeros(len(sites)),
     )
-    return InstanceArrays(
+    arrays = InstanceArrays(
         sites=tuple(sites),
         classes=tuple(classes),
         models=tuple(inst.models),
@@ -63,7 +65,7 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         slot_hours=inst.slot_hours,
         integral_jobs=inst.integral_jobs,
         options=enumerate_options(inst),
-        arrivals=whole(np.array([[inst.arrivals[i][k] for k in classes] for i in sites], dtype=float)),
+        arrivals=np.array([[inst.arrivals[i][k] for k in classes] for i in sites], dtype=float),
         deadline=np.array([k.deadline_slots for k in class_specs], dtype=np.int64),
         miss_penalty=per_site([k.miss_penalty for k in class_specs]),
         payload_gb=per_site([k.payload_gb for k in class_specs]),
@@ -119,6 +121,23 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
         state=start,
         closes=inst.closes,
     )
+    return _possible(arrays)
+
+
+def _possible(a: InstanceArrays) -> InstanceArrays:
+    """The arrays without what is far beyond all power and time: digits drown beside it.
+
+    Cooling plants take what power comes, and whole jobs of which not one could run are no choice.
+    """
+    o = a.options
+    comes = a.import_limit_mw + a.renewable_mw.max(axis=1) + a.generator_max_mw + a.battery_power_mw
+    cooling = np.where(a.cooling_max_mw > ABSURD * comes, comes, a.cooling_max_mw)
+    if a.integral_jobs:
+        energy, time = comes * a.slot_hours, a.gpus * a.seconds_per_gpu
+        impossible = (energy > 0)[o.site] & (o.energy_mwh > _MANY * energy[o.site])
+        impossible |= (time > 0)[o.site] & (o.seconds > _MANY * time[o.site])
+        o = o.take(~impossible)
+    return replace(a, options=o, cooling_max_mw=cooling)
 
 
 def _backlog(inst: Instance, sites: list[str], classes: list[str]) -> Floats:

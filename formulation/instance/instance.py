@@ -5,7 +5,7 @@ Units: MW, MWh, USD, seconds, hours, kg CO2, °C, jobs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -117,7 +117,15 @@ class Instance(Record):
         if found:
             path, value, expected = found[0]
             raise defect(path, value, expected, more=len(found) - 1)
+        if self.integral_jobs:
+            for series in self._series_of_jobs():
+                series[:] = map(round, series)
         return self
+
+    def _series_of_jobs(self) -> Iterator[list[float]]:
+        for table in (self.arrivals, self.backlog):
+            for by_class in table.values():
+                yield from by_class.values()
 
     @classmethod
     def from_dict(cls, data: Any) -> Instance:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..instance.arrays import InstanceArrays
 from ..instance.given import the_instance
 from ..instance.instance import Instance
+from ..instance.useful import largest_power_mw
 from .physics import (
     GENERATOR_OFF_MW,
     commitment,
@@ -30,7 +31,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 #: Violations up to this are rounding of floating-point solvers: jobs, GPUs, GB and °C as they are, MW and MWh
-#: as a share of the largest power of the instance, divided by ten (energy is money, so it is held tighter).
+#: as a share of the largest power that is of use, divided by ten (energy is money, so it is held tighter).
 TOLERANCE = 1e-6
 
 #: Families measured in MW or MWh.
@@ -126,7 +127,8 @@ def evaluate(inst: Instance | InstanceArrays, schedule: Schedule) -> Evaluation:
         breakdown=breakdown,
         metrics=_metrics(a, schedule, lost, facility),
         violations=violations_of(a, schedule, facility, excess, energy, temperature),
-        power_tolerance_mw=0.1 * TOLERANCE * _largest_power(a),
+        # at least that of a kilowatt, to keep the tolerance above noise
+        power_tolerance_mw=0.1 * TOLERANCE * max(1e-3, float(largest_power_mw(a).max())),
         energy_mwh=energy,
         temperature_c=temperature,
         it_mw=it_mw,
@@ -246,13 +248,6 @@ def violations_of(
         "generator_minimum": _largest((a.generator_min_mw[:, None] - s.generator_mw)[generating]),
         "balance": _largest(np.abs(supply - use)),
     }
-
-
-def _largest_power(a: InstanceArrays) -> float:
-    """MW that a site can use or give itself at most; at least 1e-3, to keep the tolerance above noise."""
-    use = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw + a.battery_power_mw
-    own = a.renewable_mw.max(axis=1) + a.generator_max_mw
-    return max(1e-3, float(use.max()), float(own.max()))
 
 
 def _largest(violation: Floats) -> float:

@@ -33,6 +33,8 @@ from .logs import Means, Metrics, TrainingLog, per_run
 from .settings import TrainingSettings, save_settings
 
 CHECKPOINT, LOG, SETTINGS = "checkpoint.pt", "log.jsonl", "settings.json"
+#: The table of a plan that tells the days of training from others; checkpoints from before have none.
+DAYS = "days"
 
 #: Policy and value, two at least, each with its gradient and the two moments of Adam.
 NUMBERS_PER_WEIGHT = 8
@@ -358,7 +360,7 @@ class _Training:
             raise InputError(field="(file)", value=told, expected=expected, file=str(path)) from why
 
     def _restore(self, state: dict[str, Any]) -> int:
-        for table in sorted(self.tables.keys() | state["tables"].keys()):
+        for table in sorted((self.tables.keys() | state["tables"].keys()) - {DAYS}):
             mine, stored = self.tables.get(table, {}), state["tables"].get(table, {})
             for name in sorted(mine.keys() | stored.keys()):
                 # a training may be prolonged; all else must be as it was
@@ -368,6 +370,10 @@ class _Training:
                         value=mine.get(name),
                         expected=f"{stored.get(name)!r} as in the checkpoint",
                     )
+        days, trained_on = (tables.get(DAYS) for tables in (self.tables, state["tables"]))
+        if trained_on is not None and days != trained_on:
+            expected = "those that the checkpoint was trained on: a file that they are read from has changed"
+            raise InputError(field="family", value="days with other numbers", expected=expected)
         if (state["shaper"] is None) != (self.shaper is None):
             raise InputError(
                 field="shaper", value=self.settings.shaper, expected="a shaper as in the checkpoint"

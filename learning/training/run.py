@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +21,7 @@ from ..shapers import SHAPERS
 from ..shapers.potential import SolverPotentialSettings
 from ..shapers.taught import TaughtPotentialSettings
 from .judge import Judge
-from .loop import check_folder, train_agent
+from .loop import DAYS, check_folder, train_agent
 from .plan import TrainingPlan
 from .preparation import Progress, prepare
 from .threads import torch_threads
@@ -100,7 +102,7 @@ def _run(
         resume=resume,
         overwrite=overwrite,
         tensorboard=tensorboard,
-        plan=tables,
+        plan={**tables, DAYS: {"sha256": _digest(instances)}},
     )
     made = []
     for run, seed in enumerate(seeds):
@@ -121,6 +123,14 @@ def _run(
         write_files(with_manifest(files, settings={**tables, "training": settings.plain()}, seeds=seeds))
     told(1.0, "")
     return made
+
+
+def _digest(instances: Sequence[Instance]) -> str:
+    """Of all numbers of the days, wherever they were read."""
+    digest = hashlib.sha256()
+    for instance in instances:
+        digest.update(json.dumps(instance.to_dict(), sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def _solved(instances: Sequence[Instance], told: Progress) -> list[Result]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stepwatt.formulation import InstanceArrays, Schedule, evaluate
 from stepwatt.formulation.instance.options import Options
+from stepwatt.formulation.instance.useful import ABSURD, power_may_be_burnt, useful_cooling_mw
 
 from ..interface.result import Result
 
@@ -26,9 +27,6 @@ Bools = NDArray[np.bool_]
 
 #: Air above what can be used, so that a limit that does not bind does not look as if it did.
 _AIR = 1.01
-
-#: Sizes so many times what can be used are cut; smaller ones do no harm.
-_ABSURD = 1000.0
 
 
 @dataclass(frozen=True)
@@ -55,41 +53,49 @@ class Trimmed:
 
 def trimmed(given: InstanceArrays) -> Trimmed:
     """The arrays with useful sizes, grid limits and options only."""
-    a = _of_useful_size(given)
+    a = of_useful_size(given)
     o = a.options
     keep = ~dominated(o, burning=power_may_be_burnt(a))
+    return Trimmed(replace(a, options=o.take(keep)), np.flatnonzero(keep), len(o))
+
+
+def of_useful_size(given: InstanceArrays) -> InstanceArrays:
+    """The arrays with useful sizes and grid limits only, all options kept."""
+    a = _with_useful_machines(given)
     used = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw + a.battery_power_mw
     supplied = a.renewable_mw.max(axis=1) + a.battery_power_mw + a.generator_max_mw
-    arrays = replace(
+    import_limit = np.minimum(a.import_limit_mw, _AIR * used)
+    return replace(
         a,
-        options=o.take(keep),
-        import_limit_mw=np.minimum(a.import_limit_mw, _AIR * used),
+        import_limit_mw=import_limit,
         export_limit_mw=np.minimum(a.export_limit_mw, _AIR * supplied),
         # a peak that no import exceeds is never paid for again, however high it is
-        state=replace(a.state, peak_mw=np.minimum(a.state.peak_mw, a.import_limit_mw)),
+        state=replace(a.state, peak_mw=np.minimum(a.state.peak_mw, import_limit)),
     )
-    return Trimmed(arrays, np.flatnonzero(keep), len(o))
 
 
-def _of_useful_size(a: InstanceArrays) -> InstanceArrays:
-    """Batteries and generators beyond all use are as large as can be used: others drown in their digits.
+def _with_useful_machines(a: InstanceArrays) -> InstanceArrays:
+    """Machines beyond all use are as large as can be used: others drown in their digits.
 
     A battery takes and gives no more than it holds, and holds no more than it can take and give in all; only
     differences of its content count. A generator gives what the site can use or sell.
     """
+    cools = _AIR * useful_cooling_mw(a)
+    cooling = np.where(a.cooling_max_mw > ABSURD * cools, cools, a.cooling_max_mw)
     held = a.energy_max_mwh - a.energy_min_mwh
     taken = held / (a.slot_hours * a.charge_efficiency)
-    power = np.where(a.battery_power_mw > _ABSURD * taken, _AIR * taken, a.battery_power_mw)
+    power = np.where(a.battery_power_mw > ABSURD * taken, _AIR * taken, a.battery_power_mw)
     most = _AIR * power * a.slot_hours * a.n_slots
     begun = a.state.energy_mwh
     lowest = np.maximum(a.energy_min_mwh, begun - most / a.discharge_efficiency)
     highest = np.minimum(a.energy_max_mwh, begun + most * a.charge_efficiency)
-    drowned = a.battery & (a.energy_max_mwh > _ABSURD * (highest - lowest)) & (power > 0)
+    drowned = a.battery & (a.energy_max_mwh > ABSURD * (highest - lowest)) & (power > 0)
     empty = np.where(drowned, lowest, 0.0)
-    used = a.most_it_mw * a.pue.max(axis=1) + a.cooling_max_mw + power + a.export_limit_mw
-    idle = a.generator_max_mw > _ABSURD * used
+    used = a.most_it_mw * a.pue.max(axis=1) + cooling + power + a.export_limit_mw
+    idle = a.generator_max_mw > ABSURD * used
     return replace(
         a,
+        cooling_max_mw=cooling,
         battery_power_mw=power,
         energy_min_mwh=np.where(drowned, lowest, a.energy_min_mwh) - empty,
         energy_max_mwh=np.where(drowned, highest, a.energy_max_mwh) - empty,
@@ -102,11 +108,6 @@ def _of_useful_size(a: InstanceArrays) -> InstanceArrays:
 def untrimmed(a: InstanceArrays) -> Trimmed:
     """The arrays as they are."""
     return Trimmed(a, np.arange(len(a.options)), len(a.options))
-
-
-def power_may_be_burnt(a: InstanceArrays) -> Bools:
-    """(J,) whether using more power can ever pay: negative prices, or a generator that cannot idle."""
-    return (a.import_cost < 0).any(axis=1) | (a.generator & (a.generator_min_mw > 0))
 
 
 def dominated(o: Options, burning: Bools) -> Bools:

@@ -125,6 +125,12 @@ class HighsSession:
             # a hot start can end a hair outside the tolerances; from scratch it does not
             self.forget()
             status = run()
+        if self.highs.getModelStatus() == highspy.HighsModelStatus.kUnknown:
+            # beside costs of a billion it doubts what presolve makes of a problem
+            self.set_option("presolve", "off")
+            self.forget()
+            status = run()
+            self.set_option("presolve", "choose")
         seconds = time.perf_counter() - begun
         if status == highspy.HighsStatus.kError:
             raise SolverError("HiGHS failed while solving")

@@ -88,8 +88,9 @@ def _planned(
     """A plan, and for which instances (N,) it is as near to its bound as it should be."""
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
     rows = day_rows(problem, kind, moving)
-    per_row = rows.p.money / _row_units(rows)
-    start = None if begun is None else begun.reshape(slots * batch, -1).T.astype(kind) / per_row
+    # one that has broken down may be beyond single precision
+    per_row = rows.p.money.astype(float) / _row_units(rows)
+    start = None if begun is None else (begun.reshape(slots * batch, -1).T / per_row).astype(kind)
     found = solve_rows(rows, tolerance, start)
     p = rows.p
     _, held, _, sites, _ = rows.boxes(found.box)
@@ -108,7 +109,7 @@ def _planned(
 
     sums = p.features.sums(found.options)
     it = by_slot((p.job_power * sums[:, :, 2] + p.idle_power * sums[:, :, 1]).sum(1))
-    scale = p.money / p.row_unit[POWER]
+    scale = p.money.astype(float) / p.row_unit[POWER]
     plan = DayPlan(
         value=found.value[:batch].astype(float),
         bound=found.bound[:batch].astype(float),

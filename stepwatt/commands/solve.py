@@ -73,9 +73,14 @@ def solve(
     inst = load(instance)
     past = load(history) if history else None
     own = None if extra is None else function_in(extra)
-    make_rooms(file for file in (out, prices) if file)
     from stepwatt import solvers
 
+    no_prices = InputError(
+        field="--prices", value=method, expected="a method with a relaxation, such as oracle or lp"
+    )
+    if prices and not solvers.METHODS[method].has_prices:
+        raise no_prices
+    make_rooms(file for file in (out, prices) if file)
     # the solvers themselves hear Ctrl-C, in the main thread
     run = _searching if solvers.METHODS[method].keeps_best else working
     result = run(
@@ -117,9 +122,7 @@ def solve(
         complain("interrupted; this is the best until then")
         raise SystemExit(INTERRUPTED)
     if prices and result.prices is None and result.schedule is not None:
-        raise InputError(
-            field="prices", value=method, expected="a method with a relaxation, such as oracle or lp"
-        )
+        raise no_prices
     # with own constraints the message names those that cannot hold
     if result.status is solvers.Status.INFEASIBLE and own is None:
         tell(str(working("explain", lambda progress: solvers.explain(inst))))

@@ -134,12 +134,13 @@ def check_policies(policies: Mapping[str, Any], bound: str | None, reference: st
         if not _planner(policy):
             expected = one_of((*METHODS, *POLICIES), policy)
             raise InputError(field=field, value=policy, expected=expected)
-        if colon and not METHODS[name].forecasts:
+        forecasts = METHODS[name].forecasts if colon else None
+        if colon and not forecasts:
             after = [f"{known}:" for known, method in METHODS.items() if method.forecasts]
             expected = f"a forecast only after {' or '.join(after)}"
             raise InputError(field=field, value=policy, expected=expected)
-        if colon and forecast not in METHODS[name].forecasts:
-            raise InputError(field=field, value=policy, expected=one_of(METHODS[name].forecasts, forecast))
+        if forecasts and forecast not in forecasts:
+            raise InputError(field=field, value=policy, expected=one_of(forecasts, forecast))
     if bound is not None and not (isinstance(bound, str) and proves_bound(bound)):
         known = [name for name, method in METHODS.items() if method.proves_bound]
         raise InputError(field="bound", value=bound, expected=one_of(known, bound))

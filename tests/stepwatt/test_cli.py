@@ -479,9 +479,21 @@ def test_prices_are_written_slot_by_slot(inside: Path, capsys: Output) -> None:
     np.testing.assert_allclose(power[expected.power.columns], expected.power, rtol=1e-12)
     assert len(table) == sum(prices.size for prices in vars(expected).values())
     capsys.readouterr()
-    assert run(["solve", "instance.json", "--method", "greedy", "--prices", "none.csv"]) == 2
-    assert "prices" in capsys.readouterr().err.splitlines()[-1]
-    assert not (inside / "none.csv").exists()
+    words = ["solve", "instance.json", "--method", "greedy", "--prices", "none.csv", "--out", "none.json"]
+    assert run(words) == 2
+    assert "--prices = 'greedy': expected a method with a relaxation" in capsys.readouterr().err
+    assert not list(inside.glob("none*")), "refused before the work"
+
+
+@pytest.mark.parametrize("method", ["greedy", "oracle", "random"])
+def test_a_forecast_is_for_methods_that_plan_on_one(inside: Path, capsys: Output, method: str) -> None:
+    words = ["solve", "instance.json", "--method", method, "--forecast", "perfect", "--out", "unmade.json"]
+    assert run(words) == 2
+    told = f"forecast = 'perfect': expected none with {method}: only foresight, rolling plan on one"
+    assert told in capsys.readouterr().err
+    assert not (inside / "unmade.json").exists()
+    with pytest.raises(sw.InputError, match="only foresight, rolling"):
+        sw.solve(sw.load(inside / "instance.json"), method, forecast="perfect")
 
 
 def test_without_a_terminal_counted_work_is_told_by_tenths(capsys: pytest.CaptureFixture[str]) -> None:

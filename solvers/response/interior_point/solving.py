@@ -43,13 +43,15 @@ def solve_rows(rows: Rows, tolerance: float, begun: Numbers | None = None) -> So
     )
     found = run(z, pattern, _tables(rows, entries, begun), limits)
     value, proven = (rows.total(p.constant - p.money * cost) for cost in (found.cost, found.least))
+    residual = found.residual if rows.blocks == 1 else np.tile(found.residual, rows.blocks)
     return Solution(
         found.box,
         found.options.reshape(*p.option_cost.shape[:3], -1),
         found.rows,
         value,
         proven,
-        found.residual if rows.blocks == 1 else np.tile(found.residual, rows.blocks),
+        # of one that has broken down every comparison is false: it seems to miss nothing
+        np.where(np.isfinite(value) & np.isfinite(proven), residual, np.inf),
     )
 
 

@@ -323,3 +323,12 @@ def test_a_time_that_clocks_show_twice_is_told_apart_by_its_offset() -> None:
     starts = [f"2018-10-28T02:30+0{hours}:00" for hours in (2, 1)]
     one, other = (Instance.from_dict({**data, "start": start}).start_time for start in starts)
     assert other.astimezone(UTC) - one.astimezone(UTC) == timedelta(hours=1)
+
+
+def test_jobs_that_rounding_has_left_are_whole_from_the_door_on() -> None:
+    """Once they were so in arrays and files only: the file of an instance was another instance."""
+    inst = tiny.one_slot()
+    origin, job_class = next(iter(inst.sites)), next(iter(inst.classes))
+    nearly = inst.replace({f"arrivals.{origin}.{job_class}[0]": 3 - 1e-10})
+    assert nearly.arrivals[origin][job_class][0] == 3
+    assert Instance.from_dict(nearly.to_dict()) == nearly

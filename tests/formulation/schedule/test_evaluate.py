@@ -348,6 +348,29 @@ def test_a_generous_import_limit_buys_no_tolerance() -> None:
     assert evaluate(generous, s).tolerance("balance") == evaluate(a, s).tolerance("balance")
 
 
+@pytest.mark.parametrize(
+    ("part", "size"),
+    [
+        ("generator", "max_mw"),
+        ("battery", "power_mw"),
+        ("battery", "energy_mwh"),
+        ("cooling", "max_power_mw"),
+    ],
+)
+@pytest.mark.parametrize("value", [1e6, 1e9, 1e12])
+def test_a_machine_beyond_all_use_buys_no_tolerance(part: str, size: str, value: float) -> None:
+    """Beside a generator of ten million megawatts a schedule without any power was once accepted."""
+    features = ["battery", "generator", "thermal"]
+    file = random_file(np.random.default_rng(0), n_slots=2, n_sites=1, features=features)
+    _, schedule = best_schedule(Instance.from_dict(file).arrays())
+    file["sites"]["s0"][part][size] = min(value, 1e9) if size == "energy_mwh" else value
+    inst = Instance.from_dict(file)
+    assert evaluate(inst, schedule).feasible
+    supplies = ("import_mw", "renewable_mw", "generator_mw", "discharge_mw")
+    starved = replace(schedule, **{name: 0.99 * getattr(schedule, name) for name in supplies})
+    assert "balance" in evaluate(inst, starved).broken
+
+
 def test_fluid_jobs_and_their_gpus_may_be_fractions() -> None:
     a, s = by_hand()
     fluid = replace(a, integral_jobs=False)

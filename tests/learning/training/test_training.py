@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 import os
 import resource
@@ -505,6 +506,20 @@ def test_another_plan_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
         other = read_plan(None, [*words, "env_steps=96", word])
         with pytest.raises(InputError, match=field):
             run_plan(other, tmp_path, resume=True)
+
+
+def test_days_of_another_file_do_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    """The name stays, the sun changes: it would not go on as if it had never stopped."""
+    series, folder = tmp_path / "series.csv", tmp_path / "run"
+    text = gzip.decompress((ROOT / "data" / "europe_hourly_2018.csv.gz").read_bytes()).decode()
+    series.write_text(text, encoding="utf-8")
+    words = ["env_steps=64", "warmup_steps=32", "batch_size=8", "agent.hidden=[8]", "family.every=180"]
+    words += ["family.slot_minutes=60", "shaper=none", "replay_steps=1000"]
+    words += [f'family.parameters.series="{series}"']
+    run_plan(read_plan(None, words), folder)
+    series.write_text(text.replace(",0.0,", ",0.1,"), encoding="utf-8")
+    with pytest.raises(InputError, match="a file that they are read from has changed"):
+        run_plan(read_plan(None, [*words, "env_steps=96"]), folder, resume=True)
 
 
 def test_training_takes_one_thread_and_gives_the_others_back(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from strategies import instances, random_file
 
 import stepwatt
 from stepwatt.formulation import Instance, InstanceArrays, Options
+from stepwatt.formulation.instance.useful import power_may_be_burnt
 from stepwatt.solvers import solve
 from stepwatt.solvers.common.relaxation import solve_relaxation
-from stepwatt.solvers.common.trimming import dominated, power_may_be_burnt, trimmed
+from stepwatt.solvers.common.trimming import dominated, trimmed
 
 
 def options(rows: list[tuple[float, float, float]]) -> Options:
@@ -129,3 +130,44 @@ def test_a_size_beyond_all_use_changes_nothing(size: str, method: str) -> None:
             assert far.bound == pytest.approx(near.bound, rel=1e-4)
         assert far.evaluation is not None
         assert far.evaluation.feasible or method == "lp"
+
+
+@pytest.mark.parametrize("negative", [False, True])
+def test_a_cooling_plant_beyond_all_use_changes_nothing(negative: bool) -> None:
+    """Its terawatts were in every bound, which lay three hundredths too high."""
+    near, far = (
+        with_size("cooling.max_power_mw", value).replace(
+            {"sites.s0.grid.import_limit_mw": 1e12}
+            if not negative
+            else {"sites.s0.grid.import_price[0]": -50.0}
+        )
+        for value in (0.1, 1e12)
+    )
+    for method in ("lp", "oracle"):
+        one, other = solve(near, method), solve(far, method)
+        assert other.status == one.status
+        assert other.bound == pytest.approx(one.bound, rel=1e-6)
+
+
+def test_the_plain_route_proves_nothing_false_beside_a_size_beyond_all_use() -> None:
+    """Beside an import limit of terawatts HiGHS denied a sixth of what others reached."""
+    wide = with_size("grid.import_limit_mw", 1e12)
+    best, plain = solve(wide, "oracle"), solve(wide, "pyomo", gap=1e-3)
+    assert best.utility is not None
+    assert plain.bound is not None
+    assert plain.bound >= best.utility
+    assert plain.utility == pytest.approx(best.utility, rel=2e-3)
+
+
+@pytest.mark.parametrize("field", ["joules_fixed", "seconds_fixed"])
+@pytest.mark.parametrize("method", ["foresight", "greedy", "lp", "oracle"])
+def test_jobs_of_which_not_one_could_run_are_no_choice(field: str, method: str) -> None:
+    """Beside jobs of ten gigajoules foresight had no plan."""
+    file = random_file(np.random.default_rng(1), n_slots=2, n_sites=1, features=["thermal"])
+    inst = Instance.from_dict(file)
+    model = max(file["models"])
+    near, far = (solve(inst.replace({f"models.{model}.{field}": size}), method) for size in (1e7, 9e8))
+    assert far.status is near.status
+    assert far.utility == pytest.approx(near.utility, rel=1e-6)
+    if near.bound is not None:
+        assert far.bound == pytest.approx(near.bound, rel=1e-6)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from places import EXAMPLES
 from solving import optimum
-from strategies import random_instance
+from strategies import random_file, random_instance
 
 from stepwatt.formulation import InputError, Instance, load
 from stepwatt.formulation.milp.linear_problem import LinearProblem
@@ -400,3 +400,14 @@ def test_small_entries_beside_large_ones_are_lifted() -> None:
     entries = abs(p.matrix[:, used_columns]).multiply(scale.row[:, None])
     entries = entries.multiply(scale.column[used_columns][None, :]).tocoo()
     assert entries.data[entries.data > 0].min() > 1e-9
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+@pytest.mark.parametrize("method", ["greedy", "oracle"])
+def test_where_presolve_leaves_it_unknown_it_is_solved_without(method: str, seed: int) -> None:
+    """With a penalty of a hundred million that was so in half of all instances."""
+    file = random_file(np.random.default_rng(seed), n_slots=2, n_sites=1, features=["thermal"])
+    file["classes"]["k0"]["miss_penalty"] = 1e8
+    result = solve(Instance.from_dict(file), method, gap=1e-3)
+    assert result.evaluation is not None
+    assert result.evaluation.feasible

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from places import EXAMPLES
 from strategies import instances, random_file, random_instance
 
-from stepwatt.formulation import Instance, evaluate
+from stepwatt.formulation import Instance, evaluate, load
 from stepwatt.solvers import Result, Settings, Status, solve
 from stepwatt.solvers.common.relaxation import solve_relaxation
 from stepwatt.solvers.highs.session import Termination
@@ -255,3 +255,10 @@ def test_the_bound_is_not_above_the_relaxation() -> None:
     assert relaxed is not None
     assert result.bound is not None
     assert result.bound <= relaxed
+
+
+def test_what_the_plain_route_rounds_is_no_more_than_the_judge_forgives() -> None:
+    """A millionth of a GPU was switched on and rounded away: the power it drew was missing."""
+    result = solve(load(EXAMPLES / "idle-watts.json"), "pyomo", gap=1e-3)
+    assert result.evaluation is not None
+    assert not result.evaluation.broken

@@ -103,6 +103,15 @@ def test_only_days_that_broke_down_are_planned_again(monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(plan.load[:, [0, 2]], plan_day(problem, 0.05).load[:, [0, 2]])
 
 
+def test_a_start_from_which_single_precision_breaks_down_is_given_up() -> None:
+    """Of what is no number every comparison is false: it was taken for a plan that misses nothing."""
+    problem = stack([charged(4).arrays()], ENGINE)
+    plain = plan_day(problem, 0.05)
+    far = plan_day(problem, 0.05, begun=np.full_like(plain.multipliers, 1e25))
+    np.testing.assert_allclose(far.load, plain.load)
+    assert np.isfinite(far.value).all()
+
+
 def test_coarser_slots_have_the_same_jobs_energy_and_length() -> None:
     fine = scenario("jemas", start="2018-03-05", n_slots=48, slot_minutes=30, integral_jobs=False).arrays()
     rough = coarser(fine, 2)
