@@ -44,6 +44,17 @@ REWARD_SCALE = 10.0
 #: Draws of its forecast under which every demonstrated day is seen.
 CLONED_FORECASTS = 5
 
+#: A clone of prices, as words of ``stepwatt train``.
+PRICED_CLONE: Mapping[str, Any] = {
+    "algo": "sac",
+    "shaper": "none",
+    "env_steps": 0,
+    "agent.hidden": [96, 96],
+    "task.codec": "priced",
+    "task.reward": "dense",
+    "warm_start.kind": "clone",
+}
+
 Metrics = dict[str, np.ndarray[Any, Any]]
 Record = dict[str, Any]
 
