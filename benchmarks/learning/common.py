@@ -211,7 +211,8 @@ def trained(cell: Cell) -> tuple[TaskSettings, Policy]:
     """The task of a cell and the last policies of its runs; trained now where the cache has none."""
     if not policy_path(cell).exists():
         train_cell(cell)
-    plan, made = set_up(replace(cell, cloning_updates=0, refining_updates=0))
+    untaught = {**cell.training, "shaper": "none", "shaping": {}}
+    plan, made = set_up(replace(cell, training=untaught, cloning_updates=0, refining_updates=0, exact=False))
     policy = made.agent.policy()
     policy.load_state_dict(torch.load(policy_path(cell), weights_only=True))
     return plan.task, policy
