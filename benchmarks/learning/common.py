@@ -44,6 +44,17 @@ REWARD_SCALE = 10.0
 #: Draws of its forecast under which every demonstrated day is seen.
 CLONED_FORECASTS = 5
 
+#: A clone of prices, as words of ``stepwatt train``.
+PRICED_CLONE: Mapping[str, Any] = {
+    "algo": "sac",
+    "shaper": "none",
+    "env_steps": 0,
+    "agent.hidden": [96, 96],
+    "task.codec": "priced",
+    "task.reward": "dense",
+    "warm_start.kind": "clone",
+}
+
 Metrics = dict[str, np.ndarray[Any, Any]]
 Record = dict[str, Any]
 
@@ -200,7 +211,8 @@ def trained(cell: Cell) -> tuple[TaskSettings, Policy]:
     """The task of a cell and the last policies of its runs; trained now where the cache has none."""
     if not policy_path(cell).exists():
         train_cell(cell)
-    plan, made = set_up(replace(cell, cloning_updates=0, refining_updates=0))
+    untaught = {**cell.training, "shaper": "none", "shaping": {}}
+    plan, made = set_up(replace(cell, training=untaught, cloning_updates=0, refining_updates=0, exact=False))
     policy = made.agent.policy()
     policy.load_state_dict(torch.load(policy_path(cell), weights_only=True))
     return plan.task, policy

@@ -20,18 +20,12 @@ from stepwatt.learning.training.judge import Judge
 from stepwatt.learning.training.plan import TrainingPlan, read_plan
 from stepwatt.learning.training.preparation import prepare
 
-from .common import Record, begin, kept, parser, write_tables
+from .common import PRICED_CLONE, Record, begin, kept, parser, write_tables
 
 STUDY = "recent-past"
 CLONED = {
-    "algo": "sac",
-    "shaper": "none",
-    "env_steps": 0,
-    "agent.hidden": [96, 96],
-    "task.codec": "priced",
-    "task.reward": "dense",
+    **PRICED_CLONE,
     "task.view": "sites",
-    "warm_start.kind": "clone",
     "warm_start.updates": 1_000,
     "warm_start.relabelling": 1,
     "family.every": 4,

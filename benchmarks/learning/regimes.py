@@ -26,7 +26,8 @@ PAGE = "learning-studies.md"
 TABLES = """# Regimes: all tables
 
 Shares of the bound on validation days with intervals over seeds; fallen since: from the peak of the mean to
-its end; test gaps with two-way intervals, over seeds and days. CPU seconds compare on one machine.
+its end; test gaps with two-way intervals, over seeds and days. CPU seconds compare on one machine; cells of
+30 November shared it with other work, which doubles theirs.
 
 """
 #: What the figure shows of each regime.

@@ -114,10 +114,10 @@ def table(cells: Mapping[str, Record], known: Record) -> str:
         told = (claim.said, *sides, _interval(found), _bounds(claim), verdict(claim, found))
         lines.append(f"| {' | '.join(told)} |")
     days, made = known["days"], [record["made"] for record in cells.values()]
-    when, revisions = (sorted({one[what] for one in made}) for what in ("date", "revision"))
+    when = sorted({one["date"] for one in made})
     foot = (
         f"{len(days)} days in {weeks(days)} weeks, 10 seeds a cell, share of the bound (last row: captured); "
-        f"{known['made']['machine']}; {', '.join(when)}; revisions {', '.join(revisions)}."
+        f"{known['made']['machine']}; {', '.join(when)}."
     )
     lines += ["", foot] + ([f"Not looked at yet: {'; '.join(left)}."] if left else [])
     return "\n".join(lines) + "\n"

@@ -30,7 +30,7 @@ from stepwatt.learning.training.plan import TrainingPlan, read_plan
 from stepwatt.learning.training.run import run_plan
 from stepwatt.scores.intervals import mean_interval
 
-from .common import Record, begin, kept, parser
+from .common import PRICED_CLONE, Record, begin, kept, parser
 from .days import CACHE
 
 STUDY = "sites"
@@ -43,17 +43,7 @@ SEEDS = 3
 #: Sites of a case up to which planners are measured, too: with more they take minutes of CPU for these days.
 MOST_PLANNED = 4
 
-CLONED = {
-    "algo": "sac",
-    "shaper": "none",
-    "env_steps": 0,
-    "agent.hidden": [96, 96],
-    "task.codec": "priced",
-    "task.reward": "dense",
-    "warm_start.kind": "clone",
-    "warm_start.updates": 3_000,
-    "warm_start.relabelling": 3,
-}
+CLONED = {**PRICED_CLONE, "warm_start.updates": 3_000, "warm_start.relabelling": 3}
 SHARED = {**CLONED, "task.view": "sites"}
 DRAWN = {"family.models": "drawn", "family.regions": list(ORDERS), "family.every": 4}
 #: How each policy is trained, as words of ``stepwatt train``.
