@@ -704,6 +704,7 @@ def test_what_follows_is_an_instance(value: Any) -> None:
         ("models.m.seconds_fixed", 0.9e9),
         ("models.m.joules_fixed", 0.9e11),
         ("sites.a.cooling.pue", 1e3),
+        ("slot_hours", 8784.0),
     ],
 )
 def test_beyond_what_solvers_have_digits_for_is_refused_at_the_door(path: str, most: float) -> None:

@@ -15,7 +15,6 @@ from pydantic import Field, ValidationError, model_validator
 
 from ..errors import InputError
 from ..records import (
-    LARGEST,
     Capacity,
     Name,
     NonNegative,
@@ -56,7 +55,9 @@ class Instance(Record):
         int, Field(ge=1, le=10_000_000), about("length of the horizon", "slots", "t = 0 … T−1")
     ]
     slot_hours: Annotated[
-        float, Field(ge=1e-6, le=LARGEST, allow_inf_nan=False), about("length of a slot", "h", "Δ")
+        float,
+        Field(ge=1e-6, le=8784, allow_inf_nan=False),
+        about("length of a slot, a year at most", "h", "Δ"),
     ]
     timezone: Annotated[
         Text | None, about("IANA name of the clock of labels and days; none: the offset of ``start``")

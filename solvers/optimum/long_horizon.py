@@ -112,7 +112,7 @@ def _closed(found: Pieces, settings: Settings) -> bool:
 
 def is_wide(a: InstanceArrays, columns_per_slot: float) -> bool:
     """Whether blocks of slots cannot span a day."""
-    return min(a.n_slots, round(24 / a.slot_hours)) * columns_per_slot > _DAY_COLUMNS
+    return min(a.n_slots, max(1, round(24 / a.slot_hours))) * columns_per_slot > _DAY_COLUMNS
 
 
 def _in_growing_blocks(

@@ -35,6 +35,9 @@ _WINDOWS = (1, 2, 4)
 _LATE_SECONDS = 0.6
 #: Seconds one window may take.
 _WINDOW_SECONDS = 1.0
+#: At the root of a MIP HiGHS rounds along a line, whole column by whole column, without a look at the clock:
+#: seconds that takes by the square of their number (a day of three sites, 71,000: two or three minutes).
+_LINE_SECONDS = 3e-8
 
 
 @dataclass
@@ -128,6 +131,9 @@ class Search:
             target = 0.3 * self.settings.gap * abs(self.bound)
             self.tighten(slotwise_bound(slots, gap_usd=target, deadline=self.deadline.part(0.3)))
         if not self.over:
+            left = self.deadline.left()
+            if left is not None and left < _LINE_SECONDS * float(p.integer.sum()) ** 2:
+                return Termination.TIME_LIMIT
             progress(0.9, "whole MIP")
             return self.whole_mip()
         return Termination.OPTIMAL

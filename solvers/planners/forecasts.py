@@ -73,7 +73,7 @@ def perfect(a: InstanceArrays, history: InstanceArrays | None, seed: int) -> For
 
 def persistence(a: InstanceArrays, history: InstanceArrays | None, seed: int) -> Forecast:
     """The same time yesterday; where yesterday is not known, as it is now."""
-    day = round(24 / a.slot_hours)
+    day = max(1, round(24 / a.slot_hours))
     before = 0 if history is None else history.n_slots
     past = {
         name: getattr(a, name)

@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from strategies import instances, random_instance
 
 from stepwatt.formulation import Instance, State, evaluate
+from stepwatt.formulation.milp.matrices import linear_problem
 from stepwatt.formulation.schedule.windows import fresh_state
-from stepwatt.solvers import METHODS, Settings, Status
+from stepwatt.solvers import METHODS, Result, Settings, Status
 from stepwatt.solvers.common.sizes import columns_per_slot
-from stepwatt.solvers.highs.session import HighsSession, Outcome
+from stepwatt.solvers.highs.session import HighsSession, Outcome, Termination
 from stepwatt.solvers.interface.deadline import Deadline
+from stepwatt.solvers.optimum import search
+from stepwatt.solvers.optimum.search import Search
 from stepwatt.solvers.planners import look_ahead
 from stepwatt.solvers.planners.forecasts import make_forecast
 from stepwatt.solvers.planners.foresight.renewal import Beliefs
@@ -313,3 +316,31 @@ def test_a_plan_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
     late = rolling(inst, Settings(time_limit=1e6, clock=HeldClock()))
     assert late.status is Status.TIME_LIMIT
     assert late.utility == pytest.approx(greedy(inst, Settings()).utility, rel=1e-2)
+
+
+def test_a_search_that_would_not_look_at_the_clock_is_begun_with_time_enough_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """HiGHS rounds along a line without a look at it, here for the square of what is whole in seconds."""
+    inst = tiny.whole_jobs()
+    whole = int(linear_problem(inst.arrays()).integer.sum())
+    begun: list[float | None] = []
+    monkeypatch.setattr(search, "_LINE_SECONDS", 1.0)
+    monkeypatch.setattr(Search, "closed", False)  # as where the gap stays open to the last stage
+
+    def whole_mip(self: Search) -> Termination:
+        begun.append(self.deadline.left())
+        return Termination.OPTIMAL
+
+    monkeypatch.setattr(Search, "whole_mip", whole_mip)
+
+    def found(seconds: float | None) -> Result:
+        return METHODS["oracle"].run(inst, Settings(time_limit=seconds, clock=HeldClock()))
+
+    found(None)
+    found(1.1 * whole**2)
+    assert begun == [None, 1.1 * whole**2]
+    late = found(0.9 * whole**2)
+    assert len(begun) == 2
+    assert late.evaluation is not None
+    assert late.evaluation.feasible

@@ -108,7 +108,7 @@ def beliefs_of(
         return Beliefs(expected, persistence_of(information))
     past = [None] * len(expected.deadline) if histories is None else histories
     known = np.array([0 if before is None else before.n_slots for before in past], dtype=np.int64)
-    return Beliefs(expected, day=round(24 / slot_hours), known=known)
+    return Beliefs(expected, day=max(1, round(24 / slot_hours)), known=known)
 
 
 def persistence_of(information: str) -> float:

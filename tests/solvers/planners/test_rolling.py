@@ -391,3 +391,10 @@ def test_a_hot_room_is_prepared_for() -> None:
 
 def accepted(result: Result) -> bool:
     return result.evaluation is not None and result.evaluation.feasible
+
+
+@pytest.mark.parametrize("slot_hours", [24.0, 60.0, 8784.0])
+def test_slots_of_more_than_a_day_are_believed_as_the_one_before(slot_hours: float) -> None:
+    a = random_instance(np.random.default_rng(2), n_slots=4, n_sites=1, slot_hours=slot_hours).arrays()
+    believed = make_forecast("persistence", a, None, 0)(1, 2, 4)
+    np.testing.assert_array_equal(believed["import_price"], a.import_price[..., [1, 1]])
