@@ -127,11 +127,12 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
 def _possible(a: InstanceArrays) -> InstanceArrays:
     """The arrays without what is far beyond all power and time: digits drown beside it.
 
-    Cooling plants take what power comes, and whole jobs of which not one could run are no choice.
+    Cooling plants take what power comes (where none does, their size says why), and whole jobs of which not one could run are no choice.
     """
     o = a.options
     comes = a.import_limit_mw + a.renewable_mw.max(axis=1) + a.generator_max_mw + a.battery_power_mw
-    cooling = np.where(a.cooling_max_mw > ABSURD * comes, comes, a.cooling_max_mw)
+    absurd = (comes > 0) & (a.cooling_max_mw > ABSURD * comes)
+    cooling = np.where(absurd, comes, a.cooling_max_mw)
     if a.integral_jobs:
         energy, time = comes * a.slot_hours, a.gpus * a.seconds_per_gpu
         impossible = (energy > 0)[o.site] & (o.energy_mwh > _MANY * energy[o.site])

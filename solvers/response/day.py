@@ -109,7 +109,7 @@ def _planned(
 
     sums = p.features.sums(found.options)
     it = by_slot((p.job_power * sums[:, :, 2] + p.idle_power * sums[:, :, 1]).sum(1))
-    scale = p.money.astype(float) / p.row_unit[POWER]
+    scale = p.money / p.row_unit[POWER]
     plan = DayPlan(
         value=found.value[:batch].astype(float),
         bound=found.bound[:batch].astype(float),
