@@ -380,13 +380,12 @@ def test_an_importer_of_nothing_is_refused(inside: Path, capsys: Output) -> None
     assert not (inside / "none.json").exists()
 
 
-def test_a_stream_that_makes_a_room_untenable_ends_in_one_line(inside: Path, capsys: Output) -> None:
-    day = sw.scenario("jemas", n_slots=3, slot_minutes=60, zones=("DE",), cooling_limit=0.3)
-    day.save(inside / "hours.json")
-    (inside / "hot.jsonl").write_text('{"slot": 0, "outside_c": {"DE": 9e3}}\n', encoding="utf-8")
-    assert run(["run", "foresight", "hours.json", "--slots", "hot.jsonl"]) == 1
+def test_a_slot_of_no_world_ends_a_stream_in_one_line(inside: Path, capsys: Output) -> None:
+    sw.scenario("jemas", n_slots=3, slot_minutes=60, zones=("DE",)).save(inside / "hours.json")
+    (inside / "hot.jsonl").write_text('{"slot": 0, "outside_c": {"DE": 1e6}}\n', encoding="utf-8")
+    assert run(["run", "foresight", "hours.json", "--slots", "hot.jsonl"]) == 2
     told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith("stepwatt: the solver failed: ")
+    assert told.startswith("stepwatt: hot.jsonl: line 1.sites.DE.cooling.outside_c[0] = 1000000.0: expected")
 
 
 def test_a_failed_command_leaves_the_old_file(inside: Path) -> None:
