@@ -127,7 +127,8 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
 def _possible(a: InstanceArrays) -> InstanceArrays:
     """The arrays without what is far beyond all power and time: digits drown beside it.
 
-    Cooling plants take what power comes (where none does, their size says why), and whole jobs of which not one could run are no choice.
+    Cooling plants take what power comes (where none does, their size says why they fail), and whole jobs of
+    which not one could run are no choice.
     """
     o = a.options
     comes = a.import_limit_mw + a.renewable_mw.max(axis=1) + a.generator_max_mw + a.battery_power_mw
