@@ -56,14 +56,14 @@ def table(records: dict[str, Record], chosen: list[Cell]) -> str:
             row += ["–" if utility is None else f"{utility:,.0f}", "–" if gap is None else f"{gap:.1e}"]
             row += [values["status"] if values["feasible"] or utility is None else "not feasible"]
         else:
-            said = (record.get("error") or "").strip().splitlines()[-1:] or [record["status"]]
+            said = record.get("error") or record["status"]
             row += [
                 f"{record['wall']:.0f}",
                 "–",
                 f"{record['peak_mb']:.0f}",
                 "–",
                 "–",
-                said[0].split(": ", 1)[-1],
+                said.split(": ", 1)[-1],
             ]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)

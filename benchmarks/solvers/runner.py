@@ -127,7 +127,8 @@ def _run(cell: Cell) -> Record:
         if status == "ok":
             answer = json.loads(out.splitlines()[-1])
         else:
-            answer["error"] = err[-2000:]
+            print(err, file=sys.stderr)
+            answer["error"] = last_words(err)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -150,6 +151,12 @@ def _run(cell: Cell) -> Record:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
     }
+
+
+def last_words(err: str) -> str:
+    """What a traceback ends with, without where on this machine it was: records are for readers elsewhere."""
+    lines = err.strip().splitlines() or ["nothing was said"]
+    return lines[-1].replace(f"{ROOT}{os.sep}", "").replace(str(Path.home()), "~")
 
 
 class _Tree(threading.Thread):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
 
 from benchmarks.solvers.__main__ import main
 from benchmarks.solvers.cases import Case
@@ -16,7 +17,7 @@ from benchmarks.solvers.parts import compare as part_compare
 from benchmarks.solvers.reporting import figures
 from benchmarks.solvers.reporting.fit import power_law
 from benchmarks.solvers.reporting.report import into_docs
-from benchmarks.solvers.runner import Cell, load_records, run_cells
+from benchmarks.solvers.runner import Cell, last_words, load_records, run_cells
 
 ROUTES = ("raw", "ours", "linopy", "pyomo")
 
@@ -135,6 +136,19 @@ def test_a_torn_line_is_forgotten_and_a_failed_cell_is_told(tmp_path: Path) -> N
     record = run_cells([cell], path)[cell.key]
     assert record["status"] == "failed"
     assert "unheard of" in record["error"]
+    assert "\n" not in record["error"]
+
+
+def test_what_failed_is_told_without_where_on_a_machine_it_was() -> None:
+    told = f'Traceback (most recent call last):\n  File "{ROOT}/a.py", line 1\nOSError: no {ROOT}/b.json\n'
+    assert last_words(told) == "OSError: no b.json"
+    assert last_words("") == "nothing was said"
+
+
+def test_records_hold_no_tracebacks() -> None:
+    kept = list((ROOT / "benchmarks").glob("*/results/**/*.json*"))
+    assert kept
+    assert not [path.name for path in kept if "Traceback" in path.read_text(encoding="utf-8")]
 
 
 def test_the_page_keeps_what_others_wrote(tmp_path: Path) -> None:
