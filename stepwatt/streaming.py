@@ -21,6 +21,7 @@ import numpy as np
 
 from stepwatt.formulation import InputError, Instance
 from stepwatt.formulation.records import LARGEST, MISSING, parse_json
+from stepwatt.formulation.schedule.evaluate import TOLERANCE
 
 from .state_file import Kept, StateFile, check
 
@@ -159,6 +160,7 @@ class Run:
             "lost": float(outcome.lost.sum()),
             "utility": float(outcome.utility[0]),
             "utility_so_far": kept.utility,
+            **_broken(a, after),
             **(_reasons(instance, a, problem, world.codec) if self._why else {}),
             "decision_ms": 1e3 * (decided - asked),
             "total_ms": 1e3 * (time.perf_counter() - begun),
@@ -372,6 +374,13 @@ def _certified(a: Any, codec: Codec) -> dict[str, Any]:
         },
         "prices": {"power": by_site(plan.power), "gpu_time": by_site(plan.gpu_time)},
     }
+
+
+def _broken(a: Any, after: PlantState) -> dict[str, Any]:
+    """The one constraint that no request can be cut to keep: rooms above their limit, °C by site."""
+    above = np.asarray(after.temperature[0], dtype=float) - a.max_c
+    hot = np.flatnonzero(a.thermal & (above > TOLERANCE))
+    return {"violations": {"temperature": {a.sites[j]: float(above[j]) for j in hot}}} if hot.size else {}
 
 
 def _reasons(instance: Instance, a: Any, problem: Any, codec: Codec) -> dict[str, Any]:

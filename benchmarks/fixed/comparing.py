@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import tempfile
@@ -17,7 +19,7 @@ from .instances import EXAMPLES, days, histories, instance
 from .running import Items
 
 GAP = 1e-3
-FIGURES = re.compile(r'<script type="application/json" id="figures">(.*?)</script>', re.DOTALL)
+FIGURES = re.compile(r'<script type="application/gzip" class="figures" id="(.*?)">(.*?)</script>', re.DOTALL)
 SCRIPTS = re.compile(r"<script.*?</script>", re.DOTALL)
 #: Numbers of an action of the scenario (docs/environment.md).
 ACTION = 60
@@ -37,12 +39,15 @@ def still(observation: Any) -> Any:
 
 def page(html: str) -> dict[str, Any]:
     """A report: its text, and the data of its figures."""
-    found = FIGURES.search(html)
-    assert found is not None
-    figures = json.loads(found.group(1))
+    found = {scope: gzip.decompress(base64.b64decode(packed)) for scope, packed in FIGURES.findall(html)}
+    assert found
     return {
         "text": whole(SCRIPTS.sub("", html)),
-        "figures": {name: whole(figure) for name, figure in figures.items()},
+        "figures": {
+            f"{scope}: {name}": whole(figure)
+            for scope, figures in found.items()
+            for name, figure in json.loads(figures).items()
+        },
     }
 
 
@@ -85,7 +90,7 @@ def _several() -> dict[str, Any]:
         "foresight": "foresight",
         "random": sw.Seeds(["random"] * 2),
         "local": local,
-        "still": still,
+        "still": sw.policy(still),
     }
     made = sw.compare(days(), policies, bound="lp", history=histories(), reference="local", seed=1)
     return told(made)

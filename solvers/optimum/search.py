@@ -117,7 +117,7 @@ class Search:
         if not self.over:
             progress(0.45, "whole GPUs by slot")
             self.settle_gpus(slots, outcome.x)
-        if not self.over:
+        if not self.over and self._begins(len(self._partly)):
             progress(0.5, "commitment and whole GPUs")
             if self.settle_commitment() is Termination.INFEASIBLE:
                 return Termination.INFEASIBLE
@@ -131,12 +131,22 @@ class Search:
             target = 0.3 * self.settings.gap * abs(self.bound)
             self.tighten(slotwise_bound(slots, gap_usd=target, deadline=self.deadline.part(0.3)))
         if not self.over:
-            left = self.deadline.left()
-            if left is not None and left < _LINE_SECONDS * float(p.integer.sum()) ** 2:
+            if not self._begins(int(p.integer.sum())):
                 return Termination.TIME_LIMIT
             progress(0.9, "whole MIP")
             return self.whole_mip()
         return Termination.OPTIMAL
+
+    def _begins(self, whole: int) -> bool:
+        """Whether a MIP of so many whole columns may begin: HiGHS ends it near the limit."""
+        left = self.deadline.left()
+        return left is None or left >= _LINE_SECONDS * whole**2
+
+    @property
+    def _partly(self) -> Ints:
+        """What is whole in the MIP in which jobs stay fluid."""
+        gpus = ["gpus_on"] if self.a.integral_jobs else []
+        return np.append(self.problem.ids(*gpus, *MODES), self._own_whole)
 
     def _solve(
         self, session: HighsSession, *, gap: float | None = None, share: float = 1.0, early: float = 0.0
@@ -227,8 +237,7 @@ class Search:
 
     def settle_commitment(self) -> Termination:
         """The MIP in which only jobs stay fluid: its bound, and whole jobs next to its point."""
-        a, p = self.a, self.problem
-        whole = np.append(p.ids(*(["gpus_on"] if a.integral_jobs else []), *MODES), self._own_whole)
+        p, whole = self.problem, self._partly
         partly = replace(p, integer=np.zeros_like(p.integer))
         partly.integer[whole] = True
         outcome = self._solve(HighsSession(partly, relaxed=False), gap=0.25 * self.settings.gap, share=0.3)

@@ -88,9 +88,9 @@ def _planned(
     """A plan, and for which instances (N,) it is as near to its bound as it should be."""
     slots, batch, hours = problem.shape.n_slots, len(problem), problem.shape.slot_hours
     rows = day_rows(problem, kind, moving)
-    # one that has broken down may be beyond single precision
     per_row = rows.p.money.astype(float) / _row_units(rows)
-    start = None if begun is None else (begun.reshape(slots * batch, -1).T / per_row).astype(kind)
+    with np.errstate(over="ignore"):  # one that has broken down may be beyond single precision
+        start = None if begun is None else (begun.reshape(slots * batch, -1).T / per_row).astype(kind)
     found = solve_rows(rows, tolerance, start)
     p = rows.p
     _, held, _, sites, _ = rows.boxes(found.box)

@@ -41,21 +41,28 @@ def run(
     runs and site flows as in schedule files, its utility and the milliseconds it took. Killed at any moment,
     the same command goes on with the first slot that the state file does not have, and gives the last
     decisions once more where their lines come again: they may not have been read. Slots tell them apart.
+    A room that no decision could keep below its limit is told, the stream goes on, and ends with exit code 1.
 
     Example: stepwatt run runs/sac day.json --state state.json --slots slots.jsonl
     """
     from stepwatt.formulation import load
 
-    from ..console import tell
+    from ..console import complain, tell
     from ..learned import foresight, load_policy
     from ..streaming import Run, run_stream
 
     chosen = foresight() if policy == "foresight" else load_policy(policy)
     with closing(Run(chosen, load(instance), state, why=why)) as session, _lines(slots) as lines:
         session.warm(tell)
+        broken = False
         for decision in run_stream(session, lines):
             sys.stdout.write(json.dumps(decision) + "\n")
             sys.stdout.flush()
+            for site, above in decision.get("violations", {}).get("temperature", {}).items():
+                broken = True
+                complain(f"slot {decision['slot']}: the room of {site} is {above:.3g} °C above its limit")
+    if broken:
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -340,7 +340,18 @@ def test_a_search_that_would_not_look_at_the_clock_is_begun_with_time_enough_onl
     found(None)
     found(1.1 * whole**2)
     assert begun == [None, 1.1 * whole**2]
+    settled: list[float | None] = []
+    real = Search.settle_commitment
+    monkeypatch.setattr(
+        Search,
+        "settle_commitment",
+        lambda self: (settled.append(self.deadline.left()), real(self))[1],
+    )
     late = found(0.9 * whole**2)
     assert len(begun) == 2
+    assert len(settled) == 1
     assert late.evaluation is not None
     assert late.evaluation.feasible
+    # nor the one of GPUs and modes alone, which are fewer
+    assert found(0.9).schedule is not None
+    assert len(settled) == 1

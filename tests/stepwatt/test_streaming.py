@@ -346,6 +346,23 @@ def test_an_import_price_below_the_expected_export_price_does_not_stop_the_strea
     assert decisions[-1]["utility_so_far"] > Run(policy, day).decide({"slot": 0})["utility_so_far"]
 
 
+def test_a_room_that_nothing_keeps_below_its_limit_is_told_and_the_stream_goes_on(
+    day: sw.Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instance, slots = tmp_path / "day.json", tmp_path / "slots.jsonl"
+    instance.write_text(json.dumps(day.to_dict()))
+    lines = [{"slot": t, "outside_c": {"DE": 9_000.0 if t == 1 else 15.0}} for t in range(day.n_slots)]
+    slots.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run(["run", "foresight", str(instance), "--slots", str(slots)]) == 1
+    told = capsys.readouterr()
+    decisions = [json.loads(line) for line in told.out.splitlines()]
+    assert [decision["slot"] for decision in decisions] == list(range(day.n_slots))
+    assert "violations" not in decisions[0]
+    # an hour of 9,000 degrees outside, less what the plant can cool
+    assert decisions[1]["violations"]["temperature"]["DE"] > 100
+    assert "slot 1: the room of DE is" in told.err
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
