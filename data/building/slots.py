@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError
 from stepwatt.formulation.arguments import number, whole
 
-from ..local_time import utc
+from ..local_time import first_instant, utc
 from ..units import Units
 
 Floats = NDArray[np.float64]
@@ -229,7 +229,7 @@ def horizon(
     if hours is None:
         days = whole(days, "days", 1, 36_600)
         try:
-            end = begin_of_day(first.tz_localize(None) + pd.Timedelta(days=days), first.tz)
+            end = first_instant(_said(start, first) + pd.Timedelta(days=days), first.tz)
         except (OverflowError, ValueError) as error:
             raise InputError(field="days", value=days, expected="an end before the year 2262") from error
     else:
@@ -269,12 +269,18 @@ def begin(start: str | dt.date, timezone: str | None) -> pd.Timestamp:
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
         expected = "an IANA time zone such as Europe/Oslo"
         raise InputError(field="timezone", value=timezone, expected=expected) from error
-    return moment.tz_convert(zone) if said.tzinfo else begin_of_day(moment.tz_localize(None), zone)
+    if said.tzinfo:
+        return moment.tz_convert(zone)
+    first = first_instant(moment.tz_localize(None), zone)
+    if first.date() != moment.date():
+        raise InputError(field="start", value=start, expected=f"a date that {timezone} has")
+    return first
 
 
-def begin_of_day(local: pd.Timestamp, zone: Any) -> pd.Timestamp:
-    """The first instant from a local time on; of two times that clocks show, the earlier one."""
-    return local.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
+def _said(start: str | dt.date, first: pd.Timestamp) -> pd.Timestamp:
+    """What clocks should show at the start: midnight, too, where they skip it and the day begins later."""
+    given = dt.datetime.fromisoformat(start.strip()) if isinstance(start, str) else pd.Timestamp(start)
+    return first.tz_localize(None) if given.tzinfo else pd.Timestamp(given)
 
 
 def _told(length: pd.Timedelta) -> str:
