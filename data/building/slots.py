@@ -229,7 +229,7 @@ def horizon(
     if hours is None:
         days = whole(days, "days", 1, 36_600)
         try:
-            end = first_instant(_said(start, first) + pd.Timedelta(days=days), first.tz)
+            end = first_instant(_said(start, first) + pd.Timedelta(days=days), first.tz or dt.UTC)
         except (OverflowError, ValueError) as error:
             raise InputError(field="days", value=days, expected="an end before the year 2262") from error
     else:
