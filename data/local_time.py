@@ -82,7 +82,8 @@ def local_day(zone: str, day: str | dt.date, slot_minutes: int = 60) -> tuple[pd
     if utc(day) != utc(day).normalize():
         raise InputError(field="start", value=day, expected="a date, for a local day")
     midnight = utc(day).tz_localize(None)
-    start, end = (_first_instant(midnight + pd.Timedelta(days=k), time_zone(zone)) for k in (0, 1))
+    clock = ZoneInfo(time_zone(zone))
+    start, end = (first_instant(midnight + pd.Timedelta(days=k), clock) for k in (0, 1))
     if start.date() != midnight.date():
         expected = f"a date that {time_zone(zone)} has"
         raise InputError(field="start", value=day, expected=expected)
@@ -95,9 +96,22 @@ def local_day(zone: str, day: str | dt.date, slot_minutes: int = 60) -> tuple[pd
     return start.tz_convert("UTC"), int(minutes // slot_minutes)
 
 
-def _first_instant(midnight: pd.Timestamp, name: str) -> pd.Timestamp:
-    """The first instant from a local midnight on; of two midnights the earlier one."""
-    return midnight.tz_localize(name, nonexistent="shift_forward", ambiguous=True)
+def first_instant(local: pd.Timestamp, clock: dt.tzinfo) -> pd.Timestamp:
+    """The first instant from a local time on; of two that clocks show, the earlier one.
+
+    Where clocks skip that time it is sought: pandas is an hour off where they skip a day, at the date line.
+    """
+    shown = local.tz_localize(clock, nonexistent="NaT", ambiguous=True)
+    if not pd.isna(shown):
+        return shown
+    before, after = (local.tz_localize("UTC") + pd.Timedelta(days=days) for days in (-2, 2))
+    while after - before > pd.Timedelta(seconds=1):
+        middle = (before + (after - before) / 2).floor("s")
+        if middle.tz_convert(clock).tz_localize(None) < local:
+            before = middle
+        else:
+            after = middle
+    return after.tz_convert(clock)
 
 
 def local_hour(zone: str, slots: pd.DatetimeIndex) -> NDArray[np.float64]:

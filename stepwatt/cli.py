@@ -139,7 +139,8 @@ def _told(error: Exception) -> tuple[int, str] | None:
         line = str(error)
     elif isinstance(error, OSError) and error.strerror:
         # a place that no check foresaw: a full disk, a device that fails
-        line = f"{error.filename or 'output'}: {error.strerror}"
+        place = str(error.filename or "output")
+        line = str(InputError(field="file", value=error.strerror, expected="a usable place", file=place))
     elif show is not None and type(error).__name__ == "NoArgsIsHelpError":
         print(show())
         return code, line

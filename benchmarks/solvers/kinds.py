@@ -53,7 +53,7 @@ def _build_pyomo(a: Any) -> None:
 
     from .clock import Reached, watched
 
-    model = pyomo_model(a)
+    model = pyomo_model(a, prices_change=False)
     try:
         with watched(stop_at_run=True):
             Highs().solve(model)

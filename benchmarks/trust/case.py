@@ -171,6 +171,12 @@ class Case:
         return 1e-6 + jobs * pay + mw * price * a.slot_hours * a.n_slots + demand
 
     @cached_property
+    def untold(self) -> float:
+        """USD of stored energy that no double tells: its last digits, once a slot, at the end's price."""
+        a = self.a
+        return float(np.finfo(float).eps * a.n_slots * (a.terminal_price @ a.energy_max_mwh))
+
+    @cached_property
     def _uses_and_gives(self) -> tuple[Floats, Floats]:
         """(J,) MW that sites can use, and give: what is beyond it in a limit is at nobody's stake."""
         a = self.a

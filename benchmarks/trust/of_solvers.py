@@ -52,7 +52,9 @@ def judges(case: Case, tolerance: float) -> list[str]:
         for terms in (one, other):
             terms["fuel"] += terms.pop("startup")
         for term in one:
-            apart = one[term] - other[term]
+            apart = abs(one[term] - other[term])
+            if term == "terminal":  # content that ends where it began, of a battery that is never full
+                apart = max(0.0, apart - case.untold)
             if not case.apart("evaluate, plain loops: money", apart, other[term]) <= tolerance:
                 found.append(f"{name}: {term} {one[term]!r}, by hand {other[term]!r}")
         for family, amount in ours.violations.items():

@@ -8,7 +8,7 @@ are counted: a slot has the sum of the steps in it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, SupportsFloat
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stepwatt.formulation import InputError
 from stepwatt.formulation.arguments import number, whole
 
-from ..local_time import utc
+from ..local_time import first_instant, utc
 from ..units import Units
 
 Floats = NDArray[np.float64]
@@ -112,7 +112,8 @@ class Slots:
             given, expected = self.lay(value, name), "a number, or one of each slot"
             if isinstance(given, SupportsFloat) and not isinstance(given, str):
                 return [number(given, name, expected)] * self.count
-            if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+            unordered = isinstance(given, str | Mapping | Set | pd.DataFrame)
+            if unordered or not isinstance(given, Iterable):
                 raise InputError(field=name, value=given, expected=expected)
             return list(given)
         times, ends, values = self._steps(value, name)
@@ -137,6 +138,9 @@ class Slots:
             expected = "a series whose index has a time zone: series.tz_localize('Europe/Oslo')"
             value = "stamps without one" if isinstance(index, pd.DatetimeIndex) else "an index of no times"
             raise InputError(field=name, value=value, expected=expected)
+        if index.hasnans:
+            told = f"no time, at place {int(np.flatnonzero(index.isna())[0])}"
+            raise InputError(field=name, value=told, expected="a stamp of each value")
         times = index.as_unit("ns").asi8
         wrong = np.flatnonzero(np.diff(times) <= 0)
         if wrong.size:
@@ -183,20 +187,25 @@ def _refuse_negative(minutes: float, name: str) -> int:
 
 
 def _ends(times: Ints, index: pd.DatetimeIndex) -> Ints:
-    """The end of each step: the next stamp, but for a step that is longer than those around it, a gap.
+    """The end of each step: the next stamp, but for steps longer than those around them, gaps.
 
-    The resolution may change; a step is a gap where it is longer than both neighbours, and ends as the one
-    before it. The last one is as long as the one before; a single stamp holds for an hour.
+    The resolution may change; longer steps between shorter ones on both sides are gaps unless they go on
+    for a day, and end as the shorter of their neighbours. The last step is as long as the one before; a
+    single stamp holds for an hour.
     """
     if len(times) < 2:
         return times + _HOUR
     steps = np.diff(times)
     by_clock = np.diff(index.tz_localize(None).as_unit("ns").asi8)
-    before = np.concatenate([[steps[1] if len(steps) > 1 else steps[0]], steps[:-1]])
-    after = np.append(steps[1:], steps[-2] if len(steps) > 1 else steps[-1])
+    runs = np.flatnonzero(np.append(True, np.diff(steps) != 0))
+    sizes, counts = steps[runs], np.diff(np.append(runs, len(steps)))
+    # a longer step at an end is a gap if it is alone: more may be another resolution
+    before = np.append(sizes[1] if len(sizes) > 1 and counts[0] == 1 else sizes[0], sizes[:-1])
+    after = np.append(sizes[1:], sizes[-2] if len(sizes) > 1 and counts[-1] == 1 else sizes[-1])
+    between = (sizes > before) & (sizes > after) & ((counts == 1) | (sizes * counts < 24 * _HOUR))
     daily = (steps >= _BY_CLOCK) & (np.abs(by_clock - np.median(by_clock)) < _HOUR // 4)
-    gaps = (steps > before) & (steps > after) & ~daily
-    lengths = np.where(gaps, np.minimum(before, after), steps)
+    gaps = np.repeat(between, counts) & ~daily
+    lengths = np.where(gaps, np.repeat(np.minimum(before, after), counts), steps)
     ends: Ints = times + np.append(lengths, lengths[-1])
     return ends
 
@@ -220,7 +229,7 @@ def horizon(
     if hours is None:
         days = whole(days, "days", 1, 36_600)
         try:
-            end = begin_of_day(first.tz_localize(None) + pd.Timedelta(days=days), first.tz)
+            end = first_instant(_said(start, first) + pd.Timedelta(days=days), first.tz or dt.UTC)
         except (OverflowError, ValueError) as error:
             raise InputError(field="days", value=days, expected="an end before the year 2262") from error
     else:
@@ -260,12 +269,18 @@ def begin(start: str | dt.date, timezone: str | None) -> pd.Timestamp:
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
         expected = "an IANA time zone such as Europe/Oslo"
         raise InputError(field="timezone", value=timezone, expected=expected) from error
-    return moment.tz_convert(zone) if said.tzinfo else begin_of_day(moment.tz_localize(None), zone)
+    if said.tzinfo:
+        return moment.tz_convert(zone)
+    first = first_instant(moment.tz_localize(None), zone)
+    if first.date() != moment.date():
+        raise InputError(field="start", value=start, expected=f"a date that {timezone} has")
+    return first
 
 
-def begin_of_day(local: pd.Timestamp, zone: Any) -> pd.Timestamp:
-    """The first instant from a local time on; of two times that clocks show, the earlier one."""
-    return local.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
+def _said(start: str | dt.date, first: pd.Timestamp) -> pd.Timestamp:
+    """What clocks should show at the start: midnight, too, where they skip it and the day begins later."""
+    given = dt.datetime.fromisoformat(start.strip()) if isinstance(start, str) else pd.Timestamp(start)
+    return first.tz_localize(None) if given.tzinfo else pd.Timestamp(given)
 
 
 def _told(length: pd.Timedelta) -> str:

@@ -130,7 +130,7 @@ class Lining:
             raise self._at(rows[0], times[0], expected)
         runs = np.flatnonzero(np.append(True, np.diff(steps) != 0))
         sizes, counts = steps[runs], np.diff(np.append(runs, len(steps)))
-        firm = counts >= _FIRM
+        firm = (counts >= _FIRM) & ~_holes(sizes, counts)
         if firm.any():
             known = np.where(firm, sizes, 0)
             before = _carried(known)
@@ -256,3 +256,11 @@ def _shown(second: int) -> str:
 
 
 named, shown_time = _named, _shown
+
+
+def _holes(sizes: Ints, counts: Ints) -> NDArray[np.bool_]:
+    """Runs of steps between shorter ones, for less than a day: every other row is missing there."""
+    longer = np.zeros(len(sizes), dtype=bool)
+    longer[1:-1] = (sizes[1:-1] > sizes[:-2]) & (sizes[1:-1] > sizes[2:])
+    found: NDArray[np.bool_] = longer & (sizes * counts < _DAY)
+    return found

@@ -24,6 +24,15 @@ _FOREIGN = (
     (b"PAR1", "a Parquet file"),
     (b"\x89HDF", "an HDF5 file"),
     (b"%PDF", "a PDF"),
+    (b"ARROW1", "a Feather file"),
+    (b"SQLite format 3", "a database"),
+)
+_PACKED = (
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
 )
 
 
@@ -64,6 +73,9 @@ def file_bytes(path: Path) -> bytes:
     for sign, what in _FOREIGN:
         if raw.startswith(sign):
             raise refused(what, "a table of text: save it as CSV")
+    for sign, what in _PACKED:
+        if raw.startswith(sign):
+            raise refused(what, "a table of text, gzip or a zip of one: unpack it")
     return raw
 
 

@@ -31,7 +31,7 @@ def own_model(a: InstanceArrays, extra: Extra) -> pyo.ConcreteModel:
         InputError: the function raises, adds what is neither a constraint nor what constraints are made of,
             or changes what is not its own: data, objective, constraints.
     """
-    m = pyomo_model(a)
+    m = pyomo_model(a, prices_change=False)
     field, before = called(extra), _ours(m)
     try:
         # Pyomo writes what goes wrong in a rule to its log, besides raising

@@ -12,11 +12,12 @@ from ..instance.arrays import InstanceArrays
 from .linear_problem import members_of
 
 
-def add_sets(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
+def add_sets(m: pyo.ConcreteModel, a: InstanceArrays, *, prices_change: bool) -> None:
     """SITES (also origins), CLASSES, SLOTS; OPTIONS (site, class, model, steps, clock) and their projection
     SERVED (site, class); ROUTES (origin, site, class); sites that have a BATTERY, GENERATOR, thermal ROOM or
     demand charge (PEAK), METERS that average over several slots, and prices that pay for FEEDING IN more than
-    import costs; LINKS (origin, site) of limited capacity that a route uses."""
+    import costs; LINKS (origin, site) of limited capacity that a route uses. Where ``prices_change``, every
+    site has a PEAK, and all that can import and export FEED IN."""
     at = members_of(a)
     names = a.sites
     routes = [
@@ -35,6 +36,10 @@ def add_sets(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
     m.ROUTES = pyo.Set(dimen=3, initialize=routes)
     subsets = {"BATTERIES": at.batteries, "GENERATORS": at.generators, "ROOMS": at.rooms, "PEAKS": at.peaks}
     subsets |= {"METERS": at.meters, "FEEDS_IN": at.feeds_in}
+    if prices_change:
+        both = (a.import_limit_mw > 0) & (a.export_limit_mw > 0)
+        subsets |= {"PEAKS": np.arange(len(names)), "METERS": np.flatnonzero(a.meters)}
+        subsets["FEEDS_IN"] = np.flatnonzero(both)
     for name, members in subsets.items():
         m.add_component(name, pyo.Set(initialize=[names[j] for j in members]))
     m.LINKS = pyo.Set(dimen=2, initialize=[link for link in links if link in used])

@@ -18,9 +18,9 @@ SETS = {
     "BATTERIES": "sites with a battery",
     "GENERATORS": "sites with a generator",
     "ROOMS": "sites with a thermal room",
-    "PEAKS": "sites with a demand charge",
-    "METERS": "sites with a demand charge whose meter averages over several slots",
-    "FEEDS_IN": "sites where export may pay more than import costs",
+    "PEAKS": "sites that have, or may come to have, a demand charge",
+    "METERS": "those whose meter averages over several slots",
+    "FEEDS_IN": "sites where export may pay, or come to pay, more than import costs",
     "LINKS": "(origin, site) of limited capacity that a route uses",
 }
 

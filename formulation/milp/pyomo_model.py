@@ -2,18 +2,21 @@
 
 Every function below states one part; its docstring is the mathematics. Sets are indexed by the names in the
 instance file and slots 0..T-1, units are those of model.md (MW, MWh, USD, seconds, hours, kg, °C, jobs, GB).
-Columns and rows carry the names of :mod:`.matrices`; a test proves that both are the same matrix problem.
+Columns and rows carry the names of :mod:`.matrices`; a test proves that both are the same matrix problem, but
+for what is there for prices to come.
 
 Params that hold money (prices, charges, penalties, ``option_revenue``), ``carbon_kg_per_mwh`` and
 ``renewable_available_mw`` are mutable: set them and solve again (``terminal_price``, too, which holds the
-highest import price at building where the file gives none). Everything else sizes variable bounds, so
-change it in the instance and build again.
+highest import price at building where the file gives none). Prices that change may come to pay more for
+export than import costs, and a peak may come to cost: the model has what it then needs. Everything else sizes
+variable bounds, so change it in the instance and build again.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
 
 from ..instance.arrays import InstanceArrays
@@ -28,11 +31,17 @@ TERMS = (
 )  # fmt: skip
 
 
-def pyomo_model(inst: Instance | InstanceArrays) -> pyo.ConcreteModel:
-    """The mixed-integer linear model of an instance, or of a window of it (arrays with a ``state``)."""
+def pyomo_model(inst: Instance | InstanceArrays, *, prices_change: bool = True) -> pyo.ConcreteModel:
+    """The mixed-integer linear model of an instance, or of a window of it (arrays with a ``state``).
+
+    Args:
+        inst: the instance, or its arrays.
+        prices_change: whether prices and charges will be set anew. If not, the model has a peak and modes of
+            the grid only where the prices of ``inst`` need them, as the matrices have.
+    """
     a = inst.arrays() if isinstance(inst, Instance) else inst
     m = pyo.ConcreteModel(name="stepwatt")
-    add_sets(m, a)
+    add_sets(m, a, prices_change=prices_change)
     add_job_data(m, a)
     add_power_data(m, a)
     whole = pyo.NonNegativeIntegers if a.integral_jobs else pyo.NonNegativeReals
@@ -40,6 +49,10 @@ def pyomo_model(inst: Instance | InstanceArrays) -> pyo.ConcreteModel:
     _gpus(m, a, whole)
     _network(m)
     _grid(m, a)
+    if prices_change:
+        _one_way_at_a_time(m, a)
+    else:
+        _one_way_where_it_pays(m, a)
     _battery(m, a)
     _generator(m, a)
     _cooling(m, a)
@@ -192,10 +205,6 @@ def _grid(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
 
         import_mw[j,t] or metered_mw[j,t] ≤ peak_mw[j],   peak_mw ≥ the peak so far
         metered_mw[j,t] = meter_share[j,t] import_mw[j,t] + metered_mw[j,t−1], the latter within an interval
-
-    Where export pays more than import costs, one of both with z = importing (``import_mode``,
-    ``export_mode``): import ≤ limit z, export ≤ limit (1 − z). In the other slots of such a site both rows
-    have a limit of room.
     """
     so_far = dict(zip(a.sites, a.state.peak_mw.tolist(), strict=True))
     m.import_mw = pyo.Var(m.SITES, m.SLOTS, bounds=lambda m, j, t: (0, m.import_limit_mw[j]))
@@ -223,6 +232,12 @@ def _grid(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
 
     m.peak = pyo.Constraint(m.PEAKS, m.SLOTS, rule=peak)
 
+
+def _one_way_where_it_pays(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
+    """Where export pays more than import costs, one of both with z = importing (``import_mode``,
+    ``export_mode``): import ≤ limit z, export ≤ limit (1 − z). In the other slots of such a site both rows
+    have a limit of room.
+    """
     either_way = {(j, t): bool(a.either_way[a.sites.index(j), t]) for j in m.FEEDS_IN for t in m.SLOTS}
     m.importing = pyo.Var(m.FEEDS_IN, m.SLOTS, domain=pyo.Binary)
 
@@ -235,6 +250,31 @@ def _grid(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
     def export_mode(m: Any, j: str, t: int) -> Any:
         room = 0 if either_way[j, t] else m.export_limit_mw[j]
         return m.export_mw[j, t] <= m.export_limit_mw[j] * (1 - m.importing[j, t]) + room
+
+    m.export_mode = pyo.Constraint(m.FEEDS_IN, m.SLOTS, rule=export_mode)
+
+
+def _one_way_at_a_time(m: pyo.ConcreteModel, a: InstanceArrays) -> None:
+    """One of both in every slot: whatever the prices, where export pays no more than import costs the
+    optimum is the same. Rows hold what the site can use or give, as limits may mean "none":
+
+        import ≤ (pue it_mw + cooling_mw + charge_mw at their most) z
+        export ≤ (discharge_mw + generator_mw at their most + renewables) (1 − z)
+    """
+    m.importing = pyo.Var(m.FEEDS_IN, m.SLOTS, domain=pyo.Binary)
+    stored = dict(zip(a.sites, np.where(a.battery, a.battery_power_mw, 0.0).tolist(), strict=True))
+    made = dict(zip(a.sites, np.where(a.generator, a.generator_max_mw, 0.0).tolist(), strict=True))
+    cooled = dict(zip(a.sites, np.where(a.thermal, a.cooling_max_mw, 0.0).tolist(), strict=True))
+
+    def import_mode(m: Any, j: str, t: int) -> Any:
+        used = m.pue[j, t] * m.it_mw[j, t].ub + cooled[j] + stored[j]
+        return m.import_mw[j, t] <= min(m.import_limit_mw[j], used) * m.importing[j, t]
+
+    m.import_mode = pyo.Constraint(m.FEEDS_IN, m.SLOTS, rule=import_mode)
+
+    def export_mode(m: Any, j: str, t: int) -> Any:
+        given = min(m.export_limit_mw[j], stored[j] + made[j]) + m.renewable_available_mw[j, t]
+        return m.export_mw[j, t] <= given * (1 - m.importing[j, t])
 
     m.export_mode = pyo.Constraint(m.FEEDS_IN, m.SLOTS, rule=export_mode)
 

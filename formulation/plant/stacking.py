@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..instance.arrays import InstanceArrays
+from ..instance.useful import largest_power_mw
 from ..schedule.windows import safe_temperature
 from .engine import Engine
 from .site_numbers import Parts
@@ -208,7 +209,8 @@ def numbers_of(a: InstanceArrays, shape: Shape) -> dict[str, NDArray[Any]]:
         "first_restart": np.where(a.state.generator_on, 0.0, a.startup_cost),
         "first_peak": a.state.peak_mw,
         "first_metered": a.state.metered_mw,
-        "headroom": 1e-9 * power,
+        # machines that nobody can use leave nothing free
+        "headroom": 1e-9 * np.minimum(power, largest_power_mw(a)),
         "site_power": power,
         "per_power": 1 / power,
         "per_energy": 1 / np.maximum(a.energy_max_mwh - a.energy_min_mwh, 1e-6 * power),

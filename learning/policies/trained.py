@@ -214,7 +214,10 @@ def _read_archive(source: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]
             unpacked = sum(part.file_size for part in archive.infolist())
             if unpacked > LARGEST:
                 raise ValueError(f"{unpacked} bytes, unpacked")
-            for name in archive.namelist():
+            names = archive.namelist()
+            if len(set(names)) < len(names):
+                raise ValueError("an array is there twice")
+            for name in names:
                 with archive.open(name) as part:
                     arrays[name.removesuffix(".npy")] = read_array(part, allow_pickle=False)
         about = parse_json(str(arrays.pop("about")))

@@ -13,7 +13,7 @@ import clarabel  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwatt.formulation.conic.ways import STUCK, WAYS
+from stepwatt.formulation.conic.ways import WAYS
 
 from ..highs.scaling import scaling_of
 from ..interface.errors import SolverError
@@ -22,6 +22,9 @@ from .provider import Asp
 Floats = NDArray[np.float64]
 
 _TOLERANCE = 1e-6
+_SOLVED = ("Solved", "AlmostSolved")
+#: A limit so many times what its row can come to is none: beside it Clarabel calls bounded problems unbounded.
+_NEVER = 1000.0
 _JOBS = ("transfers", "runs", "lost", "waiting", "sent", "hosted")
 _JOB_ROWS = ("waiting_balance", "assignment")
 
@@ -34,6 +37,12 @@ def _settings(way: Mapping[str, Any]) -> Any:
     for name, value in way.items():
         setattr(settings, name, value)
     return settings
+
+
+def _largest(matrix: Any, least: Floats, most: Floats) -> Floats:
+    """(R,) what the rows can come to at most in the box, in size."""
+    found: Floats = np.abs(matrix.maximum(0) @ most + matrix.minimum(0) @ least)
+    return found
 
 
 class Proposer:
@@ -63,6 +72,8 @@ class Proposer:
         above, below = ~equal & np.isfinite(upper), ~equal & np.isfinite(lower)
         box = eye_array(len(p.cost), format="csr")
         least, most = p.lower / self._column, p.upper / self._column
+        above &= upper <= _NEVER * _largest(matrix, least, most)
+        below &= -lower <= _NEVER * _largest(-matrix, least, most)
         # a box without inside would leave an interior-point method no inside either
         fixed = least == most
         parts = [matrix[equal], box[fixed], matrix[above], -matrix[below], box[~fixed], -box[~fixed]]
@@ -92,9 +103,10 @@ class Proposer:
             answer = clarabel.DefaultSolver(
                 stiffness * self._curvature, linear, self._matrix, self._sides, self._cones, _settings(way)
             ).solve()
-            if str(answer.status) not in STUCK:
+            # some trade is always possible, and every column is boxed: all other ends say nothing
+            if str(answer.status) in _SOLVED:
                 break
-        if str(answer.status) not in ("Solved", "AlmostSolved"):
+        else:
             raise SolverError(f"provider {asp.place} has no proposal: Clarabel ends with {answer.status}")
         x = np.array(answer.x) * self._column
         return asp.net(np.clip(x, asp.problem.lower, asp.problem.upper))

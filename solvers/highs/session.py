@@ -10,6 +10,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -25,6 +27,9 @@ from .scaling import Scaling, scaling_of
 
 #: Smaller entries HiGHS drops in silence, by itself those below 1e-9: many short jobs would take no time.
 SMALL_ENTRY = 1e-12
+
+#: Tolerance of points for which HiGHS's own is too fine, in its units.
+_LOOSE = 1e-6
 
 #: What rounding may have taken from a bound that is a whole number.
 _HAIR = 1e-9
@@ -131,10 +136,30 @@ class HighsSession:
             self.forget()
             status = run()
             self.set_option("presolve", "choose")
+        loose = self.highs.getModelStatus() == highspy.HighsModelStatus.kSolveError
+        if loose:
+            # beside columns of a billion the last digit of its own optimum is more than its tolerance
+            with self._tolerance(_LOOSE):
+                self.forget()
+                status = run()
         seconds = time.perf_counter() - begun
         if status == highspy.HighsStatus.kError:
             raise SolverError("HiGHS failed while solving")
-        return self._outcome(seconds)
+        outcome = self._outcome(seconds)
+        # a point is judged anyway, a bound would not be
+        return replace(outcome, bound=None) if loose else outcome
+
+    @contextmanager
+    def _tolerance(self, value: float) -> Iterator[None]:
+        names = ("primal_feasibility_tolerance", "mip_feasibility_tolerance")
+        before = {name: self.highs.getOptionValue(name)[1] for name in names}
+        try:
+            for name in names:
+                self.set_option(name, value)
+            yield
+        finally:
+            for name, kept in before.items():
+                self.set_option(name, kept)
 
     def interior_point(self) -> Floats:
         """A point in the middle of all optimal ones: interior point method without crossover.

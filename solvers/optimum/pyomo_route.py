@@ -47,7 +47,7 @@ def pyomo(inst: Instance, settings: Settings) -> Result:
     if settings.extra is None:
         # beside sizes that nobody can use HiGHS proves false bounds
         a = of_useful_size(a)
-        model = pyomo_model(a)
+        model = pyomo_model(a, prices_change=False)
     else:
         model = own_model(a, settings.extra)
         names = tuple(own_constraints(model)) or ("bounds",)

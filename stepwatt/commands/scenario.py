@@ -9,6 +9,19 @@ import typer
 
 from .options import Json, each_once
 
+#: Parameters of scenarios that are options by themselves.
+_OPTIONS = {
+    "start": "--start",
+    "zones": "--zones",
+    "n_slots": "--slots",
+    "slot_minutes": "--slot-minutes",
+    "timezone": "--timezone",
+    "arrivals": "--arrivals",
+    "seed": "--seed",
+    "integral_jobs": "--fluid",
+    "series": "--series",
+}
+
 
 def scenario(
     context: typer.Context,
@@ -56,6 +69,9 @@ def scenario(
         _list(as_json)
         return
     constants = each_once("--set", map(_constant, change or []))
+    for key in constants:
+        if key in _OPTIONS:
+            raise InputError(field="--set", value=key, expected=f"a constant; this one is {_OPTIONS[key]}")
     if series is None and _is_given(context, "importer"):
         raise InputError(field="--importer", value=importer, expected="--series beside it, the file to read")
     make_room(out)

@@ -26,6 +26,7 @@ from stepwatt.data import (
     window,
     zone_list,
 )
+from stepwatt.data.building.slots import horizon
 from stepwatt.data.embedded import EUROPE_2018_USD_PER_EUR
 from stepwatt.formulation import InputError
 
@@ -201,12 +202,28 @@ def test_a_local_day_begins_with_the_first_instant_that_has_the_date(
     assert (str(first), n_slots) == (f"{start}:00+00:00", hours)
     assert str(first.tz_convert(name).date()) == day
     assert str((first - pd.Timedelta(seconds=1)).tz_convert(name).date()) < day
+    built = horizon(day, 1, None, "1h", name, "USD")
+    assert (built.start, built.count) == (first, hours)
 
 
 def test_the_built_in_zone_without_a_midnight_has_its_day() -> None:
     assert (
         str(local_day("BR-SP", "2018-11-04", 30)) == "(Timestamp('2018-11-04 03:00:00+0000', tz='UTC'), 46)"
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "last", "skipped"),
+    [("Pacific/Apia", "2011-12-29", "2011-12-30"), ("Pacific/Kwajalein", "1993-08-20", "1993-08-21")],
+)
+def test_where_the_date_line_takes_a_day_the_one_before_has_24_hours(
+    zone: str, last: str, skipped: str
+) -> None:
+    assert local_day(zone, last)[1] == 24
+    assert horizon(last, 1, None, "1h", zone, "USD").count == 24
+    assert horizon(last, 2, None, "1h", zone, "USD").count == 24
+    with pytest.raises(InputError, match=f"start = '{skipped}': expected a date that {zone} has"):
+        horizon(skipped, 1, None, "1h", zone, "USD")
 
 
 def test_slots_divide_the_local_day(monkeypatch: pytest.MonkeyPatch) -> None:

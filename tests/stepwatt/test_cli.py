@@ -374,6 +374,26 @@ def test_of_two_words_about_one_thing_none_wins(inside: Path, words: list[str], 
     assert not (inside / "twice.json").exists()
 
 
+@pytest.mark.parametrize("word", ["seed=3", "n_slots=3", "integral_jobs=0", "start=2018", "series=1"])
+def test_what_is_an_option_is_no_constant(inside: Path, word: str, capsys: Output) -> None:
+    words = ["scenario", "--set", word, "--seed", "4", "--slots", "5", "--fluid", "--out", "none.json"]
+    assert run(words) == 2
+    assert (
+        f"--set = '{word.partition('=')[0]}': expected a constant; this one is --" in capsys.readouterr().err
+    )
+    assert not (inside / "none.json").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["solve", "instance.json", "--method", "greedy", "--out", "x" * 300], ["build", "x" * 300]]
+)
+def test_a_name_that_no_file_system_takes_is_told_with_what_was_expected(
+    inside: Path, words: list[str], capsys: Output
+) -> None:
+    assert run(words) == 2
+    assert "file = 'File name too long': expected a" in capsys.readouterr().err
+
+
 def test_an_importer_of_nothing_is_refused(inside: Path, capsys: Output) -> None:
     assert run(["scenario", "--importer", "ember", "--out", "none.json"]) == 2
     assert "--importer = 'ember': expected --series beside it" in capsys.readouterr().err

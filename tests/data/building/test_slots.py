@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepwatt.data import read_prices
 from stepwatt.data.building.slots import Slots, horizon
 from stepwatt.formulation import InputError
 
+DAY = "2018-06-12"
 START = pd.Timestamp("2025-06-12", tz="Europe/Oslo")
 
 
@@ -126,6 +130,42 @@ def test_what_does_not_cover_the_horizon_is_told_with_the_first_stamp(
     with pytest.raises(InputError) as error:
         slots(60, 24).lay(given_series, "p")
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("missing", [[2], [2, 4], [2, 4, 6], [2, 3, 5, 6], [4, 6]])
+def test_hours_that_are_missing_one_after_the_other_are_gaps_at_both_doors(
+    missing: list[int], tmp_path: Path
+) -> None:
+    """Steps of two hours in a row are no resolution where those around them are hours."""
+    hours = pd.date_range(DAY, periods=9, freq="h", tz="UTC")
+    series = pd.Series(np.arange(9.0), hours).drop(hours[missing])
+    nothing = f"nothing at {hours[missing[0]].isoformat()}"
+    with pytest.raises(InputError, match=re.escape(nothing)):
+        Slots(hours[0], 8, pd.Timedelta(hours=1)).lay(series, "price")
+    series.to_csv(tmp_path / "p.csv", header=["price"], index_label="when")
+    with pytest.raises(InputError, match="nothing from 2018-06-12T0"):
+        read_prices(tmp_path / "p.csv", time="when", value="price", unit="USD/MWh")
+
+
+def test_a_day_of_hours_between_quarters_is_no_gap() -> None:
+    quarters = pd.date_range(DAY, periods=3 * 96, freq="15min", tz="UTC")
+    kept = quarters[(quarters.day != 13) | (quarters.minute == 0)]
+    laid = Slots(quarters[0], 72, pd.Timedelta(hours=1)).lay(pd.Series(np.arange(len(kept)) * 1.0, kept), "p")
+    assert laid[24:48] == [96.0 + n for n in range(24)]
+
+
+def test_a_value_without_a_time_is_told() -> None:
+    hours = pd.date_range(DAY, periods=8, freq="h", tz="UTC")
+    series = pd.Series(np.arange(9.0), hours.append(pd.DatetimeIndex([pd.NaT], tz="UTC")))
+    with pytest.raises(InputError, match="no time, at place 8"):
+        Slots(hours[0], 8, pd.Timedelta(hours=1)).lay(series, "price")
+
+
+@pytest.mark.parametrize("given", [set(range(8)), pd.DataFrame({str(n): [n] for n in range(8)})])
+def test_numbers_in_no_order_are_no_jobs_of_slots(given: object) -> None:
+    slots = Slots(pd.Timestamp(DAY, tz="UTC"), 8, pd.Timedelta(hours=1))
+    with pytest.raises(InputError, match="one of each slot"):
+        slots.count_in(given, "arrivals")
 
 
 def test_a_change_from_hours_to_quarters_is_no_gap_and_days_of_25_hours_are_days() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import re
 from pathlib import Path
 from typing import Any
@@ -321,6 +323,19 @@ def test_carbon_and_weather_of_plain_tables(tmp_path: Path) -> None:
     assert weather["wind_speed_80m"].tolist() == [3, 4]
     with pytest.raises(InputError, match=r"value = 'heat': expected one of temp_air"):
         read_weather(path, time="t", value={"heat": "Out (°F)"})
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [bz2.compress(b"t;p"), lzma.compress(b"t;p"), b"7z\xbc\xaf\x27\x1c00"],
+    ids=["bzip2", "xz", "7-zip"],
+)
+def test_what_is_packed_otherwise_is_no_text_in_another_encoding(packed: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_bytes(packed)
+    for said in ({}, {"encoding": "latin-1"}):
+        with pytest.raises(InputError, match=r"file = 'an? .* archive': .*unpack it"):
+            read_prices(path, **SAID, **said)
 
 
 def test_files_that_are_none_are_told_in_one_line(tmp_path: Path) -> None:

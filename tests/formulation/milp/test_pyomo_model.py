@@ -60,7 +60,7 @@ def key_of(component: Any) -> tuple[Any, ...]:
 
 def assert_same_problem(a: InstanceArrays) -> None:
     p = linear_problem(a)
-    m = pyomo_model(a)
+    m = pyomo_model(a, prices_change=False)
     form = LinearStandardFormCompiler().write(m, mixed_form=True, set_sense=None)
     columns, rows = keys(p.columns), keys(p.rows)
     column = np.array([columns.pop(key_of(var)) for var in form.columns], dtype=int)
@@ -182,6 +182,48 @@ def test_a_price_can_be_changed_and_the_model_solved_again() -> None:
     solve(rebuilt)
     assert pyo.value(m.utility) == pytest.approx(pyo.value(rebuilt.utility), rel=1e-9)
     assert pyo.value(m.utility) < before
+
+
+@pytest.mark.parametrize(
+    ("param", "field", "value"),
+    [
+        ("export_price", "export_price", 500.0),
+        ("import_price", "import_price", -30.0),
+        ("demand_charge", "demand_charge", 40.0),
+    ],
+)
+@pytest.mark.parametrize("metered", [False, True])
+def test_prices_that_come_to_need_modes_or_a_peak_have_them(
+    param: str, field: str, value: float, metered: bool
+) -> None:
+    """Import at -30 below export would else be sold at once, and a peak would cost nothing."""
+    features = ["battery", "generator", "terminal_price", "few"]
+    inst = random_instance(np.random.default_rng(6), n_slots=4, n_sites=1, features=features)
+    file = inst.to_dict()
+    grid = file["sites"]["s0"]["grid"]
+    grid["demand_interval_slots"] = 2 if metered else 1
+    inst = Instance.from_dict(file)
+    grid[field] = value
+    changed = Instance.from_dict(file)
+    m = pyomo_model(inst)
+    for entry in getattr(m, param).values():
+        entry.set_value(value)
+    solver = pyo.SolverFactory("appsi_highs")
+    solver.config.mip_gap = 1e-9
+    solver.solve(m)
+    best = sw.solve(changed, gap=1e-9)
+    assert pyo.value(m.utility) == pytest.approx(best.utility, rel=1e-7)
+    assert evaluate(changed, schedule_from_pyomo(m, changed)).feasible
+
+
+def test_limits_that_mean_none_are_no_numbers_of_the_modes() -> None:
+    """A whole number 1e-6 off would leave a megawatt of 1e12 in both directions."""
+    inst = random_instance(np.random.default_rng(5), n_slots=2, n_sites=1, features=["battery"])
+    file = inst.to_dict()
+    file["sites"]["s0"]["grid"] |= {"import_limit_mw": 1e12, "export_limit_mw": 1e12}
+    m = pyomo_model(Instance.from_dict(file))
+    form = LinearStandardFormCompiler().write(m, mixed_form=True, set_sense=None)
+    assert abs(form.A).max() < 1e6
 
 
 def test_a_constraint_can_be_added() -> None:

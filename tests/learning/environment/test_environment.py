@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from places import EXAMPLES
 from strategies import instances, random_file
 
 import stepwatt as sw
@@ -152,6 +153,15 @@ def test_so_does_one_of_whole_jobs_and_gpus(inst: Instance) -> None:
     for engine in ENGINES.values():
         _, outcomes = replay([inst], [best.schedule], engine)
         assert sum(float(o.utility[0]) for o in outcomes) == pytest.approx(best.utility, rel=1e-6, abs=1e-9)
+
+
+def test_machines_that_nobody_can_use_leave_no_power_free() -> None:
+    """Ten million GPUs on a line for a hundred: a billionth of their power would be jobs of 0.002 USD."""
+    inst = sw.load(EXAMPLES / "gpus-without-power.json")
+    best = sw.solve(inst)
+    assert best.schedule is not None
+    [outcome] = replay([inst], [best.schedule], ENGINES["numpy"])[1]
+    assert float(outcome.utility[0]) == pytest.approx(best.utility, rel=1e-9)
 
 
 def test_what_the_judge_takes_for_off_does_not_start_the_plants_generator() -> None:

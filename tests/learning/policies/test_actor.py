@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -228,3 +229,13 @@ def test_a_network_that_fits_another_task_is_refused_when_it_plays(day: sw.Insta
     policy = TrainedPolicy(Actor.read(description, state), kept.task, kept.family, {})
     with pytest.raises(sw.InputError, match=r"action.*59.*60"):
         policy.schedule(day)
+
+
+def test_of_two_arrays_of_a_name_none_is_taken(tmp_path: Path) -> None:
+    target = tmp_path / "policy.npz"
+    shutil.copy(KEPT, target)
+    with zipfile.ZipFile(target) as archive:
+        again = archive.read(FIRST + ".npy")
+    with zipfile.ZipFile(target, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr(FIRST + ".npy", again)
+    refused(tmp_path, "(file)", "an array is there twice")

@@ -64,6 +64,16 @@ def number(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
+def test_a_link_that_no_trade_fills_limits_nothing() -> None:
+    """Beside 1e11 GB an hour Clarabel calls a boxed problem unbounded, or stops."""
+    inst = sw.load(EXAMPLES / "link-without-limit.json")
+    result = sw.solve(inst, "distributed")
+    assert result.evaluation is not None
+    assert result.evaluation.feasible
+    assert result.gap is not None
+    assert 0 <= result.gap < 0.01
+
+
 @cache
 def exampled(number: int) -> Instance:
     """The example of that number."""

@@ -324,6 +324,19 @@ def test_no_optimum_is_cut_off_for_a_fractional_bound_of_a_whole_number() -> Non
         assert done.bound >= 6.4834986328 * (1 - 1e-9)
 
 
+def test_an_optimum_that_misses_a_tolerance_by_its_last_digit_is_a_point_and_no_bound() -> None:
+    """A billion jobs wait: a unit in the last place is a ten-millionth, where HiGHS allows a hundredth of it."""
+    inst = load(EXAMPLES / "a-billion-jobs.json")
+    p = linear_problem(inst.arrays())
+    done = HighsSession(p, relaxed=False).solve(gap=1e-4)
+    assert done.termination is Termination.OPTIMAL
+    assert done.x is not None
+    assert done.bound is None
+    result = solve(inst, "oracle", gap=1e-3)
+    assert result.gap is not None
+    assert 0 <= result.gap <= 1e-3
+
+
 def test_bounds_changed_in_place_are_whole_too() -> None:
     p = linear_problem(rich().arrays())
     session, whole = HighsSession(p, relaxed=False), np.flatnonzero(p.integer)[:1]
