@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 _TOLERANCE = 1e-6
 _SOLVED = ("Solved", "AlmostSolved")
-#: A limit so many times what its row can come to is none: beside it Clarabel calls bounded problems unbounded.
+#: A limit so many times what its row can come to is none; beside it Clarabel calls boxed problems unbounded.
 _NEVER = 1000.0
 _JOBS = ("transfers", "runs", "lost", "waiting", "sent", "hosted")
 _JOB_ROWS = ("waiting_balance", "assignment")

@@ -325,7 +325,7 @@ def test_no_optimum_is_cut_off_for_a_fractional_bound_of_a_whole_number() -> Non
 
 
 def test_an_optimum_that_misses_a_tolerance_by_its_last_digit_is_a_point_and_no_bound() -> None:
-    """A billion jobs wait: a unit in the last place is a ten-millionth, where HiGHS allows a hundredth of it."""
+    """A billion jobs wait: their last digit is a ten-millionth, where HiGHS allows a hundred-millionth."""
     inst = load(EXAMPLES / "a-billion-jobs.json")
     p = linear_problem(inst.arrays())
     done = HighsSession(p, relaxed=False).solve(gap=1e-4)
