@@ -31,6 +31,17 @@ def whole(value: object, field: str, least: int = 0, most: int | None = None) ->
     raise InputError(field=field, value=value, expected=expected)
 
 
+def flag(value: object, field: str) -> bool:
+    """True or False, numpy's too; "no" is neither.
+
+    Raises:
+        InputError: something else.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise InputError(field=field, value=value, expected="True or False")
+
+
 def number(value: object, field: str, expected: str) -> float:
     """A number as Python's own, maybe infinite; ``True``, text and NaN are none.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwatt.formulation import InputError
-from stepwatt.formulation.arguments import path_of, whole
+from stepwatt.formulation.arguments import flag, path_of, whole
 from stepwatt.formulation.errors import extra
 
 from .comparing.accepted import Seeds
@@ -60,9 +60,11 @@ def train(
             a person waits (a terminal, a notebook), and not if it is False.
 
     Raises:
-        InputError: settings that do not exist or do not fit together, TensorBoard without a folder.
+        InputError: settings that do not exist or do not fit together, TensorBoard without a folder,
+            what is neither True nor False.
     """
-    if tensorboard and out is None:
+    resume, overwrite = flag(resume, "resume"), flag(overwrite, "overwrite")
+    if flag(tensorboard, "tensorboard") and out is None:
         raise InputError(field="out", value=None, expected="a folder, for TensorBoard's events")
     with extra("learning"):
         from stepwatt.learning.training.plan import read_plan

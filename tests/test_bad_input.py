@@ -746,6 +746,27 @@ def test_what_is_of_another_kind_is_told_at_every_door(door: str, value: Any, tm
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.parametrize("value", ["no", 0, None, []], ids=repr)
+@pytest.mark.parametrize("field", ["resume", "overwrite", "tensorboard", "keep", "integral", "why"])
+def test_what_is_neither_true_nor_false_is_no_yes(field: str, value: Any, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from stepwatt.learning.environment.gym_env import SchedulingGymEnv
+
+    day = tiny.battery()
+    doors: dict[str, Callable[[], object]] = {
+        **{
+            name: lambda name=name: sw.train(out=tmp_path / "t", **{name: value})
+            for name in ("resume", "overwrite", "tensorboard")
+        },
+        "keep": lambda: sw.expansion([day], keep=value),
+        "integral": lambda: SchedulingGymEnv([day], integral=value),
+        "why": lambda: sw.report(sw.solve(day, "greedy"), tmp_path / "page.html", why=value),
+    }
+    with pytest.raises(InputError, match=f"{field} = .*: expected True or False"):
+        doors[field]()
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize(
     ("field", "least", "most"),
     [

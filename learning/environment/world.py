@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.arguments import whole
+from stepwatt.formulation.arguments import flag, whole
 from stepwatt.formulation.instance.given import the_histories, the_instances
 from stepwatt.formulation.plant.bridge import array, arrays_of
 from stepwatt.formulation.plant.engine import Array, Engine
@@ -128,7 +128,7 @@ class World:
     """
 
     def __init__(self, pool: Pool, engine: Engine, task: TaskSettings, *, integral: bool = False):
-        self.engine, self.task, self.integral = engine, task, integral
+        self.engine, self.task, self.integral = engine, task, flag(integral, "integral")
         self.codec: Codec = CODECS[task.codec](pool.problem.shape)
         self.pool = pool
         self.act_size = self.codec.size

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwatt.formulation import InputError
+from stepwatt.formulation.arguments import flag
 from stepwatt.formulation.files import write_text
 from stepwatt.solvers import Result
 from stepwatt.solvers.methods import proves_bound
@@ -78,6 +79,7 @@ def report(
     comparison = what if isinstance(what, Scores) else getattr(what, "scores", None)
     if not isinstance(comparison, Scores):
         raise InputError(field="report", value=what, expected="a result or a comparison")
+    why = flag(why, "why")
     write_text(path, html(comparison, number, detail=detail, curves=curves, why=why))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stepwatt.data.catalogue import load_catalogue
 from stepwatt.data.technologies import HOURS_A_YEAR, annual_costs
 from stepwatt.formulation import InputError, Instance
-from stepwatt.formulation.arguments import number, table
+from stepwatt.formulation.arguments import flag, number, table
 from stepwatt.formulation.errors import one_of
 from stepwatt.formulation.instance.given import the_instances
 from stepwatt.solvers import Result
@@ -109,7 +109,7 @@ def expansion(
             currency that the catalogue has no costs in.
         SolverError: a day has no schedule.
     """
-    days = tuple(the_instances(instances))
+    days, keep = tuple(the_instances(instances)), flag(keep, "keep")
     check_currency(days)
     sites = tuple(days[0].sites)
     for day in days[1:]:
