@@ -40,8 +40,6 @@ ORDERS = (HOME, "FR,DK,DE", "DK,DE,FR", "DE,DK,FR", "FR,DE,DK", "DK,FR,DE")
 #: Every so many days of a split.
 EVERY = {"test": 6, "validation": 3}
 SEEDS = 3
-#: Sites of a case up to which planners are measured, too: with more they take minutes of CPU for these days.
-MOST_PLANNED = 4
 
 CLONED = {**PRICED_CLONE, "warm_start.updates": 3_000, "warm_start.relabelling": 3}
 SHARED = {**CLONED, "task.view": "sites"}
@@ -121,13 +119,11 @@ def policy(name: str, seed: int, quick: bool) -> TrainedPolicy:
 
 
 def reference(days: Sequence[Instance]) -> Record:
-    """Bounds and, with few sites, what planners earn (USD), by day."""
-    utility = {}
-    if len(days[0].sites) <= MOST_PLANNED:
-        utility = {
-            "greedy": [sw.solve(day, "greedy").utility for day in days],
-            "foresight": [sw.solve(day, "foresight", forecast="day-ahead").utility for day in days],
-        }
+    """Bounds and what planners earn (USD), by day."""
+    utility = {
+        "greedy": [sw.solve(day, "greedy").utility for day in days],
+        "foresight": [sw.solve(day, "foresight", forecast="day-ahead").utility for day in days],
+    }
     bounds = [sw.solve(day, "lp").bound for day in days]
     return {"days": [day.name for day in days], "bound": bounds, "utility": utility}
 
