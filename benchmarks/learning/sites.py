@@ -167,14 +167,15 @@ def table(records: Mapping[str, Record], missed: Mapping[str, float], split: str
         own = gaps(record, rows[0])
         times = "" if first is None or own is None else f"{own.mean() / first.mean():.2f} x"
         lines.append(f"| {case} | {' | '.join(cells)} | {times} |")
-    record = next(iter(records.values()))
-    made, most = record["made"], 100 * max(missed.values(), default=0.0)
+    record, made = next(iter(records.values())), [one["made"] for one in records.values()]
+    machines, dates = (sorted({one[what] for one in made}) for what in ("machine", "date"))
+    most = 100 * max(missed.values(), default=0.0)
     seeds = 0 if first is None else len(first)
     told = f"{seeds} seed{'s' * (seeds != 1)}"
     lines += [
         "",
         f"{len(record['days'])} {split} days of each case, half-hour slots, whole jobs, {told}; policies "
-        f"miss at most {most:.2f} % of a day's jobs. {made['machine']}, {made['date']}.",
+        f"miss at most {most:.2f} % of a day's jobs. {' and '.join(machines)}; {', '.join(dates)}.",
     ]
     return "\n".join(lines) + "\n"
 
