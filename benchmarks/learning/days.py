@@ -37,12 +37,14 @@ class Spread:
     test: int = 4
     """Every so many test days."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Further parameters of the scenario."""
+    """Further parameters of the scenario, ``slot_minutes`` (half hours) among them."""
 
     def family(self, split: str) -> Family:
         """The family whose days are those of the split."""
         every = {"train": self.train, "validation": self.validation, "test": self.test}[split]
-        return Family(regions=("DE,FR,DK",), year=2018, every=every, parameters=dict(self.parameters))
+        further = dict(self.parameters)
+        slots = {name: further.pop(name) for name in ("slot_minutes",) if name in further}
+        return Family(regions=("DE,FR,DK",), year=2018, every=every, parameters=further, **slots)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ def summary(records: Sequence[Record], regimes: Sequence[str]) -> str:
     for record in records:
         algo, regime, shaper = record["cell"].split("-", 2)
         share = curve(record, "env_steps")[1][:, -1]
-        cells.setdefault((algo, shaper), {})[regime] = f"{share.mean():.3f} ± {half_interval(share):.3f}"
+        told = f"{share.mean():.3f} ± {half_interval(share):.3f}".replace("0.", ".")
+        cells.setdefault((algo, shaper), {})[regime] = told
     lines = ["| | shaper | " + " | ".join(regimes) + " |", "|---" * (len(regimes) + 2) + "|"]
     for algo in sorted({algo for algo, _ in cells}, key=["sac", "ppo", "td3"].index):
         for (other, shaper), row in cells.items():

@@ -148,6 +148,14 @@ def test_a_claim_holds_where_the_whole_interval_is_what_was_claimed(better, verd
     assert verdict_of(claim, difference(claim, cells, known)) == verdict
 
 
+def test_horizons_are_as_long_in_five_minute_slots_as_in_half_hours():
+    for name, hours in (("booked", 1.0), ("day", 24.0)):
+        usual, fine = (regimes.cell("sac", regime, name, 2, quick=True) for regime in ("S", "F"))
+        assert [one.spread.family("test").slot_minutes for one in (usual, fine)] == [30, 5]
+        for one, slot in ((usual, 0.5), (fine, 1 / 12)):
+            assert one.training["gamma"] == pytest.approx(np.exp(-slot / hours), abs=1e-4)
+
+
 def test_the_confirmation_of_regimes_knows_its_cells():
     named = {cell.name for cell in regimes.cells(10, quick=False)}
     assert {name for claim in CLAIMS for name in (claim.ours, claim.than) if name} <= named
