@@ -36,10 +36,12 @@ def summary(records: Sequence[Record], regimes: Sequence[str]) -> str:
         cells.setdefault((algo, shaper), {})[regime] = told
     lines = ["| | shaper | " + " | ".join(regimes) + " |", "|---" * (len(regimes) + 2) + "|"]
     for algo in sorted({algo for algo, _ in cells}, key=["sac", "ppo", "td3"].index):
+        said = algo.upper()  # once
         for (other, shaper), row in cells.items():
             if other == algo:
-                told = [row.get(regime, "") for regime in regimes]
-                lines.append(f"| {algo.upper()} | {shaper} | {' | '.join(told)} |")
+                told = [said, shaper, *(row.get(regime, "") for regime in regimes)]
+                lines.append(f"| {' | '.join(told)} |".replace("|  |", "| |"))
+                said = ""
     return "\n".join(lines) + "\n\n" + _made(records, revisions=False)
 
 
