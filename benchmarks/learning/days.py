@@ -43,8 +43,8 @@ class Spread:
         """The family whose days are those of the split."""
         every = {"train": self.train, "validation": self.validation, "test": self.test}[split]
         further = dict(self.parameters)
-        slots = {name: further.pop(name) for name in ("slot_minutes",) if name in further}
-        return Family(regions=("DE,FR,DK",), year=2018, every=every, parameters=further, **slots)
+        minutes = further.pop("slot_minutes", 30)
+        return Family(regions=("DE,FR,DK",), year=2018, slot_minutes=minutes, every=every, parameters=further)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def judges(case: Case, tolerance: float) -> list[str]:
             terms["fuel"] += terms.pop("startup")
         for term in one:
             apart = abs(one[term] - other[term])
-            if term == "terminal":  # content that ends where it began, of a battery that is never full
+            if term == "terminal":  # what is missing has no more digits than what is stored
                 apart = max(0.0, apart - case.untold)
             if not case.apart("evaluate, plain loops: money", apart, other[term]) <= tolerance:
                 found.append(f"{name}: {term} {one[term]!r}, by hand {other[term]!r}")
