@@ -38,9 +38,9 @@ ROWS = (
 COLUMNS = ("S", "R1", "R2", "R4", "R5")
 #: What the figure shows of each regime.
 DRAWN = ("none", "earned", "booked", "exact", "solver", "taught-by-diffusion", "jemas")
-#: An hour, of half-hour slots; further horizons, of such slots, by what they are called.
+#: An hour, of half-hour slots; further horizons, of such slots, by what they are called (now: nothing ahead).
 GAMMA = round(math.exp(-0.5), 4)
-HORIZONS = {"long": 0.95, "day": round(math.exp(-0.5 / 24), 4)}
+HORIZONS = {"long": 0.95, "day": round(math.exp(-0.5 / 24), 4), "booked-now": 0.001, "exact-now": 0.001}
 ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
 
 REGIMES: dict[str, dict[str, Any]] = {
@@ -67,8 +67,10 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "booked": ("booked", {}),
     "dynamic-program": ("dynamic-program", {}),
     "booked-penalised": ("booked", {}),
+    "booked-now": ("booked", {}),
     "solver": ("solver-potential", {}),
     "exact": ("solver-potential", {}),
+    "exact-now": ("solver-potential", {}),
     "solver-without-duals": ("solver-potential", {"duals": False}),
     "taught-by-diffusion": ("taught-potential", LOADS),
     "taught-by-regression": ("taught-potential", LOADS | {"model": "regression"}),
@@ -116,7 +118,7 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool, times: int 
     slots = {} if minutes == 30 else {"slot_minutes": minutes}
     spread = Spread(train=20, validation=15, test=30, parameters=slots) if quick else Spread(parameters=slots)
     called = f"{algo}-{regime}-{name}" + (f"-x{times}" if times > 1 else "")
-    return Cell(called, plan, REGIMES[regime], spread, exact=name == "exact")
+    return Cell(called, plan, REGIMES[regime], spread, exact=name.startswith("exact"))
 
 
 def cells(seeds: int, quick: bool) -> list[Cell]:
