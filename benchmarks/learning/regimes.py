@@ -38,9 +38,13 @@ ROWS = (
 COLUMNS = ("S", "R1", "R2", "R4", "R5")
 #: What the figure shows of each regime.
 DRAWN = ("none", "earned", "booked", "exact", "solver", "taught-by-diffusion", "jemas")
-#: An hour, of half-hour slots; further horizons, of such slots, by what they are called (now: nothing ahead).
+#: An hour, of half-hour slots; further horizons, of such slots, by what they are called (of a quarter hour;
+#: now: nothing ahead).
 GAMMA = round(math.exp(-0.5), 4)
-HORIZONS = {"long": 0.95, "day": round(math.exp(-0.5 / 24), 4), "booked-now": 0.001, "exact-now": 0.001}
+HORIZONS = {
+    **{"long": 0.95, "day": round(math.exp(-0.5 / 24), 4)},
+    **{"booked-quarter": round(math.exp(-0.5 / 0.25), 4), "booked-now": 0.001, "exact-now": 0.001},
+}
 ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
 
 REGIMES: dict[str, dict[str, Any]] = {
@@ -67,6 +71,7 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "booked": ("booked", {}),
     "dynamic-program": ("dynamic-program", {}),
     "booked-penalised": ("booked", {}),
+    "booked-quarter": ("booked", {}),
     "booked-now": ("booked", {}),
     "solver": ("solver-potential", {}),
     "exact": ("solver-potential", {}),
