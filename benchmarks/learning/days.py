@@ -22,6 +22,8 @@ from stepwatt.learning.training.families import Family
 from stepwatt.solvers.optimum.central_schedule import central_schedule
 
 CACHE = Path(__file__).parent / ".cache"
+#: Prices of spot markets, which may not be handed on with the package.
+WORLD = Path(__file__).resolve().parents[3] / "shared" / "data" / "world_hourly_2023.csv.gz"
 
 Floats = NDArray[np.float64]
 
@@ -37,14 +39,23 @@ class Spread:
     test: int = 4
     """Every so many test days."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Further parameters of the scenario, ``slot_minutes`` (half hours) among them."""
+    """Further parameters of the scenario, ``slot_minutes`` (half hours) and ``market`` (``spot``: days of
+    `volatile`) among them."""
 
     def family(self, split: str) -> Family:
         """The family whose days are those of the split."""
         every = {"train": self.train, "validation": self.validation, "test": self.test}[split]
         further = dict(self.parameters)
         minutes = further.pop("slot_minutes", 30)
+        if further.pop("market", None) == "spot":
+            return spot_markets(every=every, slot_minutes=minutes, parameters=further)
         return Family(regions=("DE,FR,DK",), year=2018, slot_minutes=minutes, every=every, parameters=further)
+
+
+def spot_markets(parameters: Mapping[str, Any] | None = None, **more: Any) -> Family:
+    """Days of the scenario `volatile`; needs its series."""
+    further = {"series": str(WORLD), **(parameters or {})}
+    return Family(scenario="volatile", regions=("AU-NSW,CA-ON,SG",), year=2023, parameters=further, **more)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ python -m benchmarks.learning.regimes [--seeds 10] [--cells 'sac-R2-*'] [--quick
 
 R1 pays a slot if nothing at all failed there, R2 the day if every slot met its goal; both say steps without
 repair and begin uninformed. R4 is R2 with repair, R5 pays the day at its end whatever happened; S is the task
-that `train` takes by itself, paid slot by slot, and F is S in five-minute slots.
+that `train` takes by itself, paid slot by slot, F is S in five-minute slots, V is S on spot markets, which
+publish no price a day ahead.
 """
 
 from __future__ import annotations
@@ -41,9 +42,14 @@ DRAWN = ("none", "earned", "booked", "exact", "solver", "taught-by-diffusion", "
 #: An hour, of half-hour slots; further horizons, of such slots, by what they are called (of a quarter hour;
 #: now: nothing ahead).
 GAMMA = round(math.exp(-0.5), 4)
+LONG, DAY, QUARTER, NOW = 0.95, round(math.exp(-0.5 / 24), 4), round(math.exp(-0.5 / 0.25), 4), 0.001
 HORIZONS = {
-    **{"long": 0.95, "day": round(math.exp(-0.5 / 24), 4)},
-    **{"booked-quarter": round(math.exp(-0.5 / 0.25), 4), "booked-now": 0.001, "exact-now": 0.001},
+    "long": LONG,
+    "day": DAY,
+    "booked-long": LONG,
+    "booked-quarter": QUARTER,
+    "booked-now": NOW,
+    "exact-now": NOW,
 }
 ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
 
@@ -54,8 +60,10 @@ REGIMES: dict[str, dict[str, Any]] = {
     "R4": {"codec": "direct", "reward": "joint"},
     "R5": {"codec": "direct", "reward": "episode"},
     "F": {"codec": "direct", "reward": "sparse"},
+    "V": {"codec": "direct", "reward": "sparse", "information": "persistence"},
 }
-MINUTES = {"F": 5}
+#: What is set otherwise of a regime's days.
+DAYS: dict[str, dict[str, Any]] = {"F": {"slot_minutes": 5}, "V": {"market": "spot"}}
 UNINFORMED = ("R1", "R2")
 
 #: What is taught is the least of three potentials: of the day, and with so many times its jobs.
@@ -71,6 +79,7 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "booked": ("booked", {}),
     "dynamic-program": ("dynamic-program", {}),
     "booked-penalised": ("booked", {}),
+    "booked-long": ("booked", {}),
     "booked-quarter": ("booked", {}),
     "booked-now": ("booked", {}),
     "solver": ("solver-potential", {}),
@@ -108,7 +117,8 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool, times: int 
     plan["shaping"] = plan["shaping"] | more
     if name == "uncentred":
         plan["centring"] = False
-    minutes = MINUTES.get(regime, 30)
+    days = DAYS.get(regime, {})
+    minutes = days.get("slot_minutes", 30)
     plan["gamma"] = round(HORIZONS.get(name, GAMMA) ** (minutes / 30), 4)
     if algo == "ppo":
         plan["envs_per_run"] = 16 if quick else 256
@@ -120,8 +130,7 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool, times: int 
         plan["warmup_actions"] = "uniform"
         if algo == "td3":
             del plan["agent"]["initial_std"]
-    slots = {} if minutes == 30 else {"slot_minutes": minutes}
-    spread = Spread(train=20, validation=15, test=30, parameters=slots) if quick else Spread(parameters=slots)
+    spread = Spread(train=20, validation=15, test=30, parameters=days) if quick else Spread(parameters=days)
     called = f"{algo}-{regime}-{name}" + (f"-x{times}" if times > 1 else "")
     return Cell(called, plan, REGIMES[regime], spread, exact=name.startswith("exact"))
 
@@ -133,7 +142,7 @@ def cells(seeds: int, quick: bool) -> list[Cell]:
         cell(algo, regime, name, seeds, quick)
         for names, algos in ((DECIDING, ("sac", "ppo")), (rest, ("sac", "ppo")), (list(SHAPED), ("td3",)))
         for algo in algos
-        for regime in ("R2", "R5", "S", "R1", "R4", "F")
+        for regime in ("R2", "R5", "S", "R1", "R4", "F", "V")
         for name in names
     ]
     longer = [

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -22,9 +21,9 @@ from stepwatt.learning.training.families import Family
 from stepwatt.scores.intervals import mean_interval
 
 from .common import Record, begin, kept, parser, write_tables
+from .days import spot_markets
 
 STUDY = "shipped"
-WORLD = Path(__file__).resolve().parents[3] / "shared" / "data" / "world_hourly_2023.csv.gz"
 #: Every fourth test day, but for those that an earlier policy of `jemas` was looked at with (every eighth).
 EVERY, TAKEN = 2, 4
 
@@ -49,12 +48,7 @@ class Shipped:
 
 POLICIES = {
     "jemas": Shipped(Family(slot_minutes=5), {"foresight": "day-ahead", "greedy": None}),
-    "volatile": Shipped(
-        Family(
-            scenario="volatile", regions=("AU-NSW,CA-ON,SG",), year=2023, parameters={"series": str(WORLD)}
-        ),
-        {"foresight": "persistence", "greedy": None},
-    ),
+    "volatile": Shipped(spot_markets(), {"foresight": "persistence", "greedy": None}),
 }
 
 
