@@ -39,15 +39,13 @@ ROWS = (
 COLUMNS = ("S", "R1", "R2", "R4", "R5")
 #: What the figure shows of each regime.
 DRAWN = ("none", "earned", "booked", "exact", "solver", "taught-by-diffusion", "jemas")
-#: An hour, of half-hour slots; further horizons, of such slots, by what they are called (of a quarter hour;
-#: now: nothing ahead).
+#: An hour, of half-hour slots; further horizons, of such slots, by what they are called (now: nothing ahead).
 GAMMA = round(math.exp(-0.5), 4)
-LONG, DAY, QUARTER, NOW = 0.95, round(math.exp(-0.5 / 24), 4), round(math.exp(-0.5 / 0.25), 4), 0.001
+LONG, DAY, NOW = 0.95, round(math.exp(-0.5 / 24), 4), 0.001
 HORIZONS = {
     "long": LONG,
     "day": DAY,
     "booked-long": LONG,
-    "booked-quarter": QUARTER,
     "booked-now": NOW,
     "exact-now": NOW,
 }
@@ -80,7 +78,6 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "dynamic-program": ("dynamic-program", {}),
     "booked-penalised": ("booked", {}),
     "booked-long": ("booked", {}),
-    "booked-quarter": ("booked", {}),
     "booked-now": ("booked", {}),
     "solver": ("solver-potential", {}),
     "exact": ("solver-potential", {}),
