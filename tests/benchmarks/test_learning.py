@@ -15,6 +15,7 @@ from benchmarks.learning.reading import curve
 from benchmarks.learning.regimes_confirmation import CLAIMS, Claim, difference
 from benchmarks.learning.regimes_confirmation import verdict as verdict_of
 from benchmarks.learning.report import common_best, convergence_text
+from stepwatt.learning.training.plan import read_plan
 
 
 def fake(cell):
@@ -154,6 +155,21 @@ def test_horizons_are_as_long_in_five_minute_slots_as_in_half_hours():
         assert [one.spread.family("test").slot_minutes for one in (usual, fine)] == [30, 5]
         for one, slot in ((usual, 0.5), (fine, 1 / 12)):
             assert one.training["gamma"] == pytest.approx(np.exp(-slot / hours), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("regime", "name", "words"),
+    [
+        ("S", "booked-now", []),
+        ("F", "booked-now", ["family.slot_minutes=5"]),
+        ("V", "booked", ['family.scenario="volatile"']),
+    ],
+)
+def test_the_study_has_what_a_training_takes_by_itself(regime, name, words):
+    usual = read_plan(None, words).training
+    measured = regimes.cell("sac", regime, name, 2, quick=True).training
+    assert usual.gamma == pytest.approx(measured["gamma"], abs=3e-3)
+    assert (usual.algo, usual.shaper) == (measured["algo"], measured["shaper"])
 
 
 def test_the_confirmation_of_regimes_knows_its_cells():

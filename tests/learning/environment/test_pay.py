@@ -73,6 +73,14 @@ def test_the_horizon_is_in_hours_whatever_a_slot_is_long(minutes: int, gamma: fl
     assert plan.training.gamma == pytest.approx(gamma)
 
 
+def test_who_books_what_is_missing_looks_less_far_ahead_where_that_measured_better() -> None:
+    hours = [
+        read_plan(None, words).training.horizon_hours
+        for words in ([], ["shaper=none"], ['family.scenario="volatile"'], ["horizon_hours=1"])
+    ]
+    assert hours == [0.072, 1.0, 1.0, 1.0]
+
+
 def test_a_discount_that_is_said_is_taken_and_not_both() -> None:
     assert read_plan(None, ["gamma=0.9"]).training.gamma == 0.9
     with pytest.raises(sw.InputError, match=r"training\.horizon_hours = 2: expected no gamma"):
