@@ -53,7 +53,7 @@ class TrainingPlan:
     family: Family = field(default_factory=Family)
     task: TaskSettings = field(default_factory=lambda: TaskSettings(reward_scale=10.0))
     warm_start: WarmStart = field(default_factory=WarmStart)
-    training: TrainingSettings = field(default_factory=lambda: _read_training({}, Family().scenario, None))
+    training: TrainingSettings = field(default_factory=lambda: _read_training({}, None))
 
     def __post_init__(self) -> None:
         start, hours = self.warm_start, self.training.horizon_hours
@@ -82,9 +82,9 @@ DEFAULTS: Mapping[str, Any] = {
     "batch_size": 128,
     "agent": {"hidden": [128, 128]},
 }
-#: Horizons that measured better on a scenario's days, by scenario and shaper. Four minutes look no slot
-#: ahead: what is left behind, `booked` says. On spot markets that does not do.
-HORIZON_HOURS: Mapping[tuple[str, str], float] = {("jemas", "booked"): 0.072}
+#: Horizons that measured better beside a shaper. Four minutes look no slot ahead: `booked` says what is left
+#: behind.
+HORIZON_HOURS: Mapping[str, float] = {"booked": 0.072}
 
 
 def read_plan(file: str | Path | None = None, overrides: Sequence[str] = ()) -> TrainingPlan:
@@ -106,12 +106,11 @@ def read_plan(file: str | Path | None = None, overrides: Sequence[str] = ()) -> 
         if key not in tables or not isinstance(value, dict):
             expected = one_of(tables, key).replace("one of", "one of the tables", 1)
             raise InputError(field=key, value=value, expected=expected, file=name)
-    family = _read("family", Family, values.get("family", {}), name)
     return TrainingPlan(
-        family=family,
+        family=_read("family", Family, values.get("family", {}), name),
         task=_read("task", TaskSettings, {"reward_scale": 10.0, **values.get("task", {})}, name),
         warm_start=_read("warm_start", WarmStart, values.get("warm_start", {}), name),
-        training=_read_training(values.get("training", {}), family.scenario, name),
+        training=_read_training(values.get("training", {}), name),
     )
 
 
@@ -122,11 +121,10 @@ def _read(table: str, kind: type[Some], values: Mapping[str, Any], file: str | N
         raise defect.inside(table) from None
 
 
-def _read_training(values: Mapping[str, Any], scenario: str, file: str | None) -> TrainingSettings:
+def _read_training(values: Mapping[str, Any], file: str | None) -> TrainingSettings:
     merged = {**DEFAULTS, **values}
     if "horizon_hours" not in values:
-        known = (scenario, str(merged["shaper"]))
-        merged["horizon_hours"] = HORIZON_HOURS.get(known, DEFAULTS["horizon_hours"])
+        merged["horizon_hours"] = HORIZON_HOURS.get(str(merged["shaper"]), DEFAULTS["horizon_hours"])
     if "gamma" in values:
         if values.get("horizon_hours") is not None:
             told = "no gamma, which follows from it, or none of it"

@@ -73,12 +73,12 @@ def test_the_horizon_is_in_hours_whatever_a_slot_is_long(minutes: int, gamma: fl
     assert plan.training.gamma == pytest.approx(gamma)
 
 
-def test_who_books_what_is_missing_looks_less_far_ahead_where_that_measured_better() -> None:
+def test_who_books_what_is_missing_looks_less_far_ahead_by_itself() -> None:
     hours = [
         read_plan(None, words).training.horizon_hours
-        for words in ([], ["shaper=none"], ['family.scenario="volatile"'], ["horizon_hours=1"])
+        for words in ([], ["shaper=none"], ["horizon_hours=1"], ["shaper=earned", "horizon_hours=2"])
     ]
-    assert hours == [0.072, 1.0, 1.0, 1.0]
+    assert hours == [0.072, 1.0, 1.0, 2.0]
 
 
 def test_a_discount_that_is_said_is_taken_and_not_both() -> None:
