@@ -40,7 +40,7 @@ def summary(records: Sequence[Record], regimes: Sequence[str]) -> str:
         for (other, shaper), row in cells.items():
             if other == algo:
                 told = [said, shaper, *(row.get(regime, "") for regime in regimes)]
-                lines.append(f"| {' | '.join(told)} |".replace("|  |", "| |"))
+                lines.append("|" + "".join(f" {cell} |" if cell else " |" for cell in told))
                 said = ""
     return "\n".join(lines) + "\n\n" + _made(records, revisions=False)
 
