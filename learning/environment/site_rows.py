@@ -42,6 +42,8 @@ Floats = NDArray[np.float64]
 
 #: Electricity per MWh of IT is at most so many MWh: a cooling that hardly works is none.
 MOST_OVERHEAD = 5.0
+#: To lose or to move a job costs at most so many times its class's best revenue: what costs more is not done.
+MOST_COST = 5.0
 
 
 def rows_outlook(
@@ -159,8 +161,9 @@ class _Options:
         worth = best[:, 0] * np.where(there.any((0, 2)), self.scale, 0.0)
         self.weight = worth / worth.mean() if worth.any() else worth
         per_best = np.where(best[:, 0] > 0, 1 / np.where(best > 0, best, 1.0)[:, 0], 0.0)
-        self.lost = a.miss_penalty * per_best
-        self.moving = a.transfer_cost[:, :, None] * (a.payload_gb * per_best)
+        self.lost = np.minimum(a.miss_penalty * per_best, MOST_COST)
+        moving = np.minimum(a.transfer_cost[:, :, None] * (a.payload_gb * per_best), MOST_COST)
+        self.moving = np.where(a.transfer_allowed[:, :, None], moving, MOST_COST)
 
     def told(self) -> list[Floats]:
         """GPU time, electricity and revenue (J,K) of the option that earns most at the price at the end, of

@@ -181,6 +181,17 @@ def test_rows_tell_days_apart_on_which_losing_or_moving_a_job_costs_otherwise(mo
     assert np.abs(dear - cheap)[0].max() > 1e-6
 
 
+@pytest.mark.parametrize("money", ["miss_penalty", "transfer_cost"])
+def test_what_costs_out_of_all_proportion_is_seen_as_no_more_than_never(money: str) -> None:
+    values = day("DE,FR,DK").to_dict()
+    if money == "miss_penalty":
+        values["classes"]["flexible"][money] = 1e6
+    else:
+        values[money]["DE"]["FR"] = 1e6
+    seen = worlds(Instance.from_dict(values), TASK)[0].observation()
+    assert np.abs(seen).max() < 100
+
+
 # ------------------------------------------------------------------------------------------- a training
 
 
