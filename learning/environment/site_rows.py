@@ -3,12 +3,13 @@
 Rows are for networks that are shared by the sites (:mod:`..networks.by_site`). A row has, in this order:
 
 * the site now: import cost, export price, renewables, outside warmth, what a cooled MWh costs, arrivals;
-* its fixed sizes: battery, generator, demand charge, price of what is left at the end;
+* its fixed sizes: battery, generator, demand charge, price of what is left at the end; per class what it
+  costs to lose a job, and to move one to another site;
 * per class three of its options by time, energy and revenue: the shortest, and those that earn most net of
   electricity at its price at the end and at a quarter of that;
 * per class what a job would earn net of electricity, now and in blocks of the coming day;
-* what GPU time is worth there, and what a job earns anywhere at that (:mod:`.gpu_time_ahead`), now and in
-  the blocks;
+* what GPU time is worth there, and what a job of the site earns, wherever it runs, at such prices
+  (:mod:`.gpu_time_ahead`), now and in the blocks;
 * the moment, and the blocks: cost and renewables against now, lowest and highest cost ahead, arrivals;
 * where the task wants it, the recent past: cost, renewables and arrivals of its blocks against now;
 * the state: stored energy, warmth, highest import so far, what waits at the site, by urgency, counted in
@@ -41,6 +42,8 @@ Floats = NDArray[np.float64]
 
 #: Electricity per MWh of IT is at most so many MWh: a cooling that hardly works is none.
 MOST_OVERHEAD = 5.0
+#: To lose or to move a job costs at most so many times its class's best revenue: what costs more is not done.
+MOST_COST = 5.0
 
 
 def rows_outlook(
@@ -127,11 +130,12 @@ def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats
     ]
     slots, sites, k = a.n_slots, len(a.sites), len(a.classes)
     series = np.stack([*now, *options.net(a.import_cost * overhead)], axis=-1).swapaxes(0, 1)
-    scarce = options.scarce((a.import_cost * overhead).T, a.arrivals.sum(axis=0).T)
+    scarce = options.scarce((a.import_cost * overhead).T, a.arrivals.transpose(2, 0, 1))
     parts = [
         np.broadcast_to(np.concatenate(told, axis=1), (slots, sites, 9 * k)),
         series,
         np.broadcast_to(np.stack(fixed, axis=-1), (slots, sites, len(fixed))),
+        np.broadcast_to(options.elsewhere(), (slots, sites, 2 * k)),
         np.broadcast_to(moment(inst)[:, None], (slots, sites, 5)),
         scarce,
     ]
@@ -156,6 +160,10 @@ class _Options:
         self.scale = size["job_scale"][0]
         worth = best[:, 0] * np.where(there.any((0, 2)), self.scale, 0.0)
         self.weight = worth / worth.mean() if worth.any() else worth
+        per_best = np.where(best[:, 0] > 0, 1 / np.where(best > 0, best, 1.0)[:, 0], 0.0)
+        self.lost = np.minimum(a.miss_penalty * per_best, MOST_COST)
+        moving = np.minimum(a.transfer_cost[:, :, None] * (a.payload_gb * per_best), MOST_COST)
+        self.moving = np.where(a.transfer_allowed[:, :, None], moving, MOST_COST)
 
     def told(self) -> list[Floats]:
         """GPU time, electricity and revenue (J,K) of the option that earns most at the price at the end, of
@@ -170,14 +178,18 @@ class _Options:
         ]
 
     def scarce(self, cost: Floats, arrivals: Floats) -> Floats:
-        """(B,J,1+K) the price of GPU time in blocks with a cost (B,J) of electricity and arrivals (B,K) a
-        slot, and what a job of each class earns at it."""
+        """(B,J,1+K) the price of GPU time in blocks with a cost (B,J) of electricity and arrivals
+        (B,I,K) a slot, and what a site's jobs of each class earn at it."""
         net = np.where(self.there, self.revenue - self.energy * cost[:, :, None, None], -np.inf)
-        found = gpu_time_ahead(net, np.where(self.there, self.time, 0.0), arrivals / self.scale, self.weight)
-        sites = found.price.shape[1]
-        return np.concatenate(
-            [found.price[..., None], np.repeat(found.earned[:, None], sites, axis=1)], axis=-1
-        )
+        time = np.where(self.there, self.time, 0.0)
+        found = gpu_time_ahead(net, time, arrivals / self.scale, self.weight, self.moving, self.lost)
+        return np.concatenate([found.price[..., None], found.earned], axis=-1)
+
+    def elsewhere(self) -> Floats:
+        """(J,2·K) what it costs to lose a job, and to have it run elsewhere (the mean of other sites)."""
+        sites = len(self.moving)
+        away = self.moving.sum(1) / max(sites - 1, 1)
+        return np.concatenate([np.broadcast_to(self.lost, away.shape), away], axis=1)
 
     def net(self, cost: Floats) -> Floats:
         """(K,J,·) the most that a job earns at a cost (J,·) of electricity, at least 0."""
@@ -209,12 +221,12 @@ def _ahead(
     for t in range(a.n_slots):
         stop = min(a.n_slots, t + 1 + ends[-1])
         now = a.import_cost[:, t]
-        jobs_now = a.arrivals[:, :, t].sum(axis=0)
+        jobs_now = a.arrivals[:, :, t]
         cost = sun = jobs = None
         if stop > t + 1:
             belief = believe(t, t + 1, stop)
             cost = belief["import_price"] + a.carbon_price / 1000 * belief["carbon_kg_per_mwh"]
-            sun, jobs = belief["renewable_mw"], belief["arrivals"].sum(axis=0)
+            sun, jobs = belief["renewable_mw"], belief["arrivals"]
         parts: list[Floats] = []
         costs, coming, start = [], [], 0
         for end in ends:
@@ -226,10 +238,10 @@ def _ahead(
             else:
                 inside = slice(start, end)
                 costs.append(cost[:, inside].mean(axis=1))
-                coming.append(jobs[:, inside].mean(axis=1))
+                coming.append(jobs[..., inside].mean(axis=-1))
                 parts.append((costs[-1] - now) / PRICE_SCALE)
                 parts.append((sun[:, inside].mean(axis=1) - a.renewable_mw[:, t]) / power)
-                change = (coming[-1] - jobs_now) / share
+                change = (coming[-1] - jobs_now).sum(axis=0) / share
                 parts += [np.full(len(power), one) for one in change]
             start = end
         low, high = (now, now) if cost is None else (cost.min(axis=1), cost.max(axis=1))
@@ -241,7 +253,7 @@ def _ahead(
         net = options.net(ahead).transpose(1, 0, 2).reshape(len(power), -1)
         rows.append(np.concatenate([np.stack(parts, axis=-1), net], axis=-1))
     scarce = options.scarce(
-        np.array(block_costs).reshape(-1, len(power)), np.array(block_jobs).reshape(-1, len(a.classes))
+        np.array(block_costs).reshape(-1, len(power)), np.array(block_jobs).reshape(-1, *a.arrivals.shape[:2])
     )
     scarce = scarce.reshape(a.n_slots, len(ends), len(power), -1).swapaxes(1, 2)
     return np.concatenate([np.array(rows), scarce.reshape(a.n_slots, len(power), -1)], axis=-1)

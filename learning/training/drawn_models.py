@@ -1,8 +1,8 @@
 """Days on which the models of the sites are drawn: for policies that are to play models nobody has seen yet.
 
-One day in three is as it is. On the others each site's model is one of the instance's (on one day in three
-the same everywhere) with figures drawn around it: time and energy of a step, and how soon quality rises.
-Arrivals stay, so that fleets are now idle and now too small.
+One day in three is as it is. On the others figures are drawn around the instance's own: time and energy of a
+step, and how soon quality rises; for each site's model, or, on one day in three, once for all of them, so
+that the same runs everywhere. Arrivals stay, so that fleets are now idle and now too small.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from stepwatt.formulation import Instance
 
-#: How often models stay as they are, and how often all sites draw theirs around the same one.
+#: How often models stay as they are, and how often all others have the same one.
 AS_IT_IS, ALL_ALIKE = 1 / 3, 1 / 3
 #: Largest factor, or its inverse, on the time of all models together, on the time of each, on energy.
 TIME_OF_ALL, TIME, ENERGY = 2.0, 1.5, 1.6
@@ -29,23 +29,29 @@ def with_drawn_models(instance: Instance, rng: np.random.Generator) -> Instance:
     values = instance.to_dict()
     models: dict[str, Any] = values["models"]
     known = list(models.values())
-    alike = known[rng.integers(len(known))] if rng.random() < ALL_ALIKE else None
-    of_all, rate = _factor(rng, TIME_OF_ALL), np.exp(rng.uniform(*np.log(RATE)))
+    alike = rng.random() < ALL_ALIKE
+    of_all, rate = _factor(rng, TIME_OF_ALL), float(np.exp(rng.uniform(*np.log(RATE))))
     midpoint = rng.uniform(*MIDPOINT)
-    for name in models:
-        drawn = copy.deepcopy(known[rng.integers(len(known))] if alike is None else alike)
+
+    def drawn() -> dict[str, Any]:
+        model: dict[str, Any] = copy.deepcopy(known[rng.integers(len(known))])
         time, energy = of_all * _factor(rng, TIME), _factor(rng, ENERGY)
         for figure in ("seconds_fixed", "seconds_per_step"):
-            drawn[figure] *= time
+            model[figure] *= time
         for figure in ("joules_fixed", "joules_per_step"):
-            drawn[figure] *= time * energy
+            model[figure] *= time * energy
         span = rng.uniform(*SPAN)
-        for curve in drawn["quality"].values():
+        for curve in model["quality"].values():
             if curve["kind"] == "sigmoid":
                 curve["span"] *= span
                 curve["rate"] *= rate
                 curve["midpoint"] *= midpoint
-        models[name] = drawn
+        return model
+
+    if alike:
+        values["models"] = dict.fromkeys(models, drawn())
+    else:
+        values["models"] = {name: drawn() for name in models}
     return Instance.from_dict(values)
 
 

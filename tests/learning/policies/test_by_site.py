@@ -167,6 +167,31 @@ def test_the_rows_move_with_the_sites(inst: Instance, data: st.DataObject) -> No
     np.testing.assert_allclose(rows[1], rows[0][order], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("money", ["miss_penalty", "transfer_cost"])
+def test_rows_tell_days_apart_on_which_losing_or_moving_a_job_costs_otherwise(money: str) -> None:
+    values = day("DE,FR,DK").to_dict()
+    if money == "miss_penalty":
+        values["classes"]["flexible"][money] *= 2
+    else:
+        values[money]["DE"]["FR"] *= 2
+    cheap, dear = (
+        worlds(inst, TASK)[0].observation().reshape(3, -1)
+        for inst in (day("DE,FR,DK"), Instance.from_dict(values))
+    )
+    assert np.abs(dear - cheap)[0].max() > 1e-6
+
+
+@pytest.mark.parametrize("money", ["miss_penalty", "transfer_cost"])
+def test_what_costs_out_of_all_proportion_is_seen_as_no_more_than_never(money: str) -> None:
+    values = day("DE,FR,DK").to_dict()
+    if money == "miss_penalty":
+        values["classes"]["flexible"][money] = 1e6
+    else:
+        values[money]["DE"]["FR"] = 1e6
+    seen = worlds(Instance.from_dict(values), TASK)[0].observation()
+    assert np.abs(seen).max() < 100
+
+
 # ------------------------------------------------------------------------------------------- a training
 
 

@@ -50,6 +50,8 @@ def test_it_is_small_and_says_how_it_was_trained(name: str) -> None:
     ("name", "zones"),
     [
         ("jemas", ("DE", "FR", "DK")),
+        ("jemas", ("NL",)),
+        ("jemas", ("DE", "FR", "DK", "NL", "AT")),
         ("volatile", ("DE", "FR")),
         ("volatile", ("DE", "FR", "DK")),
         ("volatile", ("DE", "FR", "DK", "NL", "AT")),

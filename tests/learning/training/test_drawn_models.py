@@ -38,6 +38,12 @@ def test_a_days_draw_is_always_the_same_and_others_differ(days: list[Instance]) 
     assert len(set(drawn)) == len(drawn)
 
 
+def test_on_some_days_the_same_runs_everywhere(days: list[Instance]) -> None:
+    kinds = [len({str(model) for model in figures(day).values()}) for day in days]
+    assert 0.1 < np.mean([kind == 1 for kind in kinds]) < 0.5
+    assert set(kinds) == {1, 3}
+
+
 def test_nothing_but_the_models_is_drawn(days: list[Instance]) -> None:
     own = FAMILY.changed(models="own").instances("train")
     for day, usual in zip(days, own, strict=True):
