@@ -191,7 +191,9 @@ class Run:
 
         # what the file expects of later slots is the forecast itself
         known = "none" if task.information == "none" else "perfect"
-        pool = make_pool([instance], known, engine, view=task.view, past_hours=task.past_hours)
+        pool = make_pool(
+            [instance], known, engine, view=task.view, past_hours=task.past_hours, slot=self.slot
+        )
         if not task.foresight:
             return pool, 0
         if self._ahead is None:

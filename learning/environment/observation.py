@@ -29,6 +29,7 @@ from stepwatt.solvers.planners.forecasts import FORECASTS, make_forecast
 from .recent_past import recent_past
 
 Floats = NDArray[np.float64]
+Slots = NDArray[np.int64]
 
 #: Information sets: no forecast, or one of the forecasts that rolling planners use.
 INFORMATION = ("none", *FORECASTS)
@@ -45,11 +46,13 @@ def outlook(
     histories: Sequence[Instance | None] | None = None,
     seed: int = 0,
     past_hours: Sequence[float] = (),
+    slot: int | None = None,
 ) -> Floats:
     """(T,N,E) what the policy sees that its actions cannot change: now, the moment, the forecast, the past.
 
     ``histories`` are the days before, for ``persistence`` and the past, whose blocks begin ``past_hours``
-    ago; ``seed`` + number of the instance draws the errors of ``day-ahead``.
+    ago; ``seed`` + number of the instance draws the errors of ``day-ahead``. Where a ``slot`` is given, it
+    alone is asked for: the others are 0.
 
     Raises:
         InputError: an unknown information set.
@@ -60,13 +63,14 @@ def outlook(
     columns = []
     for number, (inst, before) in enumerate(zip(instances, past, strict=True)):
         a = inst.arrays()
-        parts = [_now(a), moment(inst)]
+        asked = asked_for(a.n_slots, slot)
+        parts = [_now(a)[asked], moment(inst)[asked]]
         history = None if before is None else before.arrays()
         if information != "none":
-            parts.append(_ahead(a, information, history, seed + number))
+            parts.append(_ahead(a, information, history, seed + number, asked))
         if past_hours:
-            parts.append(_behind(a, history, past_hours))
-        columns.append(np.concatenate(parts, axis=1))
+            parts.append(_behind(a, history, past_hours)[asked])
+        columns.append(in_place(np.concatenate(parts, axis=1), asked, a.n_slots))
     return np.stack(columns, axis=1)
 
 
@@ -95,6 +99,18 @@ def observation_size(problem: Problem, outlook_size: int) -> int:
     j, k = problem.shape.sites, problem.shape.classes
     urgencies = int(problem.recent.shape[-1])
     return outlook_size + 3 * j + j * k * (1 + urgencies) + j * problem.shape.has_generator
+
+
+def asked_for(slots: int, slot: int | None) -> Slots:
+    """The slots that an outlook is asked for: one, or all."""
+    return np.arange(slots) if slot is None else np.array([slot])
+
+
+def in_place(rows: Floats, asked: Slots, slots: int) -> Floats:
+    """(T,·) the rows of the slots that were asked for, 0 in the others."""
+    found = np.zeros((slots, rows.shape[1]))
+    found[asked] = rows
+    return found
 
 
 def _now(a: InstanceArrays) -> Floats:
@@ -130,13 +146,15 @@ def moment(inst: Instance) -> Floats:
     return np.stack([np.sin(hour), np.cos(hour), np.sin(day), np.cos(day), left], axis=1)
 
 
-def _ahead(a: InstanceArrays, information: str, history: InstanceArrays | None, seed: int) -> Floats:
-    """(T,·) forecast blocks against now; what lies beyond the horizon is as now."""
+def _ahead(
+    a: InstanceArrays, information: str, history: InstanceArrays | None, seed: int, asked: Slots
+) -> Floats:
+    """(·,·) forecast blocks against now; what lies beyond the horizon is as now."""
     size = numbers_of(a, shape_of(a))
     believe = make_forecast(information, a, history, seed)
     ends = [max(1, round(hours / a.slot_hours)) for hours in BLOCKS]
     rows = []
-    for t in range(a.n_slots):
+    for t in asked.tolist():
         stop = min(a.n_slots, t + 1 + ends[-1])
         belief = believe(t, t + 1, stop) if stop > t + 1 else None
         rows.append(_blocks(a, size, t, belief, ends))

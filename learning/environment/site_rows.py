@@ -35,7 +35,7 @@ from stepwatt.formulation.plant.state import PlantState
 from stepwatt.solvers.planners.forecasts import Forecast, make_forecast
 
 from .gpu_time_ahead import gpu_time_ahead
-from .observation import BLOCKS, PRICE_SCALE, moment
+from .observation import BLOCKS, PRICE_SCALE, Slots, asked_for, in_place, moment
 from .recent_past import recent_past
 
 Floats = NDArray[np.float64]
@@ -52,6 +52,7 @@ def rows_outlook(
     histories: Sequence[Instance | None] | None = None,
     seed: int = 0,
     past_hours: Sequence[float] = (),
+    slot: int | None = None,
 ) -> Floats:
     """(T,N,J·F) what actions cannot change; arguments as for :func:`.observation.outlook`."""
     past = [None] * len(instances) if histories is None else list(histories)
@@ -62,10 +63,11 @@ def rows_outlook(
         believe = None
         if information != "none":
             believe = make_forecast(information, a, history, seed + number)
-        rows = _rows(inst, a, believe)
+        asked = asked_for(a.n_slots, slot)
+        rows = _rows(inst, a, believe, asked)
         if past_hours:
-            rows = np.concatenate([rows, _behind(a, history, past_hours)], axis=-1)
-        columns.append(rows.reshape(len(rows), -1))
+            rows = np.concatenate([rows, _behind(a, history, past_hours)[asked]], axis=-1)
+        columns.append(in_place(rows.reshape(len(rows), -1), asked, a.n_slots))
     return np.stack(columns, axis=1)
 
 
@@ -102,8 +104,8 @@ def row_size(problem: Problem, outlook_size: int) -> int:
     return outlook_size // j + 3 + 2 * k * (1 + urgencies) + problem.shape.has_generator
 
 
-def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats:
-    """(T,J,F)."""
+def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None, asked: Slots) -> Floats:
+    """(·,J,F) of the slots that are asked for."""
     size = numbers_of(a, shape_of(a))
     power = size["site_power"][:, None]
     options = _Options(a, size)
@@ -128,19 +130,19 @@ def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None) -> Floats
         a.demand_charge / 1e3,
         a.terminal_price / PRICE_SCALE,
     ]
-    slots, sites, k = a.n_slots, len(a.sites), len(a.classes)
+    slots, sites, k = len(asked), len(a.sites), len(a.classes)
     series = np.stack([*now, *options.net(a.import_cost * overhead)], axis=-1).swapaxes(0, 1)
-    scarce = options.scarce((a.import_cost * overhead).T, a.arrivals.transpose(2, 0, 1))
+    scarce = options.scarce((a.import_cost * overhead).T[asked], a.arrivals.transpose(2, 0, 1)[asked])
     parts = [
         np.broadcast_to(np.concatenate(told, axis=1), (slots, sites, 9 * k)),
-        series,
+        series[asked],
         np.broadcast_to(np.stack(fixed, axis=-1), (slots, sites, len(fixed))),
         np.broadcast_to(options.elsewhere(), (slots, sites, 2 * k)),
-        np.broadcast_to(moment(inst)[:, None], (slots, sites, 5)),
+        np.broadcast_to(moment(inst)[asked, None], (slots, sites, 5)),
         scarce,
     ]
     if believe is not None:
-        parts.append(_ahead(a, size, options, overhead, believe))
+        parts.append(_ahead(a, size, options, overhead, believe, asked))
     return np.concatenate(parts, axis=-1)
 
 
@@ -212,13 +214,18 @@ def _behind(a: InstanceArrays, history: InstanceArrays | None, hours: Sequence[f
 
 
 def _ahead(
-    a: InstanceArrays, size: dict[str, Any], options: _Options, overhead: Floats, believe: Forecast
+    a: InstanceArrays,
+    size: dict[str, Any],
+    options: _Options,
+    overhead: Floats,
+    believe: Forecast,
+    asked: Slots,
 ) -> Floats:
-    """(T,J,·) blocks of the forecast against now; what lies beyond the horizon is as now."""
+    """(·,J,·) blocks of the forecast against now; what lies beyond the horizon is as now."""
     ends = [max(1, round(hours / a.slot_hours)) for hours in BLOCKS]
     power, share = size["site_power"], size["job_scale"][0] * len(a.sites)
     rows, block_costs, block_jobs = [], [], []
-    for t in range(a.n_slots):
+    for t in asked.tolist():
         stop = min(a.n_slots, t + 1 + ends[-1])
         now = a.import_cost[:, t]
         jobs_now = a.arrivals[:, :, t]
@@ -255,5 +262,5 @@ def _ahead(
     scarce = options.scarce(
         np.array(block_costs).reshape(-1, len(power)), np.array(block_jobs).reshape(-1, *a.arrivals.shape[:2])
     )
-    scarce = scarce.reshape(a.n_slots, len(ends), len(power), -1).swapaxes(1, 2)
-    return np.concatenate([np.array(rows), scarce.reshape(a.n_slots, len(power), -1)], axis=-1)
+    scarce = scarce.reshape(len(asked), len(ends), len(power), -1).swapaxes(1, 2)
+    return np.concatenate([np.array(rows), scarce.reshape(len(asked), len(power), -1)], axis=-1)

@@ -76,9 +76,11 @@ def make_pool(
     foresight: bool = False,
     view: str = "flat",
     past_hours: Sequence[float] = (),
+    slot: int | None = None,
 ) -> Pool:
     """Instances of one shape, ready for an environment on the engine; ``foresight`` for tasks that want it,
-    ``view`` and ``past_hours`` as the task has them (:func:`pool_for` takes all from it).
+    ``view`` and ``past_hours`` as the task has them (:func:`pool_for` takes all from it); ``slot`` for who
+    decides that one alone, and needs no other seen.
 
     Raises:
         InputError: no instances, or of different shapes; not a history each; an unknown information set; a
@@ -89,7 +91,7 @@ def make_pool(
     seed = whole(seed, "forecast_seed")
     problem = stack([inst.arrays() for inst in days], engine)
     look = outlook if view == "flat" else rows_outlook
-    seen = engine.asarray(look(days, information, past, seed, past_hours))
+    seen = engine.asarray(look(days, information, past, seed, past_hours, slot))
     pool = Pool(problem, seen, None if potential is None else potential.on(engine))
     if not foresight:
         return pool

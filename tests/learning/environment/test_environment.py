@@ -33,6 +33,7 @@ from stepwatt.learning.environment.observation import INFORMATION, observe, outl
 from stepwatt.learning.environment.play import plan, record  # noqa: E402
 from stepwatt.learning.environment.potential_cuts import least_of, with_jobs  # noqa: E402
 from stepwatt.learning.environment.rewards import failed_share  # noqa: E402
+from stepwatt.learning.environment.site_rows import rows_outlook  # noqa: E402
 from stepwatt.learning.environment.solver_potential import potential_of, slot_utilities  # noqa: E402
 from stepwatt.learning.environment.task import TaskSettings  # noqa: E402
 from stepwatt.learning.environment.torch_engine import torch_engine  # noqa: E402
@@ -502,6 +503,18 @@ def test_yesterday_is_what_persistence_sees() -> None:
     believed = outlook([day], "persistence", [before])
     np.testing.assert_allclose(believed, outlook([day], "perfect"), atol=1e-12)
     assert (outlook([day], "persistence") != believed).any()
+
+
+@given(instances(max_slots=6, max_sites=3), st.sampled_from(["none", "perfect", "day-ahead"]), st.data())
+def test_a_slot_that_is_asked_for_alone_is_seen_as_among_all(
+    inst: Instance, information: str, data: st.DataObject
+) -> None:
+    slot = data.draw(st.integers(0, inst.n_slots - 1))
+    for look in (outlook, rows_outlook):
+        whole = look([inst], information, past_hours=(1.0,))
+        alone = look([inst], information, past_hours=(1.0,), slot=slot)
+        np.testing.assert_allclose(alone[slot], whole[slot], rtol=1e-9, atol=1e-12)
+        assert alone.shape == whole.shape
 
 
 def test_the_observation_of_the_end_needs_no_slot_after_it() -> None:
