@@ -1,9 +1,12 @@
 """The policies that come with the package, on days that nothing was chosen by, beside planners.
 
-python -m benchmarks.learning.shipped [--cells volatile] [--split validation] [--quick] [--docs]
+python -m benchmarks.learning.shipped [--cells volatile] [--split validation | confirmation] [--quick] [--docs]
 
 Whole jobs. A policy was trained and chosen on other months. A day is measured again when the policy file or
 the day changes. `volatile` needs its series, ../shared/data/world_hourly_2023.csv.gz.
+
+Claimed on 30 November 2026, before any shipped policy met the days of `confirmation`: `jemas` captures at
+least 98 % of them, and more than greedy; `volatile` captures more than foresight with yesterday's prices.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from .days import spot_markets
 STUDY = "shipped"
 #: Every fourth test day, but for those that an earlier policy of `jemas` was looked at with (every eighth).
 EVERY, TAKEN = 2, 4
+#: The test days that are left: for a confirmation.
+CONFIRMATION = "confirmation"
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,9 @@ class Shipped:
     def days(self, split: str, quick: bool) -> list[tuple[Instance, Instance]]:
         """Days that nothing was chosen by, or of another split, each with the day before."""
         region = self.family.regions[0]
-        made = (day for n, day in enumerate(self.family.days(split)) if n % EVERY == 0 and n % TAKEN)
+        among = self.family.days("test" if split == CONFIRMATION else split)
+        left = 1 if split == CONFIRMATION else 0
+        made = (day for n, day in enumerate(among) if n % EVERY == left and n % TAKEN)
         one = np.timedelta64(1, "D").astype(object)
         return [
             (self.family.instance(region, day, True), self.family.instance(region, day - one, False))
@@ -103,7 +110,10 @@ def main() -> None:
     """Measure the days that are missing."""
     options = parser(__doc__)
     options.add_argument(
-        "--split", choices=["test", "validation"], default="test", help="days to be judged by"
+        "--split",
+        choices=["test", "validation", CONFIRMATION],
+        default="test",
+        help="days to be judged by",
     )
     options.add_argument("--docs", action="store_true", help="write the table into the page")
     chosen = options.parse_args()
