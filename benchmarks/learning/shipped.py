@@ -1,6 +1,6 @@
 """The policies that come with the package, on days that nothing was chosen by, beside planners.
 
-python -m benchmarks.learning.shipped [--cells volatile] [--split validation | confirmation] [--quick] [--docs]
+python -m benchmarks.learning.shipped [--cells volatile] [--split validation] [--quick] [--docs]
 
 Whole jobs. A policy was trained and chosen on other months. A day is measured again when the policy file or
 the day changes. `volatile` needs its series, ../shared/data/world_hourly_2023.csv.gz.
