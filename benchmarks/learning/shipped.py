@@ -97,11 +97,16 @@ def table(found: Mapping[str, Sequence[tuple[Record, Record]]], split: str) -> s
             mean = mean_interval(captured[None, :], 0)
             told = f"{mean.estimate:.2f} [{mean.low:.2f}, {mean.high:.2f}] %"
             lines.append(f"| {name} | {row} | {told} | {captured.min():.1f} % |")
-        missed = 100 * max(own["miss_rate"] for own, _ in days)
+        planner = next(iter(POLICIES[name].planners))
+        own, other = (np.array(earned[row]) for row in list(earned)[:2])
+        more = mean_interval((100 * (own - other) / (bound - nothing))[None, :], 0)
+        missed = 100 * max(met["miss_rate"] for met, _ in days)
         minutes, last = POLICIES[name].family.slot_minutes, days[-1][0]["made"]
         notes.append(
             f"`{name}`: {len(days)} {split} days of slots of {minutes} minutes, at most {missed:.2f} % of a "
-            f"day's jobs missed by the policy ({last['machine']}, {last['date']})."
+            f"day's jobs missed by the policy, which captures {more.estimate:+.1f} "
+            f"[{more.low:+.1f}, {more.high:+.1f}] points beside {planner} "
+            f"({last['machine']}, {last['date']})."
         )
     return "\n".join([*lines, "", f"Whole jobs. {' '.join(notes)}"]) + "\n"
 
