@@ -12,7 +12,7 @@ from benchmarks.learning import confirmation, regimes
 from benchmarks.learning.common import Cell, rounded, run_cells
 from benchmarks.learning.days import Spread
 from benchmarks.learning.reading import curve
-from benchmarks.learning.regimes_confirmation import CLAIMS, Claim, difference
+from benchmarks.learning.regimes_confirmation import CLAIMS, Claim, difference, summary, table
 from benchmarks.learning.regimes_confirmation import verdict as verdict_of
 from benchmarks.learning.report import common_best, convergence_text
 from stepwatt.learning.training.plan import read_plan
@@ -168,3 +168,25 @@ def test_the_study_has_what_a_training_takes_by_itself(regime, slot_minutes):
 def test_the_confirmation_of_regimes_knows_its_cells():
     named = {cell.name for cell in regimes.cells(10, quick=False)}
     assert {name for claim in CLAIMS for name in (claim.ours, claim.than) if name} <= named
+
+
+def test_the_confirmation_says_what_is_undecided_and_what_was_not_looked_at():
+    days = [f"2018-06-{day:02d}" for day in range(1, 15)]
+    made = {"machine": "m", "date": "d"}
+
+    def cell(*shares):
+        return {"runs": [{"utility": [100 * share] * len(days)} for share in shares], "made": made}
+
+    cells = {
+        "ppo-R2-none": cell(0.2, 0.2, 0.2),
+        "ppo-R2-earned": cell(0.8, 0.8, 0.8),
+        "ppo-R2-booked": cell(0.7, 0.8, 0.9),
+    }
+    known = {"days": days, "bound": [100.0] * len(days), "all_off": [50.0] * len(days)}
+    assert "| PPO | R2: earned above none | 0.800 | 0.200 | +0.600 [+0.600, +0.600] | > 0 | holds |" in table(
+        cells, known
+    )
+    assert "Not looked at yet: SAC, R5: earned above none (> 0)" in table(cells, known)
+    [row] = summary(cells, known).splitlines()[2:]
+    assert row.startswith("| PPO | 1 | R2: booked above earned (")
+    assert row.endswith(" | – |")

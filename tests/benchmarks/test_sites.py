@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks.learning import sites
+from benchmarks.learning import sites, sites_confirmation
 
 
 def test_cases_have_the_sites_and_models_they_are_called_after():
@@ -48,3 +48,29 @@ def test_the_table_multiplies_the_gap_at_home():
     assert "2 test days" in told[-1]
     assert "2 seeds" in told[-1]
     assert "at most 0.10 %" in told[-1]
+
+
+def test_the_confirmation_takes_the_days_that_the_study_does_not():
+    home = sites.CASES["home"]
+    looked_at = {day.name for day in sites.instances(home, "test", sites.EVERY["test"])}
+    unseen = {day.name for day in sites_confirmation.unseen(home, quick=False)}
+    assert not unseen & looked_at
+    assert len(unseen | looked_at) == len(sites.instances(home, "test", 1))
+
+
+@pytest.mark.parametrize(
+    ("gaps", "verdict"),
+    [((0.0150, 0.0151), "holds"), ((0.019, 0.022), "undecided"), ((0.0300, 0.0302), "fails")],
+)
+def test_a_case_holds_where_its_gap_is_surely_at_most_twice_that_at_home(gaps, verdict):
+    days = [f"2018-06-{day:02d}" for day in range(1, 15)]
+    made = {"machine": "m", "date": "d"}
+
+    def record(*found):
+        utility = {"drawn models": [[100.0 * (1 - gap)] * len(days) for gap in found]}
+        return {"days": days, "bound": [100.0] * len(days), "utility": utility, "missed": 0.0, "made": made}
+
+    records = {"home": record(0.010, 0.010), "2 sites": record(*gaps)}
+    row = sites_confirmation.table(records).splitlines()[3]
+    assert row.startswith(f"| 2 sites | {sum(gaps) / 2:.4f} | {50 * sum(gaps):.2f} x |")
+    assert row.endswith(f"| {verdict} |")
