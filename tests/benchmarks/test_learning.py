@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+import stepwatt as sw
 from benchmarks.hybrid.cases import TRAINED_ON, cases
-from benchmarks.learning import confirmation, regimes
+from benchmarks.learning import confirmation, live, regimes
 from benchmarks.learning.common import Cell, rounded, run_cells
 from benchmarks.learning.days import Spread
 from benchmarks.learning.reading import curve
@@ -190,3 +191,11 @@ def test_the_confirmation_says_what_is_undecided_and_what_was_not_looked_at():
     [row] = summary(cells, known).splitlines()[2:]
     assert row.startswith("| PPO | 1 | R2: booked above earned (")
     assert row.endswith(" | – |")
+
+
+def test_live_decisions_are_timed_slot_by_slot():
+    day = sw.scenario("jemas", start=live.DAY)
+    found = live.timed(day, 2)
+    assert set(found) == {"decision", "slot", "horizon"}
+    row = live.table({"3 sites": found}, {"machine": "m", "date": "d"}, 2).splitlines()[2]
+    assert row.startswith(f"| 3 sites | {found['decision']:.0f} ms |")
