@@ -93,8 +93,16 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 #: Of TD3 alone: the weight that keeps its actions from the ends of the box.
 PENALISED, PENALTY = "booked-penalised", 0.3
-#: What is trained five times as long, too, until curves flatten: regime, shapers.
-LONGER, TIMES = {"S": ("none", "booked"), "R2": ("earned", "booked"), "R5": ("earned", "booked")}, 5
+#: What is trained five times as long, too, until curves flatten: learner, regime, shapers.
+LONGER = (
+    ("sac", "R5", ("earned", "booked")),
+    ("sac", "R2", ("earned", "booked")),
+    ("ppo", "R5", ("none", "earned", "booked")),
+    ("sac", "S", ("none", "booked")),
+    ("ppo", "R2", ("none", "earned", "booked")),
+    ("sac", "R4", ("earned", "booked")),
+)
+TIMES = 5
 
 DECIDING = [
     "none",
@@ -143,7 +151,7 @@ def cells(seeds: int, quick: bool) -> list[Cell]:
         for name in names
     ]
     longer = [
-        cell("sac", regime, name, seeds, quick, TIMES) for regime, names in LONGER.items() for name in names
+        cell(algo, regime, name, seeds, quick, TIMES) for algo, regime, names in LONGER for name in names
     ]
     return usual + longer
 
