@@ -13,7 +13,7 @@ from typing import Any
 from stepwatt.learning.shapers import SHAPERS
 from stepwatt.learning.training.loop import train_agent
 
-from .common import REWARD_SCALE, Cell, begin, parser, provenance, run_cells, set_up, write_json
+from .common import Cell, begin, parser, provenance, run_cells, set_up, write_json
 from .days import Spread
 
 STUDY = "convergence"
@@ -22,12 +22,12 @@ ENV_STEPS = 20_000
 SOME = ("none", "placebo", "jemas", "diffusion-potential", "solver-potential")
 PAIRS = [("sac", name) for name in SHAPERS] + [(algo, name) for algo in ("td3", "ppo") for name in SOME]
 
-#: Weights that are amounts of reward hold before the reward is scaled: η = 0.4 is the paper's.
+#: In units of reward: what is added is scaled with it. η = 0.4 is the paper's.
 SHAPING: dict[str, dict[str, Any]] = {
-    "constant": {"value": 0.1 * REWARD_SCALE},
-    "reward-agent": {"weight": 0.4 * REWARD_SCALE, "update_every": 4},
-    "jemas": {"weight": 0.4 * REWARD_SCALE, "latent": 64, "steps": 3, "update_every": 4},
-    "success-rate": {"weight": 0.3 * REWARD_SCALE, "features": 256},
+    "constant": {"value": 0.1},
+    "reward-agent": {"weight": 0.4, "update_every": 4},
+    "jemas": {"weight": 0.4, "latent": 64, "steps": 3, "update_every": 4},
+    "success-rate": {"weight": 0.3, "features": 256},
 }
 #: Per coordinate of the action, for SAC: of -3, -2, -1, -0.5, 0 and 0.3 the best on validation days, unshaped
 #: (-1, -0.5, 0 tried) and shaped by the solver.

@@ -67,6 +67,9 @@ UNINFORMED = ("R1", "R2")
 #: What is taught is the least of three potentials: of the day, and with so many times its jobs.
 LOADS: dict[str, Any] = {"loads": [1.15, 1.5]}
 
+#: The paper's amount, and a step of the reward agent for every second of the learner (PPO: for every one).
+PAPER: dict[str, Any] = {"weight": 0.4, "update_every": 2}
+
 #: Names of the study, with the shaper and what is set otherwise than by default.
 SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("none", {}),
@@ -86,7 +89,8 @@ SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
     "taught-by-diffusion": ("taught-potential", LOADS),
     "taught-by-regression": ("taught-potential", LOADS | {"model": "regression"}),
     "taught-by-quantiles": ("taught-potential", LOADS | {"model": "quantiles"}),
-    "jemas": ("jemas", {}),
+    "jemas": ("jemas", PAPER | {"steps": 5, "latent": 128}),
+    "reward-agent": ("reward-agent", PAPER),
     "regression": ("regression", {}),
     "diffusion-potential": ("diffusion-potential", {}),
     "placebo": ("placebo", {}),
@@ -126,6 +130,8 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool, times: int 
     minutes = days.get("slot_minutes", 30)
     plan["gamma"] = round(HORIZONS.get(name, GAMMA) ** (minutes / 30), 4)
     if algo == "ppo":
+        if "update_every" in more:
+            plan["shaping"]["update_every"] = 1
         plan["envs_per_run"] = 16 if quick else 256
         plan["agent"] |= {"minibatches": 12, "longest_gradient": 5.0, "actor_rate": 1e-3}
     if name == PENALISED:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from . import convergence
-from .common import REWARD_SCALE, Cell, begin, parser, run_cells
+from .common import Cell, begin, parser, run_cells
 from .days import Spread
 
 STUDY = "sensitivity"
 SEEDS = 3
 ENV_STEPS = 8_000
-BASE: dict[str, Any] = {"steps": 5, "latent": 128, "weight": 0.4 * REWARD_SCALE, "update_every": 4}
+BASE: dict[str, Any] = {"steps": 5, "latent": 128, "weight": 0.4, "update_every": 4}
 
 
 def variants() -> dict[str, dict[str, Any]]:
@@ -23,7 +23,7 @@ def variants() -> dict[str, dict[str, Any]]:
     made |= {f"W-{w}": {"steps": w} for w in (3, 7)}
     made |= {f"M-{m}": {"latent": m} for m in (64, 256)}
     made["unconditioned"] = {"conditioned": False}
-    made |= {f"eta-0.{n}": {"weight": n / 10 * REWARD_SCALE} for n in (1, 8, 2, 6, 3, 5, 7)}
+    made |= {f"eta-0.{n}": {"weight": n / 10} for n in (1, 8, 2, 6, 3, 5, 7)}
     return made
 
 

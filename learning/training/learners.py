@@ -12,6 +12,7 @@ from torch import Tensor
 from stepwatt.formulation import InputError
 
 from ..agents import Agent, OffPolicyAgent, OnPolicyAgent
+from ..memory.centring import Centring
 from ..memory.replay import Replay
 from ..memory.rollout import RolloutMemory, pick
 from ..memory.transitions import Batch, Step
@@ -20,7 +21,6 @@ from ..networks.parallel_runs import generators, uniform
 from ..networks.states import count, restore_generators
 from ..options import check_memory
 from ..shapers.protocol import Shaper
-from .centring import Centring
 from .logs import Means
 from .settings import TrainingSettings
 

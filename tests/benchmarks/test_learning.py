@@ -199,3 +199,12 @@ def test_live_decisions_are_timed_slot_by_slot():
     assert set(found) == {"decision", "slot", "horizon"}
     row = live.table({"3 sites": found}, {"machine": "m", "date": "d"}, 2).splitlines()[2]
     assert row.startswith(f"| 3 sites | {found['decision']:.0f} ms |")
+
+
+@pytest.mark.parametrize("name", ["jemas", "reward-agent"])
+@pytest.mark.parametrize("algo", ["sac", "ppo", "td3"])
+def test_the_papers_shaper_adds_the_papers_amount(algo, name):
+    """In units of reward: the training scales it with the reward (test_units.py), the study does not."""
+    settings = regimes.cell(algo, "R2", name, 2, quick=True).training["shaping"]
+    assert settings["weight"] == 0.4
+    assert settings["update_every"] == (1 if algo == "ppo" else 2)

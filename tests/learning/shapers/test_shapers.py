@@ -512,6 +512,17 @@ def test_the_reward_agents_critics_learn_to_tell_transitions_apart() -> None:
     assert metrics["signal_ratio"] < 0.5
 
 
+def test_a_reward_that_is_always_the_same_teaches_the_reward_agents_critics_nothing() -> None:
+    """Centred, it asks for values of 0, however large it is."""
+    shaper = reward_agent(OBS, ACT, SEEDS, {"hidden": 16})
+    shaper.bind(policy)
+    for step in range(100):
+        batch = transitions(step, samples=64)
+        shaper.update(batch.with_reward(torch.full_like(batch.reward, 1000.0)))
+    condition = torch.cat([batch.obs, batch.act, torch.zeros_like(batch.reward)[..., None]], -1)
+    assert shaper.critics(condition.repeat(2, 1, 1)).abs().max() < 5.0
+
+
 def test_the_signal_ratio_compares_both_spreads() -> None:
     """Critics made linear by hand: Q = 3·r^S + s₀ spreads by 3·std(r) over rewards, std(s₀) over pairs."""
     shaper = reward_agent(OBS, ACT, (1,), {"hidden": 2})

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from ..memory.transitions import Batch
 from ..networks.states import check_like, count
+from .transitions import Batch
 
 
 class Centring:

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepwatt.learning.memory.centring import Centring
 from stepwatt.learning.memory.transitions import Batch
-from stepwatt.learning.training.centring import Centring
 
 
 def batch(reward: torch.Tensor, slot: torch.Tensor) -> Batch:
