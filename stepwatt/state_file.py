@@ -31,8 +31,9 @@ _ROUNDING = 1e-6
 class Kept:
     """All that it takes to go on: the lines told, and what came of them.
 
-    ``state`` is the plant's before the next slot, None before the first one; ``renewals`` says when foresight
-    was planned again, and from which state; ``decisions`` are the last ones, which may not have been read.
+    ``state`` is the plant's before the next slot, None before the first one; ``met`` whether every slot so
+    far met the goal that the policy was trained for; ``renewals`` says when foresight was planned again, and
+    from which state; ``decisions`` are the last ones, which may not have been read.
     """
 
     utility: float = 0.0
@@ -40,6 +41,7 @@ class Kept:
     told: list[dict[str, Any]] = field(default_factory=list)
     renewals: list[tuple[int, State]] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
+    met: bool = True
 
 
 class RunFile(Record):
@@ -58,6 +60,8 @@ class RunFile(Record):
     decisions: Annotated[list[dict[str, Any]], about("the last ones, which nobody may have read yet")] = (
         Field(default_factory=list)
     )
+    # files of before this was kept are read as if no slot had failed
+    met: Annotated[bool, about("whether every slot so far met the goal of training")] = True
     checksum: Annotated[str | None, about("of the content")] = None
 
 
@@ -127,7 +131,7 @@ def _kept(data: Any, identity: str) -> Kept:
         expected = "the state of this policy on this instance (or no file)"
         raise InputError(field="identity", value=file.identity, expected=expected)
     renewals = [(slot, state) for slot, state in file.renewals]
-    return Kept(file.utility, file.state, file.told, renewals, file.decisions)
+    return Kept(file.utility, file.state, file.told, renewals, file.decisions, file.met)
 
 
 def _checksum(content: str) -> str:

@@ -122,7 +122,6 @@ class Run:
         """
         from stepwatt.formulation.plant.engine import numpy_engine
         from stepwatt.formulation.plant.schedules import schedules
-        from stepwatt.formulation.plant.step import advance
         from stepwatt.learning.environment.world import World
 
         begun = time.perf_counter()
@@ -140,10 +139,11 @@ class Run:
         kept = self._kept
         if kept.state is not None:
             world.state = _state(kept.state, engine)
+        world.earned, world.always = world.earned + kept.utility, world.always & kept.met
         before, problem = world.state, world.drawn.problem
         request = world.request(self.policy(world.observation()))
         decided = time.perf_counter()
-        after, outcome = advance(engine, problem, t, before, request, integral=world.integral)
+        outcome = world.carry_out(request)
         schedule = schedules([a], problem, [request], [outcome])[0]
         if world.planned != planned:
             kept.renewals.append((world.planned, _plain(before)))
@@ -151,7 +151,8 @@ class Run:
         if drawn.foresight is not None and drawn.beliefs is not None:
             self._ahead = drawn.foresight, drawn.beliefs, world.planned
         kept.told.append(told)
-        kept.state = _plain(after)
+        kept.state = _plain(world.state)
+        kept.met = bool(world.always[0])
         kept.utility += float(outcome.utility[0])
         decision = {
             "slot": t,
@@ -160,7 +161,7 @@ class Run:
             "lost": float(outcome.lost.sum()),
             "utility": float(outcome.utility[0]),
             "utility_so_far": kept.utility,
-            **_broken(a, after),
+            **_broken(a, world.state),
             **(_reasons(instance, a, problem, world.codec) if self._why else {}),
             "decision_ms": 1e3 * (decided - asked),
             "total_ms": 1e3 * (time.perf_counter() - begun),

@@ -8,7 +8,6 @@ from stepwatt.formulation import Instance, Schedule
 from stepwatt.formulation.plant.engine import Array, Engine, numpy_engine
 from stepwatt.formulation.plant.schedules import schedules
 from stepwatt.formulation.plant.state import Outcome, Request
-from stepwatt.formulation.plant.step import advance
 
 from .task import TaskSettings
 from .world import World, pool_for
@@ -39,17 +38,10 @@ def plan(
 
 def record(world: World, policy: ActionPolicy) -> tuple[list[Request], list[Outcome]]:
     """What a policy asks for and what happens, slot by slot, to the end of the horizon."""
-    problem = world.drawn.problem
     requests: list[Request] = []
     outcomes: list[Outcome] = []
     while not world.over:
-        action = policy(world.observation())
-        request = world.request(action)
-        world.state, outcome = advance(
-            world.engine, problem, world.t, world.state, request, integral=world.integral
-        )
-        world.t += 1
-        world.earned = world.earned + outcome.utility
+        request = world.request(policy(world.observation()))
         requests.append(request)
-        outcomes.append(outcome)
+        outcomes.append(world.carry_out(request))
     return requests, outcomes

@@ -243,16 +243,20 @@ class World:
 
     def step(self, action: Array) -> tuple[Array, Array, Outcome]:
         """One slot: reward (B,), success (B,) and what happened."""
+        outcome = self.carry_out(self.request(self.engine.batch_inside(action, 0)))
+        success = self.failed <= self.task.threshold
         problem = self.drawn.problem
-        action = self.engine.batch_inside(action, 0)
+        slot = Slot(self.engine, problem, outcome, success, self.over, self.earned, self.always)
+        paid = reward(self.task.reward, slot)
+        return paid * self.task.reward_scale, success, outcome
+
+    def carry_out(self, request: Request) -> Outcome:
+        """What happens in this slot when that is asked for; state, clock and what is owed go on."""
         self.state, outcome = advance(
-            self.engine, problem, self.t, self.state, self.request(action), integral=self.integral
+            self.engine, self.drawn.problem, self.t, self.state, request, integral=self.integral
         )
         self.t += 1
         self.earned = self.earned + outcome.utility
         self.failed = failed_share(self.engine, outcome)
-        success = self.failed <= self.task.threshold
-        self.always = self.always & success
-        slot = Slot(self.engine, problem, outcome, success, self.over, self.earned, self.always)
-        paid = reward(self.task.reward, slot)
-        return paid * self.task.reward_scale, success, outcome
+        self.always = self.always & (self.failed <= self.task.threshold)
+        return outcome

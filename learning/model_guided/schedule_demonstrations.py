@@ -14,14 +14,11 @@ from torch import Tensor
 from stepwatt.formulation import Instance, Schedule
 from stepwatt.formulation.plant.engine import Engine
 from stepwatt.formulation.plant.schedule_replay import request_of
-from stepwatt.formulation.plant.state import first_state
-from stepwatt.formulation.plant.step import advance
 
 from ..codecs import DirectCodec
-from ..environment.observation import observe
 from ..environment.task import TaskSettings
 from ..environment.torch_engine import torch_engine
-from ..environment.world import Pool, pool_for
+from ..environment.world import Pool, World, pool_for
 from .cloning import Demonstrations
 
 
@@ -47,22 +44,23 @@ def demonstrations_of(
     for number in range(forecasts):
         seed = number * len(instances)
         pool = pool_for(task, instances, engine, histories=histories, seed=seed)
-        found.append(demonstrate(pool, plans, engine))
+        found.append(demonstrate(pool, plans, engine, task))
     return Demonstrations(
         torch.cat([played.obs.flatten(0, 1) for played in found]),
         torch.cat([played.act.flatten(0, 1) for played in found]),
     )
 
 
-def demonstrate(pool: Pool, plans: Sequence[Schedule], engine: Engine) -> Trajectories:
+def demonstrate(
+    pool: Pool, plans: Sequence[Schedule], engine: Engine, task: TaskSettings | None = None
+) -> Trajectories:
     """Play the plan of every instance of the pool, and say it in direct actions."""
-    problem, state = pool.problem, first_state(pool.problem)
-    codec = DirectCodec(problem.shape)
+    world = World(pool, engine, TaskSettings() if task is None else task)
+    problem, codec = pool.problem, DirectCodec(pool.problem.shape)
     seen, said = [], []
-    for t in range(problem.shape.n_slots):
+    while not world.over:
+        t, state = world.t, world.state
         request = request_of(problem, plans, t, engine)
-        seen.append(observe(engine, problem, t, state, pool.outlook[t]))
-        after, outcome = advance(engine, problem, t, state, request, integral=False)
-        said.append(codec.encode(engine, problem, t, state, request, outcome))
-        state = after
+        seen.append(world.observation())
+        said.append(codec.encode(engine, problem, t, state, request, world.carry_out(request)))
     return Trajectories(torch.stack(seen, 1).float(), torch.stack(said, 1).float())

@@ -8,9 +8,7 @@ from typing import Any
 from stepwatt.formulation import Instance, Schedule
 from stepwatt.formulation.arguments import finite
 from stepwatt.formulation.plant.engine import numpy_engine
-from stepwatt.formulation.plant.playing import played
-from stepwatt.formulation.plant.stacked import Problem
-from stepwatt.formulation.plant.state import PlantState, Request
+from stepwatt.formulation.plant.schedules import schedules
 from stepwatt.solvers.planners.forecasts import make_forecast
 
 from ..environment.task import TaskSettings
@@ -53,13 +51,14 @@ class ObservationPolicy:
         past = None if history is None else history.arrays()
         known = task.information != "none"
         believe = make_forecast(task.information, a, past, 0) if known else None
-
-        def ask(problem: Problem, t: int, state: PlantState) -> Request:
-            world.t, world.state = t, state
-            vector = world.observation()[0]
+        problem, requests, outcomes = world.drawn.problem, [], []
+        while not world.over:
+            t, state, vector = world.t, world.state, world.observation()[0]
             said = self.act(Observation(instance, problem, t, state, vector, believe))
             if isinstance(said, Mapping):
-                return request_of(a, problem, t, state, said)
-            return world.request(finite(said, "action", (world.act_size,))[None])
-
-        return played(instance, ask)[0]
+                request = request_of(a, problem, t, state, said)
+            else:
+                request = world.request(finite(said, "action", (world.act_size,))[None])
+            requests.append(request)
+            outcomes.append(world.carry_out(request))
+        return schedules([a], problem, requests, outcomes)[0]

@@ -81,6 +81,27 @@ def test_corrections_of_foreseen_prices_are_streamed_as_they_are_planned(
     assert session.utility == pytest.approx(planned, rel=1e-6)
 
 
+@pytest.mark.parametrize("break_after", [None, 3])
+def test_a_stream_sees_what_is_owed(day: sw.Instance, tmp_path: Path, break_after: int | None) -> None:
+    """Of a policy whose training paid at the end if nothing failed; also one that was stopped in between."""
+    task = TaskSettings(codec="raw", reward="joint", threshold=0.0, information="perfect")
+    engine = torch_engine(torch.float64)
+    world = World(make_pool([day], "perfect", engine), engine, task)
+    network = Policy(world.obs_size, world.act_size, (8,), generators([0]), last_gain=3.0)
+    policy = policy_of(network, task, day, {})
+    session = Run(policy, day, tmp_path / "state.json")
+    for t, line in enumerate(slot_lines(day)):
+        if t == break_after:
+            session.close()
+            session = Run(policy, day, tmp_path / "state.json")
+        session.decide(json.loads(line))
+    session.close()
+    planned = sw.evaluate(day, policy.schedule(day))
+    assert session.utility == pytest.approx(planned.utility, rel=1e-5)
+    kept = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
+    assert kept["met"] is False
+
+
 def test_a_stream_says_what_it_has_to_compile(
     policy: TrainedPolicy, day: sw.Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import stepwatt as sw
 from stepwatt.formulation.plant.engine import numpy_engine
+from stepwatt.learning.environment.play import plan
 from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.world import World, make_pool
+from stepwatt.learning.model_guided.schedule_demonstrations import demonstrations_of
+from stepwatt.learning.policies.observed import ObservationPolicy
 from stepwatt.learning.training.plan import read_plan
 
 SLOTS = 6
@@ -46,6 +51,45 @@ def test_what_is_unpaid_is_seen_and_whether_it_can_still_be_paid() -> None:
     np.testing.assert_array_equal(alive, success.all(0))
     plain = played("sparse", ACTIONS)[3]
     assert plain.obs_size == world.obs_size - 2
+
+
+@pytest.mark.parametrize("reward", ["episode", "joint"])
+def test_what_is_owed_is_seen_alike_in_training_and_in_play(reward: str) -> None:
+    """A policy that does too much and fails: owed and lost pay are observed by whatever way it is played."""
+    day = sw.scenario("jemas", n_slots=SLOTS, slot_minutes=60, integral_jobs=False)
+    task = TaskSettings(reward=reward, codec="raw", information="none")
+    seen: dict[str, list[np.ndarray]] = {"training": [], "planner": [], "own policy": []}
+    engine = numpy_engine()
+    world = World(make_pool([day], "none", engine), engine, task)
+    while not world.over:
+        seen["training"].append(world.observation()[0])
+        world.step(np.ones((1, world.act_size)))
+
+    def in_a_batch(obs: np.ndarray) -> np.ndarray:
+        seen["planner"].append(obs[0])
+        return np.ones((1, world.act_size))
+
+    def alone(obs: Any) -> np.ndarray:
+        seen["own policy"].append(obs.vector)
+        return np.ones(world.act_size)
+
+    plan([day], in_a_batch, task)
+    ObservationPolicy(alone, task).schedule(day)
+    for way in ("planner", "own policy"):
+        np.testing.assert_allclose(seen[way], seen["training"], rtol=1e-12, err_msg=way)
+    unpaid, alive = np.array(seen["training"])[:, -2:].T
+    assert (unpaid[1:] != 0).all()
+    assert alive[0] == 1
+    assert alive[-1] == 0
+
+
+def test_a_clone_sees_what_is_owed() -> None:
+    day = sw.scenario("jemas", n_slots=SLOTS, slot_minutes=60, integral_jobs=False)
+    task = TaskSettings(reward="joint", information="none")
+    taught = demonstrations_of([day], [sw.solve(day, "greedy").schedule], task)
+    unpaid, alive = taught.obs[:, -2:].T
+    assert (unpaid.diff() > 0).all()
+    assert (alive == 1).all()
 
 
 def test_the_raw_codec_takes_no_steps_back_where_a_site_is_full() -> None:
