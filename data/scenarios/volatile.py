@@ -11,6 +11,8 @@ import pandas as pd
 
 from stepwatt.formulation import InputError, Instance
 
+from ..importers.own_csv import read_series
+from ..series import as_series, covered
 from .jemas import jemas
 
 #: Battery power as a share of a site's cap, hours at it, USD per MWh discharged.
@@ -30,7 +32,10 @@ def volatile(
     """As jemas, with prices of spot markets and a battery of 1.5·cap for 8 h that wears little.
 
     Such markets (AU-NSW, CA-ON, SG, ERCOT in real time) publish no price a day ahead: policies are to be
-    given none (``persistence``). Their series may not be handed on with the package.
+    given none (``persistence``). So energy that is missing at the end is charged at the highest price of the
+    day before (where the series has none, at that of slot 0): a horizon's own highest price, which stands for
+    a terminal price elsewhere, would tell everybody of what is to come. Series of such markets may not be
+    handed on with the package.
 
     Args:
         series: of spot prices: a series, a table or a CSV as in ``stepwatt.data.series``.
@@ -47,13 +52,16 @@ def volatile(
     if series is None:
         expected = f"prices of spot markets with the zones {', '.join(zones)} (--series FILE)"
         raise InputError(field="series", value="(missing)", expected=expected)
-    inst = jemas(
-        series=series,
-        start=start,
-        zones=zones,
-        n_slots=n_slots,
-        slot_minutes=slot_minutes,
-        seed=seed,
-        **{**BATTERY, **parameters},
-    )
-    return inst.replace({"name": inst.name.replace("jemas", "volatile", 1)})
+    table = read_series(series) if isinstance(series, str | Path) else as_series(series)
+    further: dict[str, Any] = {"series": table, "zones": zones, "slot_minutes": slot_minutes, "seed": seed}
+    further |= {**BATTERY, **parameters}
+    values = jemas(start=start, n_slots=n_slots, **further).to_dict()
+    values["name"] = values["name"].replace("jemas", "volatile", 1)
+    yesterday = pd.Timestamp(values["start"]) - pd.Timedelta(days=1)
+    known, slots = values["sites"], 1
+    if all(covered(table, zone)[0] <= yesterday for zone in known):
+        slots = 24 * 60 // slot_minutes
+        known = jemas(start=str(yesterday), n_slots=slots, **further).to_dict()["sites"]
+    for zone, site in values["sites"].items():
+        site["terminal_price"] = max(0.0, *known[zone]["grid"]["import_price"][:slots])
+    return Instance.from_dict(values)

@@ -301,9 +301,34 @@ def test_volatile_is_jemas_on_spot_prices_with_a_big_battery() -> None:
     given: dict[str, Any] = {"start": "2018-06-12", "zones": ("DE", "FR"), "series": load_europe_2018()}
     big: dict[str, Any] = {"battery_power": 1.5, "battery_hours": 8, "battery_wear_cost": 5}
     found = scenario("volatile", **given, seed=2)
-    wanted = scenario("jemas", **given, **big, seed=2, n_slots=48, slot_minutes=30)
-    assert found == wanted.replace({"name": found.name})
+    wanted = scenario("jemas", **given, **big, seed=2, n_slots=48, slot_minutes=30).to_dict()
+    wanted["name"] = found.name
+    for name, site in found.sites.items():
+        wanted["sites"][name]["terminal_price"] = site.terminal_price
+    assert found == Instance.from_dict(wanted)
     assert found.name.startswith("volatile ")
+
+
+def test_what_is_missing_at_the_end_of_a_volatile_day_costs_what_the_day_before_knew() -> None:
+    """A spike tells nobody that it comes, neither by what is charged nor by what a policy sees or does."""
+    series = load_europe_2018().copy()
+    given: dict[str, Any] = {"start": "2018-06-12", "zones": ("DE", "FR"), "series": series}
+    before = scenario("jemas", **given | {"start": "2018-06-11"}, n_slots=48, slot_minutes=30)
+    quiet = scenario("volatile", **given)
+    for name, site in quiet.sites.items():
+        assert site.terminal_price == max(before.sites[name].grid.import_price)
+    series.loc[("DE", pd.Timestamp("2018-06-12T20:00Z")), "price_usd_per_mwh"] = 9_000.0
+    spiked = scenario("volatile", **given)
+    assert max(spiked.sites["DE"].grid.import_price) > 9_000
+    assert [site.terminal_price for site in spiked.sites.values()] == [
+        site.terminal_price for site in quiet.sites.values()
+    ]
+
+
+def test_the_first_day_of_a_series_is_charged_at_its_first_price() -> None:
+    first = scenario("volatile", start="2018-01-01", zones=("DE", "FR"), series=load_europe_2018())
+    for site in first.sites.values():
+        assert site.terminal_price == max(0.0, site.grid.import_price[0])
 
 
 def test_more_jobs_than_can_be_counted_are_refused() -> None:
