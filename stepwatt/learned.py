@@ -30,6 +30,7 @@ def train(
     reward: str | None = None,
     information: str | None = None,
     warm_start: str | None = None,
+    regime: str | None = None,
     config: str | Path | None = None,
     settings: Sequence[str] = (),
     out: str | Path | None = None,
@@ -50,6 +51,8 @@ def train(
         information: what is seen of the future (day-ahead).
         warm_start: ``clone`` begins from optimal schedules of the training days or, where prices are said,
             from the prices that would be set by whoever knew their day (none).
+        regime: R1, R2, R4 or R5 of arXiv 2605.02965, where rewards are hard to get (learning.md, "The paper's
+            regimes"); what is said besides wins.
         config: TOML file with tables family, task, warm_start, training; arguments that are given win.
         settings: further ``key=value`` words, as on the command line; these win over all.
         out: folder for settings, log, checkpoint and ``policy.npz``.
@@ -79,6 +82,7 @@ def train(
         "task.reward": reward,
         "task.information": information,
         "warm_start.kind": warm_start,
+        "regime": regime,
     }
     given = [f"{key}={json.dumps(value)}" for key, value in words.items() if value is not None]
     if isinstance(settings, str) or not all(isinstance(word, str) for word in settings):

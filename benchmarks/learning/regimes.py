@@ -11,9 +11,11 @@ publish no price a day ahead.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from stepwatt.formulation.files import write_text
+from stepwatt.learning.training.regimes import TASKS, beginning
 
 from .common import Cell, begin, parser, run_cells, write_tables
 from .convergence import training
@@ -51,19 +53,14 @@ HORIZONS = {
 }
 ENV_STEPS = {"sac": 20_000, "td3": 20_000, "ppo": 300_000}
 
-REGIMES: dict[str, dict[str, Any]] = {
+REGIMES: dict[str, Mapping[str, Any]] = {
     "S": {"codec": "direct", "reward": "sparse"},
-    "R1": {"codec": "raw", "reward": "sparse", "threshold": 0.0},
-    "R2": {"codec": "raw", "reward": "joint"},
-    "R4": {"codec": "direct", "reward": "joint"},
-    "R5": {"codec": "direct", "reward": "episode"},
+    **TASKS,
     "F": {"codec": "direct", "reward": "sparse"},
     "V": {"codec": "direct", "reward": "sparse", "information": "persistence"},
 }
 #: What is set otherwise of a regime's days.
 DAYS: dict[str, dict[str, Any]] = {"F": {"slot_minutes": 5}, "V": {"market": "spot"}}
-UNINFORMED = ("R1", "R2")
-
 #: What is taught is the least of three potentials: of the day, and with so many times its jobs.
 LOADS: dict[str, Any] = {"loads": [1.15, 1.5]}
 
@@ -136,11 +133,9 @@ def cell(algo: str, regime: str, name: str, seeds: int, quick: bool, times: int 
         plan["agent"] |= {"minibatches": 12, "longest_gradient": 5.0, "actor_rate": 1e-3}
     if name == PENALISED:
         plan["agent"]["preactivation_penalty"] = PENALTY
-    if regime in UNINFORMED:
-        plan["agent"] |= {"last_gain": 1.0, "initial_std": 1.0}
-        plan["warmup_actions"] = "uniform"
-        if algo == "td3":
-            del plan["agent"]["initial_std"]
+    begun = beginning(regime, algo)
+    plan["agent"] |= begun.pop("agent", {})
+    plan |= begun
     spread = Spread(train=20, validation=15, test=30, parameters=days) if quick else Spread(parameters=days)
     called = f"{algo}-{regime}-{name}" + (f"-x{times}" if times > 1 else "")
     return Cell(called, plan, REGIMES[regime], spread, exact=name.startswith("exact"))

@@ -35,7 +35,7 @@ class SACSettings(SettingsRecord):
     """Learning rate of the logarithm of the temperature."""
     initial_temperature: Positive = 0.1
     """Weight of the entropy in the beginning; rewards are about 1 in size."""
-    target_entropy: Amount = -1.0
+    target_entropy: Amount = 0.0
     """Entropy per action coordinate that the temperature steers to (lower = less exploration)."""
     initial_std: Annotated[float, Field(gt=0, le=math.exp(2.0), allow_inf_nan=False)] = 0.3
     """Standard deviation of the first actions, before tanh: small stays close to the initial policy."""

@@ -16,6 +16,7 @@ from stepwatt.formulation.toml_tables import override, read_toml
 from ..environment.task import TaskSettings
 from ..options import Count, CountOrNone, Rate, Size
 from .families import Family
+from .regimes import TASKS, beginning
 from .settings import TrainingSettings
 
 Some = TypeVar("Some", bound=SettingsRecord)
@@ -91,7 +92,8 @@ def read_plan(file: str | Path | None = None, overrides: Sequence[str] = ()) -> 
     """A plan from a TOML file (or none) and words ``key=value``, which win.
 
     ``family.every=4``, ``task.reward="dense"``, ``warm_start.kind="clone"``; a key without such a table is
-    one of the training: ``env_steps=20000``, ``agent.hidden=[64,64]``.
+    one of the training: ``env_steps=20000``, ``agent.hidden=[64,64]``. ``regime`` stands beside the tables:
+    what it sets (:mod:`.regimes`) holds where nothing else is said.
 
     Raises:
         InputError: one line that names file, field, value and what was expected.
@@ -100,18 +102,33 @@ def read_plan(file: str | Path | None = None, overrides: Sequence[str] = ()) -> 
     name = None if file is None else str(file)
     tables = [one.name for one in fields(TrainingPlan)]
     for word in overrides:
-        inside = word.partition("=")[0].partition(".")[0].strip() in tables
+        inside = word.partition("=")[0].partition(".")[0].strip() in (*tables, "regime")
         override(values, word if inside else f"training.{word}")
+    regime = values.pop("regime", None)
     for key, value in values.items():
         if key not in tables or not isinstance(value, dict):
             expected = one_of(tables, key).replace("one of", "one of the tables", 1)
             raise InputError(field=key, value=value, expected=expected, file=name)
+    task, training = _regime(regime, values.get("training", {}))
     return TrainingPlan(
         family=_read("family", Family, values.get("family", {}), name),
-        task=_read("task", TaskSettings, {"reward_scale": 10.0, **values.get("task", {})}, name),
+        task=_read("task", TaskSettings, {"reward_scale": 10.0, **task, **values.get("task", {})}, name),
         warm_start=_read("warm_start", WarmStart, values.get("warm_start", {}), name),
-        training=_read_training(values.get("training", {}), name),
+        training=_read_training(training, name),
     )
+
+
+def _regime(name: Any, training: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What a regime sets of the task, and the settings of the training with what it sets of them."""
+    if name is None:
+        return {}, training
+    if not isinstance(name, str) or name not in TASKS:
+        raise InputError(field="regime", value=name, expected=one_of(TASKS, name))
+    begun, agent = beginning(name, str(training.get("algo", "sac"))), training.get("agent", {})
+    if "agent" in begun and isinstance(agent, Mapping):
+        begun["agent"] |= agent
+        training = {**training, "agent": begun["agent"]}
+    return TASKS[name], {**begun, **training}
 
 
 def _read(table: str, kind: type[Some], values: Mapping[str, Any], file: str | None) -> Some:

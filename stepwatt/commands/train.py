@@ -24,14 +24,19 @@ def train(
         typer.Option(help="Reward shaper (booked); an unknown name lists the known ones."),
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed; several are trained side by side.")] = None,
-    codec: Annotated[str | None, typer.Option(help="How actions are coded: direct (or priced).")] = None,
-    reward: Annotated[str | None, typer.Option(help="sparse (as by default), dense or episode.")] = None,
+    codec: Annotated[str | None, typer.Option(help="How actions are coded: direct (or raw, priced).")] = None,
+    reward: Annotated[
+        str | None, typer.Option(help="sparse (as by default), dense, episode or joint.")
+    ] = None,
     information: Annotated[
         str | None,
         typer.Option(help="What the policy sees ahead: day-ahead (or none, persistence, perfect)."),
     ] = None,
     warm_start: Annotated[
         str | None, typer.Option(help="none, or clone: begin from optimal schedules, or prices.")
+    ] = None,
+    regime: Annotated[
+        str | None, typer.Option(help="Where rewards are hard to get: R1, R2, R4 or R5 of the paper.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with tables family, task, warm_start, training.")
@@ -54,7 +59,7 @@ def train(
 
     The first Ctrl-C stores a checkpoint, from which --resume goes on exactly.
 
-    Example: stepwatt train --algo sac --shaping solver-potential --seed 0 --out runs/sac env_steps=20000
+    Example: stepwatt train --algo sac --seed 0 --out runs/sac env_steps=20000
     """
     from ..comparing.accepted import Seeds
     from ..console import print_facts, print_json, working
@@ -71,6 +76,7 @@ def train(
             reward=reward,
             information=information,
             warm_start=warm_start,
+            regime=regime,
             config=config,
             settings=settings or [],
             out=out,
