@@ -63,7 +63,7 @@ def world_of(
     insts: list[Instance], engine: Engine, task: TaskSettings = BLIND, *, integral: bool | None = None
 ) -> World:
     whole = insts[0].integral_jobs if integral is None else integral
-    return World(make_pool(insts, task.information, engine), engine, task, integral=whole)
+    return World(make_pool(insts, task.information, engine, view=task.view), engine, task, integral=whole)
 
 
 def variants(inst: Instance, count: int, seed: int) -> list[Instance]:
@@ -456,21 +456,38 @@ def poisoned(inst: Instance, after: int) -> Instance:
     return Instance.from_dict(file)
 
 
+def with_terminal_prices(inst: Instance, price: float) -> Instance:
+    """The same with that price of energy missing at the end: what is not given is the highest to come."""
+    file = inst.to_dict()
+    for site in file["sites"].values():
+        site["terminal_price"] = price
+    return Instance.from_dict(file)
+
+
 @pytest.mark.parametrize("information", ["none", "persistence"])
+@pytest.mark.parametrize(("codec", "view"), [("direct", "flat"), ("priced", "flat"), ("priced", "sites")])
 @settings(max_examples=FEW)
-@given(inst=instances(max_slots=6, max_sites=3, never={"negative", "constant"}), seed=SEEDS, data=st.data())
-def test_nothing_that_is_still_to_come_is_seen(
-    information: str, inst: Instance, seed: int, data: st.DataObject
+@given(
+    inst=instances(max_slots=6, max_sites=3, always={"fluid"}, never={"negative", "constant"}),
+    seed=SEEDS,
+    data=st.data(),
+)
+def test_nothing_that_is_still_to_come_is_seen_or_acted_upon(
+    information: str, codec: str, view: Any, inst: Instance, seed: int, data: st.DataObject
 ) -> None:
+    inst = with_terminal_prices(inst, 80.0)
     now = data.draw(st.integers(0, inst.n_slots - 1))
     other = poisoned(inst, now)
-    task = TaskSettings(information=information)
+    task = TaskSettings(information=information, codec=codec, view=view)
     worlds = [world_of([each], ENGINES["numpy"], task) for each in (inst, other)]
     act = random_actions(worlds[0], seed)
     for t in range(now + 1):
         np.testing.assert_array_equal(worlds[0].observation(), worlds[1].observation())
+        action = act(None)
+        asked = [world.request(action) for world in worlds]
+        for part, values in vars(asked[0]).items():
+            np.testing.assert_array_equal(values, getattr(asked[1], part), err_msg=part)
         if t < now:
-            action = act(None)
             for world in worlds:
                 world.step(action)
 
