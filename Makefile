@@ -86,5 +86,5 @@ bench-solvers: $(VENV)/everything
 .PHONY: bench-learning
 bench-learning: $(VENV)/everything
 	$(BIN)/python -m pip install --quiet -e '.[benchmark]'
-	for study in convergence methods volatility heterogeneity sensitivity report; do \
+	for study in regimes from_clone recent_past sites shipped convergence methods volatility heterogeneity sensitivity report; do \
 		$(BIN)/python -m benchmarks.learning.$$study $(ARGS) || exit 1; done
