@@ -6,9 +6,9 @@ Whole jobs. A policy was trained and chosen on other months. A day is measured a
 the day changes. `volatile` needs its series, ../shared/data/world_hourly_2023.csv.gz.
 
 Claimed on 30 November 2026, before any shipped policy met the days of `confirmation`: `jemas` captures at
-least 98 % of them, and more than greedy; `volatile` captures more than foresight with yesterday's prices. Both
-held; then days of `volatile` lost a terminal price that told of what was to come, the policy was trained anew,
-and its claim is measured again on the same days.
+least 98 % of them, and more than greedy; `volatile` captures more than foresight with yesterday's prices.
+Both held; then days of `volatile` lost a terminal price that told of what was to come, the policy was trained
+anew, and its claim is measured again on the same days.
 """
 
 from __future__ import annotations
