@@ -72,7 +72,7 @@ def jemas(
         raise InputError(field="seed", value=seed, expected="a whole number of at least 0")
     first, length = _horizon(start, n_slots, slot_minutes, timezone or names[0])
     comes = pattern(arrivals, c)
-    table = _series(series)
+    table = series_of(series)
     rows = {zone: window(table, zone, first, length, slot_minutes) for zone in names}
     models = list(book.jemas_models.values())
     model_of = {zone: models[i % len(models)] for i, zone in enumerate(names)}
@@ -139,7 +139,12 @@ def _horizon(
     return local_day(zone, start, slot_minutes)
 
 
-def _series(series: pd.DataFrame | str | Path | None) -> pd.DataFrame:
+def series_of(series: pd.DataFrame | str | Path | None) -> pd.DataFrame:
+    """The series that a scenario was given, by itself or by name of its file; Europe 2018 if none.
+
+    Raises:
+        InputError: something else, or what is wrong with it.
+    """
     if series is None:
         return load_europe_2018()
     if isinstance(series, pd.DataFrame):

@@ -11,9 +11,8 @@ import pandas as pd
 
 from stepwatt.formulation import InputError, Instance
 
-from ..importers.own_csv import read_series
-from ..series import as_series, covered
-from .jemas import jemas
+from ..series import covered
+from .jemas import jemas, series_of
 
 #: Battery power as a share of a site's cap, hours at it, USD per MWh discharged.
 BATTERY = {"battery_power": 1.5, "battery_hours": 8.0, "battery_wear_cost": 5.0}
@@ -52,7 +51,7 @@ def volatile(
     if series is None:
         expected = f"prices of spot markets with the zones {', '.join(zones)} (--series FILE)"
         raise InputError(field="series", value="(missing)", expected=expected)
-    table = read_series(series) if isinstance(series, str | Path) else as_series(series)
+    table = series_of(series)
     further: dict[str, Any] = {"series": table, "zones": zones, "slot_minutes": slot_minutes, "seed": seed}
     further |= {**BATTERY, **parameters}
     values = jemas(start=start, n_slots=n_slots, **further).to_dict()

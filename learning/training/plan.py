@@ -109,7 +109,7 @@ def read_plan(file: str | Path | None = None, overrides: Sequence[str] = ()) -> 
         if key not in tables or not isinstance(value, dict):
             expected = one_of(tables, key).replace("one of", "one of the tables", 1)
             raise InputError(field=key, value=value, expected=expected, file=name)
-    task, training = _regime(regime, values.get("training", {}))
+    task, training = _regime(regime, values.get("training", {}), name)
     return TrainingPlan(
         family=_read("family", Family, values.get("family", {}), name),
         task=_read("task", TaskSettings, {"reward_scale": 10.0, **task, **values.get("task", {})}, name),
@@ -118,12 +118,14 @@ def read_plan(file: str | Path | None = None, overrides: Sequence[str] = ()) -> 
     )
 
 
-def _regime(name: Any, training: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _regime(
+    name: Any, training: Mapping[str, Any], file: str | None
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """What a regime sets of the task, and the settings of the training with what it sets of them."""
     if name is None:
         return {}, training
     if not isinstance(name, str) or name not in TASKS:
-        raise InputError(field="regime", value=name, expected=one_of(TASKS, name))
+        raise InputError(field="regime", value=name, expected=one_of(TASKS, name), file=file)
     begun, agent = beginning(name, str(training.get("algo", "sac"))), training.get("agent", {})
     if "agent" in begun and isinstance(agent, Mapping):
         begun["agent"] |= agent

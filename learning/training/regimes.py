@@ -1,7 +1,7 @@
 """The paper's regimes, by name: tasks whose rewards are hard to get, as settings of a plan.
 
-After design/learning.md, "Where the difficulty of the paper is": what fails without shaping in arXiv
-2605.02965 does not fail where the codec repairs what is said and every slot is paid.
+What fails without shaping in arXiv 2605.02965 does not fail where the codec repairs what is said and every
+slot is paid by itself.
 """
 
 from __future__ import annotations

@@ -295,6 +295,8 @@ def test_unknown_patterns_and_a_missing_series_are_one_line() -> None:
         scenario("jemas", arrivals="burst")
     with pytest.raises(InputError, match="spot markets with the zones AU-NSW, CA-ON, SG"):
         scenario("volatile")
+    with pytest.raises(InputError, match="series = 5: expected a DataFrame, or the name of a CSV file"):
+        scenario("volatile", series=5)
 
 
 def test_volatile_is_jemas_on_spot_prices_with_a_big_battery() -> None:
