@@ -36,7 +36,7 @@ its end; test gaps with two-way intervals, over seeds and days. CPU seconds comp
 #: Rows and columns of the page's table, which has room for few; all are in the tables besides.
 ROWS = (
     *("none", "earned", "booked", "booked-now", "exact", "solver", "solver-without-duals"),
-    *("taught-by-diffusion", "taught-by-regression", "jemas", "booked-penalised"),
+    *("taught-by-diffusion", "taught-by-regression", "jemas", "reward-agent", "booked-penalised"),
 )
 COLUMNS = ("S", "R1", "R2", "R4", "R5")
 #: What the figure shows of each regime.
