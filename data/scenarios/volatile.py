@@ -33,8 +33,8 @@ def volatile(
     Such markets (AU-NSW, CA-ON, SG, ERCOT in real time) publish no price a day ahead: policies are to be
     given none (``persistence``). So energy that is missing at the end is charged at the highest price of the
     day before (where the series has none, at that of slot 0): a horizon's own highest price, which stands for
-    a terminal price elsewhere, would tell everybody of what is to come. Series of such markets may not be
-    handed on with the package.
+    a terminal price elsewhere, would tell rules of what is to come. Series of such markets may not be handed
+    on with the package.
 
     Args:
         series: of spot prices: a series, a table or a CSV as in ``stepwatt.data.series``.

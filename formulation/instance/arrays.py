@@ -93,6 +93,7 @@ class InstanceArrays:
     startup_cost: Floats  # (J,) USD
     generator_carbon: Floats  # (J,) kg/MWh
     terminal_price: Floats  # (J,) USD/MWh
+    terminal_price_given: Bools  # (J,) whether the file says it; else it is the highest import price
     energy_reference_mwh: Floats  # (J,) content below which terminal_price is charged
     temperature_reference_c: Floats  # (J,) temperature above which it is charged
     state: State

@@ -116,6 +116,7 @@ def instance_arrays(inst: Instance) -> InstanceArrays:
                 for site, prices in zip(specs, import_price, strict=True)
             ]
         ),
+        terminal_price_given=np.array([site.terminal_price is not None for site in specs]),
         energy_reference_mwh=initial_energy,
         temperature_reference_c=initial_c,
         state=start,

@@ -22,6 +22,7 @@ a site's equal share of what the fleets can run; GPU time is that of so many job
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from stepwatt.formulation.plant.engine import Array, Engine
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import numbers_of, shape_of
 from stepwatt.formulation.plant.state import PlantState
-from stepwatt.solvers.planners.forecasts import Forecast, make_forecast
+from stepwatt.solvers.planners.forecasts import Forecast, make_forecast, terminal_price_at
 
 from .gpu_time_ahead import gpu_time_ahead
 from .observation import BLOCKS, PRICE_SCALE, Slots, asked_for, in_place, moment
@@ -64,7 +65,7 @@ def rows_outlook(
         if information != "none":
             believe = make_forecast(information, a, history, seed + number)
         asked = asked_for(a.n_slots, slot)
-        rows = _rows(inst, a, believe, asked)
+        rows = _believed_rows(inst, a, believe, asked)
         if past_hours:
             rows = np.concatenate([rows, _behind(a, history, past_hours)[asked]], axis=-1)
         columns.append(in_place(rows.reshape(len(rows), -1), asked, a.n_slots))
@@ -102,6 +103,17 @@ def row_size(problem: Problem, outlook_size: int) -> int:
     j, k = problem.shape.sites, problem.shape.classes
     urgencies = int(problem.recent.shape[-1])
     return outlook_size // j + 3 + 2 * k * (1 + urgencies) + problem.shape.has_generator
+
+
+def _believed_rows(inst: Instance, a: InstanceArrays, believe: Forecast | None, asked: Slots) -> Floats:
+    """(·,J,F) of the slots that are asked for, at the price at the end that is believed in each."""
+    believed = np.stack([terminal_price_at(a, believe, t) for t in asked.tolist()])
+    prices, of_slot = np.unique(believed, axis=0, return_inverse=True)
+    rows = [
+        _rows(inst, replace(a, terminal_price=price), believe, asked[of_slot == number])
+        for number, price in enumerate(prices)
+    ]
+    return np.concatenate(rows)[np.argsort(np.argsort(of_slot, kind="stable"), kind="stable")]
 
 
 def _rows(inst: Instance, a: InstanceArrays, believe: Forecast | None, asked: Slots) -> Floats:

@@ -18,6 +18,7 @@ from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first_state
 from stepwatt.formulation.plant.step import advance
+from stepwatt.solvers.planners.forecasts import terminal_prices
 from stepwatt.solvers.planners.foresight.expected import expected_of
 from stepwatt.solvers.planners.foresight.foresight import Foresight, expectations, foreseen
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
@@ -44,14 +45,16 @@ def task_of(policy: ForesightPolicy, instance: Instance) -> TaskSettings:
 
 @dataclass(frozen=True)
 class Pool:
-    """Instances to draw from, as the engine's arrays: the problem, the outlook (T,N,E), the potentials; as
-    numpy arrays, what is foreseen, and what that is made of."""
+    """Instances to draw from, as the engine's arrays: the problem, the outlook (T,N,E), the potentials, the
+    ``terminal_price`` (T,N,J) that is believed in each slot (None: the problem's own is known); as numpy
+    arrays, what is foreseen, and what that is made of."""
 
     problem: Problem
     outlook: Array
     potential: Worth | None = None
     foresight: Foresight | None = None
     beliefs: Beliefs | None = None
+    terminal_price: Array | None = None
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -62,7 +65,10 @@ class Pool:
         seen = engine.batch_inside(self.outlook[:, index], 1)
         ahead = None if self.foresight is None else self.foresight.take(array(index))
         beliefs = None if self.beliefs is None else self.beliefs.take(array(index))
-        return Pool(self.problem.take(index, engine), seen, potential, ahead, beliefs)
+        price = self.terminal_price
+        if price is not None:
+            price = engine.batch_inside(price[:, index], 1)
+        return Pool(self.problem.take(index, engine), seen, potential, ahead, beliefs, price)
 
 
 def make_pool(
@@ -92,11 +98,14 @@ def make_pool(
     problem = stack([inst.arrays() for inst in days], engine)
     look = outlook if view == "flat" else rows_outlook
     seen = engine.asarray(look(days, information, past, seed, past_hours, slot))
+    price = terminal_prices(days, information, past, seed)
     pool = Pool(problem, seen, None if potential is None else potential.on(engine))
+    if price is not None:
+        pool = replace(pool, terminal_price=engine.asarray(price))
     if not foresight:
         return pool
     expected = expected_of(expectations(days, information, histories=past, seed=seed))
-    beliefs = beliefs_of(information, expected, problem.shape.slot_hours, past)
+    beliefs = beliefs_of(information, expected, problem.shape.slot_hours, past, price)
     return replace(pool, foresight=foreseen(arrays_of(problem), expected), beliefs=beliefs)
 
 
@@ -152,6 +161,7 @@ class World:
         """Slot 0 of these instances."""
         self.drawn, self.t, self.planned = drawn, 0, 0
         self._said: tuple[Foresight, int, PlantState, Array] | None = None
+        self._believed = drawn.problem
         self.state = first_state(drawn.problem)
         self.earned = drawn.problem.money_scale * 0.0
         self.always = self.earned == 0.0
@@ -160,6 +170,15 @@ class World:
     def over(self) -> bool:
         """Whether the horizon has ended."""
         return self.t == self.drawn.problem.shape.n_slots
+
+    @property
+    def believed(self) -> Problem:
+        """The problem as who decides now knows it: energy missing at the end costs what it is believed to."""
+        if self.drawn.terminal_price is not None:
+            price = self.drawn.terminal_price[min(self.t, self.drawn.problem.shape.n_slots - 1)]
+            if bool((price != self._believed.terminal_price).any()):
+                self._believed = replace(self.drawn.problem, terminal_price=price)
+        return self._believed
 
     def observation(self) -> Array:
         """(B,O) what the policy sees now."""
@@ -187,7 +206,7 @@ class World:
         """(B,A) the action that the forecast suggests now."""
         if self.task.renewal and not self.over and self.t - self.planned >= self.task.renewal:
             self.plan_again()
-        codec, ahead, problem = self.codec, self.drawn.foresight, self.drawn.problem
+        codec, ahead, problem = self.codec, self.drawn.foresight, self.believed
         if not isinstance(codec, PricedCodec) or ahead is None:
             raise ValueError("a suggestion needs foresight")
         # seen and acted upon, it is one and the same
@@ -222,7 +241,7 @@ class World:
                 field="action", value=f"numbers of shape {tuple(action.shape)}", expected=f"shape {shapes[0]}"
             )
         action, codec = action.clip(-1, 1), self.codec
-        now = (self.engine, self.drawn.problem, self.t, self.state)
+        now = (self.engine, self.believed, self.t, self.state)
         if not self.task.foresight:
             return codec.decode(*now, action)
         said, ahead = self.suggested(), self.drawn.foresight

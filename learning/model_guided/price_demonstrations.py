@@ -43,7 +43,7 @@ def imitate(
     seen, said = [], []
     while not world.over:
         obs = world.observation()
-        action = world.codec.said(engine, pool.problem, world.t, world.state, taught)
+        action = world.codec.said(engine, world.believed, world.t, world.state, taught)
         if task.foresight:
             action = (action - world.suggested()).clamp(-1, 1)
         seen.append(obs)

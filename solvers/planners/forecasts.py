@@ -5,7 +5,7 @@ The current slot is always known. Every forecast maps the moment (a slot) to bel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -107,6 +107,41 @@ def day_ahead(a: InstanceArrays, history: InstanceArrays | None, seed: int) -> F
     return lambda now, first, stop: {name: values[..., first:stop] for name, values in known.items()}
 
 
+def terminal_price_at(a: InstanceArrays, believe: Forecast | None, t: int) -> Floats:
+    """(J,) USD/MWh that energy missing at the end is believed in slot t to cost (model.md, "End of the
+    horizon"): where the instance leaves that to the highest import price, the highest of those seen and
+    forecast; without a forecast those seen.
+    """
+    if a.terminal_price_given.all():
+        return a.terminal_price
+    highest = a.import_price[:, : t + 1].max(axis=1)
+    if believe is not None and t + 1 < a.n_slots:
+        highest = np.maximum(highest, believe(t, t + 1, a.n_slots)["import_price"].max(axis=1))
+    return np.where(a.terminal_price_given, a.terminal_price, np.maximum(highest, 0.0))
+
+
+def terminal_prices(
+    instances: Sequence[Instance],
+    information: str,
+    histories: Sequence[Instance | None] | None = None,
+    seed: int = 0,
+) -> Floats | None:
+    """(T,N,J) :func:`terminal_price_at` of every slot, ``seed`` + number of the instance drawing forecasts;
+    None where it is known from the beginning."""
+    arrays = [inst.arrays() for inst in instances]
+    if information in PRICES_KNOWN or all(a.terminal_price_given.all() for a in arrays):
+        return None
+    past = [None] * len(arrays) if histories is None else histories
+    by_instance = []
+    for number, (a, before) in enumerate(zip(arrays, past, strict=True)):
+        believe = None
+        if information != "none":
+            history = None if before is None else before.arrays()
+            believe = make_forecast(information, a, history, seed + number)
+        by_instance.append([terminal_price_at(a, believe, t) for t in range(a.n_slots)])
+    return np.stack([np.array(prices) for prices in by_instance], axis=1)
+
+
 def _hourly_errors(rng: np.random.Generator, shape: tuple[int, ...], slot_hours: float) -> Floats:
     """Unit-variance AR(1) over hours, held within the hour."""
     n_slots = shape[-1]
@@ -118,6 +153,9 @@ def _hourly_errors(rng: np.random.Generator, shape: tuple[int, ...], slot_hours:
         errors[..., h] = ERROR_AR1 * errors[..., h - 1] + np.sqrt(1 - ERROR_AR1**2) * noise[..., h]
     return errors[..., hour]
 
+
+#: Forecasts that know all prices of the horizon.
+PRICES_KNOWN = ("perfect", "day-ahead")
 
 FORECASTS: dict[str, Callable[[InstanceArrays, InstanceArrays | None, int], Forecast]] = {
     "perfect": perfect,

@@ -24,7 +24,7 @@ from ..highs.certificate import safe_bound
 from ..highs.session import HighsSession, Outcome, Termination
 from ..interface.errors import NoDecision
 from .coarsening import Coarsening
-from .forecasts import Forecast
+from .forecasts import Forecast, terminal_price_at
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -147,7 +147,8 @@ class LookAhead:
                 target = arrivals[:, :, slot] if slot >= 0 else backlog[:, :, -slot - 1]
                 target += state.backlog[:, :, age - 1]
             state = replace(state, backlog=backlog)
-        return replace(seen, state=state, **series)
+        price = terminal_price_at(self._a, self._forecast, t)
+        return replace(seen, state=state, terminal_price=price, **series)
 
     def _begun(self, a: InstanceArrays, place: int, origin: int) -> tuple[_Model, LinearProblem]:
         """A new model, begun from the basis of the last one."""

@@ -19,9 +19,9 @@ Numbers = NDArray[Any]
 
 @dataclass(frozen=True)
 class Expected:
-    """Series (T,N,...) as they are expected, slot 0 as it is; and how jobs wait: ``deadline`` (N,K) slots,
-    ``backlog`` (N,I,K,D) jobs that wait at the beginning by age, newest first, ``open_end`` (N,) whether jobs
-    may wait after the last slot."""
+    """Series (T,N,...) and ``terminal_price`` (N,J) as they are expected, slot 0 as it is; and how jobs wait:
+    ``deadline`` (N,K) slots, ``backlog`` (N,I,K,D) jobs that wait at the beginning by age, newest first,
+    ``open_end`` (N,) whether jobs may wait after the last slot."""
 
     arrivals: Numbers
     renewable: Numbers
@@ -30,6 +30,7 @@ class Expected:
     pue: Numbers
     cop: Numbers
     outside: Numbers
+    terminal_price: Numbers
     deadline: NDArray[np.int64]
     backlog: Numbers
     open_end: NDArray[np.bool_]
@@ -65,6 +66,7 @@ def expected_of(instances: Sequence[InstanceArrays]) -> Expected:
         pue=series("pue"),
         cop=series("cop"),
         outside=series("outside_c"),
+        terminal_price=np.stack([a.terminal_price for a in instances]),
         deadline=np.stack([a.deadline for a in instances]).astype(np.int64),
         backlog=np.stack(backlog),
         open_end=np.array([not a.closes for a in instances]),
@@ -113,7 +115,8 @@ def planning_problem(problem: Problem, coming: Expected, state: PlantState, size
         pue=means("pue"),
         cop=cop,
         outside=outside,
-        terminal_heat_price=_heat_price(problem, coming.cop[-1]),
+        terminal_price=coming.terminal_price,
+        terminal_heat_price=_heat_price(problem, coming),
         **fixed,
         **begun,
     )
@@ -125,8 +128,8 @@ _FIXED = (
     "miss_penalty", "moving_cost", "open", "seconds", "energy", "revenue", "row", "gpus", "idle_mw",
     "import_limit", "export_limit", "demand_charge", "thermal", "cooling_max", "leak", "min_c", "max_c",
     "energy_min", "energy_max", "battery_power", "charge_efficiency", "discharge_efficiency", "wear_cost",
-    "generator_max", "generator_min", "generator_cost", "no_load_cost", "startup_cost", "terminal_price",
-    "energy_reference", "temperature_reference",
+    "generator_max", "generator_min", "generator_cost", "no_load_cost", "startup_cost", "energy_reference",
+    "temperature_reference",
 )  # fmt: skip
 _BY_LENGTH = ("per_gpu", "heat_rate", "money_scale")
 
@@ -136,10 +139,10 @@ def double(values: Numbers) -> Numbers:
     return values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
 
 
-def _heat_price(p: Problem, cop: Numbers) -> Numbers:
-    """(N,J) USD per °C left above the reference, at the COP (N,J) of the last slot."""
+def _heat_price(p: Problem, coming: Expected) -> Numbers:
+    """(N,J) USD per °C left above the reference, at the COP of the last slot."""
     capacity = p.shape.slot_hours * double(p.mw_per_degree)
-    found: Numbers = capacity / cop * double(p.terminal_price) * double(p.thermal)
+    found: Numbers = capacity / coming.cop[-1] * coming.terminal_price * double(p.thermal)
     return found
 
 

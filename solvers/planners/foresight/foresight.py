@@ -25,7 +25,7 @@ from stepwatt.solvers.response import SlotPrices
 from stepwatt.solvers.response.day import DayPlan, plan_day
 from stepwatt.solvers.response.slot_prices import ENERGY_SEGMENTS, local_ends, queue_values, uniform_ends
 
-from ..forecasts import make_forecast
+from ..forecasts import make_forecast, terminal_price_at
 from .expected import Expected, expected_of, planning_problem
 from .values import COARSE_ENERGY_LEVELS, ENERGY_LEVELS, commit, energy_values, slopes, warmth_values
 
@@ -204,11 +204,12 @@ def believed(a: InstanceArrays, information: str, before: InstanceArrays | None,
     """The instance as it is expected to be: slot 0 is known."""
     if a.n_slots == 1:
         return a
-    belief = make_forecast(information, a, before, seed)(0, 1, a.n_slots)
+    believe = make_forecast(information, a, before, seed)
     series: dict[str, Any] = {
-        name: np.concatenate([getattr(a, name)[..., :1], values], axis=-1) for name, values in belief.items()
+        name: np.concatenate([getattr(a, name)[..., :1], values], axis=-1)
+        for name, values in believe(0, 1, a.n_slots).items()
     }
-    return replace(a, **series)
+    return replace(a, terminal_price=terminal_price_at(a, believe, 0), **series)
 
 
 def around(problem: Problem, plan: DayPlan, slots: int, size: int) -> Foresight:

@@ -22,7 +22,7 @@ from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 from stepwatt.solvers.response.programs.standing import Standing, standing_of
 
-from ..forecasts import FORECASTS, history_of
+from ..forecasts import FORECASTS, history_of, terminal_prices
 from .compiling import warm
 from .expected import expected_of
 from .foresight import Foresight, TooWide, alone, expectations, foreseen
@@ -215,7 +215,8 @@ class ForesightPolicy:
         expected, problem = expected_of(told), stack(arrays, numpy_engine())
         engine = numpy_engine()
         warm(lambda what: progress(0.0, what), problem.parts.links, len(instances))
-        beliefs = beliefs_of(self.information, expected, problem.shape.slot_hours, histories)
+        price = terminal_prices(instances, self.information, histories, self.seed)
+        beliefs = beliefs_of(self.information, expected, problem.shape.slot_hours, histories, price)
         integral, slots = instances[0].integral_jobs, problem.shape.n_slots
         pace = Pace(deadline, slots)
         before = pace.left

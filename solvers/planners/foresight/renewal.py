@@ -33,17 +33,20 @@ class Beliefs:
 
     With ``day`` slots (0: never), what they brought is expected again after so many; where that was before
     the beginning it is in ``expected`` for ``known`` (N,) slots, and else what is now is expected to stay.
+    ``terminal_price`` (T,N,J) is believed in each slot; None: that of the problem is known.
     """
 
     expected: Expected
     persistence: float = 0.0
     day: int = 0
     known: NDArray[np.int64] | None = None
+    terminal_price: NDArray[Any] | None = None
 
     def take(self, index: NDArray[np.int64]) -> Beliefs:
         """Those of the chosen instances."""
         known = None if self.known is None else self.known[index]
-        return replace(self, expected=self.expected.take(index), known=known)
+        price = None if self.terminal_price is None else self.terminal_price[:, index]
+        return replace(self, expected=self.expected.take(index), known=known, terminal_price=price)
 
     def renewed(self, problem: Problem, ahead: Foresight, t: int, state: PlantState) -> Foresight:
         """The foresight from slot t on, of a plan from the state before it."""
@@ -77,7 +80,9 @@ class Beliefs:
             )
             for name in SERIES
         }
-        return replace(told, backlog=ages(problem, told, t, state.waiting), **series)
+        waited, price = ages(problem, told, t, state.waiting), self.terminal_price
+        price = double(problem.terminal_price) if price is None else price[t]
+        return replace(told, backlog=waited, terminal_price=price, **series)
 
     def _told(self, problem: Problem, t: int) -> Expected:
         """What is expected of all slots once slot t is known, errors aside."""
@@ -102,13 +107,15 @@ def beliefs_of(
     expected: Expected,
     slot_hours: float,
     histories: Sequence[Instance | None] | None = None,
+    terminal_price: NDArray[Any] | None = None,
 ) -> Beliefs:
-    """The beliefs of an information set, of which that is expected at the beginning, and the slots before."""
+    """The beliefs of an information set, of which that is expected at the beginning, and the slots before;
+    ``terminal_price`` as :func:`.forecasts.terminal_prices` has it."""
     if information != "persistence":
-        return Beliefs(expected, persistence_of(information))
+        return Beliefs(expected, persistence_of(information), terminal_price=terminal_price)
     past = [None] * len(expected.deadline) if histories is None else histories
     known = np.array([0 if before is None else before.n_slots for before in past], dtype=np.int64)
-    return Beliefs(expected, day=max(1, round(24 / slot_hours)), known=known)
+    return Beliefs(expected, day=max(1, round(24 / slot_hours)), known=known, terminal_price=terminal_price)
 
 
 def persistence_of(information: str) -> float:

@@ -37,7 +37,7 @@ from stepwatt.learning.environment.site_rows import rows_outlook  # noqa: E402
 from stepwatt.learning.environment.solver_potential import potential_of, slot_utilities  # noqa: E402
 from stepwatt.learning.environment.task import TaskSettings  # noqa: E402
 from stepwatt.learning.environment.torch_engine import torch_engine  # noqa: E402
-from stepwatt.learning.environment.world import World, make_pool  # noqa: E402
+from stepwatt.learning.environment.world import World, make_pool, pool_for  # noqa: E402
 
 Floats = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -439,8 +439,8 @@ def test_observations_are_finite_numbers_of_moderate_size(
         world.step(act(None))
 
 
-def poisoned(inst: Instance, after: int) -> Instance:
-    """The same until slot ``after``; later, other arrivals, prices and renewables."""
+def poisoned(inst: Instance, after: int, factor: float) -> Instance:
+    """The same until slot ``after``; later, other arrivals and renewables, and prices times the factor."""
     file = inst.to_dict()
 
     def spoil(values: list[float], factor: float) -> list[float]:
@@ -452,20 +452,28 @@ def poisoned(inst: Instance, after: int) -> Instance:
     for site in file["sites"].values():
         site["renewable_mw"] = spoil(site["renewable_mw"], 0.2)
         for name in ("import_price", "export_price", "carbon_kg_per_mwh"):
-            site["grid"][name] = spoil(site["grid"][name], 0.5)
+            site["grid"][name] = spoil(site["grid"][name], factor)
     return Instance.from_dict(file)
 
 
-def with_terminal_prices(inst: Instance, price: float) -> Instance:
-    """The same with that price of energy missing at the end: what is not given is the highest to come."""
-    file = inst.to_dict()
-    for site in file["sites"].values():
-        site["terminal_price"] = price
-    return Instance.from_dict(file)
+TASKS = {
+    "direct": TaskSettings(),
+    "priced": TaskSettings(codec="priced"),
+    "sites": TaskSettings(codec="priced", view="sites"),
+    "foresight": TaskSettings(codec="priced", foresight=True),
+    "renewed": TaskSettings(codec="priced", foresight=True, renewal=2),
+}
 
 
-@pytest.mark.parametrize("information", ["none", "persistence"])
-@pytest.mark.parametrize(("codec", "view"), [("direct", "flat"), ("priced", "flat"), ("priced", "sites")])
+@pytest.mark.parametrize(
+    ("task", "information"),
+    [
+        (task, information)
+        for task, settings in TASKS.items()
+        for information in ("none", "persistence")
+        if not (settings.foresight and information == "none")
+    ],
+)
 @settings(max_examples=FEW)
 @given(
     inst=instances(max_slots=6, max_sites=3, always={"fluid"}, never={"negative", "constant"}),
@@ -473,16 +481,18 @@ def with_terminal_prices(inst: Instance, price: float) -> Instance:
     data=st.data(),
 )
 def test_nothing_that_is_still_to_come_is_seen_or_acted_upon(
-    information: str, codec: str, view: Any, inst: Instance, seed: int, data: st.DataObject
+    task: str, information: str, inst: Instance, seed: int, data: st.DataObject
 ) -> None:
-    inst = with_terminal_prices(inst, 80.0)
+    """Neither by the price of energy missing at the end, where that is the highest of the horizon."""
     now = data.draw(st.integers(0, inst.n_slots - 1))
-    other = poisoned(inst, now)
-    task = TaskSettings(information=information, codec=codec, view=view)
-    worlds = [world_of([each], ENGINES["numpy"], task) for each in (inst, other)]
+    other = poisoned(inst, now, data.draw(st.sampled_from([0.5, 3.0])))
+    informed = TASKS[task].changed(information=information)
+    engine = ENGINES["numpy"]
+    worlds = [World(pool_for(informed, each, engine), engine, informed) for each in (inst, other)]
     act = random_actions(worlds[0], seed)
     for t in range(now + 1):
-        np.testing.assert_array_equal(worlds[0].observation(), worlds[1].observation())
+        seen = [world.observation() for world in worlds]
+        np.testing.assert_allclose(seen[0], seen[1], rtol=1e-9, atol=1e-12)
         action = act(None)
         asked = [world.request(action) for world in worlds]
         for part, values in vars(asked[0]).items():

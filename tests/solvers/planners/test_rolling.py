@@ -24,7 +24,7 @@ from stepwatt.formulation.schedule.windows import (
     window,
 )
 from stepwatt.solvers import Result, solve
-from stepwatt.solvers.planners.forecasts import make_forecast
+from stepwatt.solvers.planners.forecasts import make_forecast, terminal_price_at, terminal_prices
 from stepwatt.solvers.planners.rolling import RollingPlanner
 from stepwatt.solvers.planners.slot_by_slot import slot_by_slot
 
@@ -144,6 +144,32 @@ def test_persistence_over_more_than_a_day_repeats_the_last_day_known() -> None:
     np.testing.assert_array_equal(beliefs[24:], np.arange(13, 24))  # then as yesterday
 
 
+def test_energy_missing_at_the_end_is_believed_to_cost_the_highest_price_seen_or_forecast() -> None:
+    """Where the instance does not say what it costs; the prices rise all day, yesterday's were lower."""
+    today, yesterday = day(1.0, lambda t: 100 + t), day(1.0, lambda t: t)
+    a, prices = today.arrays(), 100.0 + np.arange(24)
+    for information, known in (("none", prices), ("persistence", prices), ("perfect", 0 * prices + 123)):
+        believe = None
+        if information != "none":
+            believe = make_forecast(information, a, yesterday.arrays(), 0)
+        found = [float(terminal_price_at(a, believe, t)[0]) for t in range(24)]
+        np.testing.assert_array_equal(found, known)
+    falling = day(1.0, lambda t: 40 - t).arrays()
+    believe = make_forecast("persistence", falling, day(1.0, lambda t: 2 * t).arrays(), 0)
+    found = [float(terminal_price_at(falling, believe, t)[0]) for t in range(24)]
+    np.testing.assert_array_equal(found, [46.0] * 23 + [40.0])
+
+
+def test_a_price_at_the_end_that_is_given_is_known() -> None:
+    file = day(1.0, lambda t: 100 + t).to_dict()
+    for site in file["sites"].values():
+        site["terminal_price"] = 7.0
+    inst = Instance.from_dict(file)
+    assert terminal_price_at(inst.arrays(), None, 3).tolist() == [7.0]
+    assert terminal_prices([inst], "persistence") is None
+    assert terminal_prices([day(1.0, lambda t: 100 + t)], "day-ahead") is None
+
+
 def _days(a: InstanceArrays, name: str) -> Floats:
     return np.repeat([0.0, 1000.0, 2000.0], 24)
 
@@ -216,7 +242,9 @@ def poisoned(a: InstanceArrays, after: int, seed: int | None) -> InstanceArrays:
         if name in ("pue", "cop"):
             values = np.where(values < 1, 1.0, values)
         series[name] = values
-    return replace(a, **series)
+    highest = np.maximum(series["import_price"].max(axis=1), 0.0)
+    price = np.where(a.terminal_price_given, a.terminal_price, highest)
+    return replace(a, terminal_price=price, **series)
 
 
 @settings(max_examples=FEW)
