@@ -29,7 +29,8 @@ PAGE = "learning-studies.md"
 TABLES = """# Regimes: all tables
 
 Shares of the bound on validation days with intervals over seeds; fallen since: from the peak of the mean to
-its end; test gaps with two-way intervals, over seeds and days. CPU seconds compare on one machine; cells of
+its end; test gaps, their interquartile mean, and how often a run has less of a gap than an unshaped one on
+the same day, with two-way intervals, over seeds and days. CPU seconds compare on one machine; cells of
 30 November shared it with other work, which doubles theirs.
 
 """
@@ -100,6 +101,7 @@ LONGER = (
     ("sac", "R2", ("earned", "booked")),
     ("ppo", "R5", ("none", "earned", "booked")),
     ("sac", "S", ("none", "booked")),
+    ("ppo", "S", ("none", "booked", "booked-now")),
     ("ppo", "R2", ("none", "earned", "booked")),
     ("sac", "R4", ("earned", "booked")),
 )

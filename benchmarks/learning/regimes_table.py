@@ -7,13 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t
 
-from stepwatt.scores.intervals import mean_interval, median_interval, steps_to_threshold
+from stepwatt.scores.intervals import (
+    iqm_interval,
+    mean_interval,
+    median_interval,
+    probability_of_improvement,
+    steps_to_threshold,
+)
 
 from .common import Record
 from .reading import curve
 
 #: Share of the highest mean of a regime that counts as having learned.
 REACHED = 0.95
+#: What others are measured against: no shaping, for the usual steps and for five times as many.
+UNSHAPED = ("none", "none-x5")
 HEAD = (
     "shaper",
     "last (mean, 95 %)",
@@ -23,6 +31,8 @@ HEAD = (
     "steps to 95 % of the best",
     "CPU s to it",
     "test gap [two-way 95 %]",
+    "IQM of it",
+    "better than unshaped",
 )
 
 
@@ -67,18 +77,25 @@ def _table(what: str, records: Sequence[Record]) -> str:
         "| " + " | ".join(HEAD) + " |",
         "| --- " * len(HEAD) + "|",
     ]
-    lines += [_row(record, REACHED * best) for record in records]
+    unshaped = [record for record in records if record["cell"].split("-", 2)[2] in UNSHAPED]
+    reference = unshaped[0] if unshaped else None
+    lines += [_row(record, REACHED * best, reference) for record in records]
     return "\n".join(lines) + "\n"
 
 
-def _row(record: Record, threshold: float) -> str:
+def _row(record: Record, threshold: float, unshaped: Record | None) -> str:
     steps, share = curve(record, "env_steps")
     seconds, same = curve(record, "cpu_seconds")
     # what was taught before the training is part of its time
     seconds = seconds + record["cloning_cpu_seconds"] / len(share)
     last, captured = share[:, -1], np.array(record["curve"]["captured"], dtype=float)[:, -1]
     best = share[:, share.mean(0).argmax()]
-    test = mean_interval(record["tests"]["test"]["gap"], 0)
+    gaps = record["tests"]["test"]["gap"]
+    test, typical = mean_interval(gaps, 0), iqm_interval(gaps, 0)
+    better = ""
+    if unshaped is not None and unshaped is not record:
+        wins = probability_of_improvement(gaps, unshaped["tests"]["test"]["gap"], 0)
+        better = f"{wins.estimate:.2f} [{wins.low:.2f}, {wins.high:.2f}]"
     told = (
         record["cell"].split("-", 2)[2],
         f"{last.mean():.3f} ± {half_interval(last):.3f}",
@@ -88,6 +105,8 @@ def _row(record: Record, threshold: float) -> str:
         _first(steps, share, threshold, 0),
         _first(seconds, same, threshold, 1),
         f"{test.estimate:.3f} [{test.low:.3f}, {test.high:.3f}]",
+        f"{typical.estimate:.3f} [{typical.low:.3f}, {typical.high:.3f}]",
+        better,
     )
     return f"| {' | '.join(told)} |"
 
