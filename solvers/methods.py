@@ -120,12 +120,16 @@ def _foresight(inst: Instance, settings: Settings) -> Result:
 _RENEWED = "renewed every hour; exact within each slot"
 _FORESEEN = {
     "day-ahead": Note("planner", f"prices from a plan of the day-ahead forecast, {_RENEWED}"),
+    "day-ahead+seen": Note("planner", f"the same, less the errors seen, {_RENEWED}"),
     "persistence": Note("planner", f"prices from a plan of yesterday's profile, {_RENEWED}"),
+    "persistence+seen": Note("planner", f"the same, less the errors seen, {_RENEWED}"),
     "perfect": Note("ablation", f"prices from a plan of the day as it will be, {_RENEWED}"),
 }
 _FORECASTS = {
     "persistence": Note("planner", "plans ahead on yesterday's profile, again and again"),
+    "persistence+seen": Note("planner", "plans ahead on yesterday's profile, less the errors seen"),
     "day-ahead": Note("planner", "plans ahead on day-ahead prices and forecasts with their usual errors"),
+    "day-ahead+seen": Note("planner", "plans ahead on day-ahead forecasts, less the errors seen"),
     "perfect": Note("ablation", "plans ahead on a perfect forecast, but not to the end of the day"),
 }
 

@@ -51,7 +51,7 @@ class TaskSettings(SettingsRecord):
     @property
     def looks_back(self) -> bool:
         """Whether the day before is of use."""
-        return self.information == "persistence" or bool(self.past_hours)
+        return self.information.startswith("persistence") or bool(self.past_hours)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -19,10 +19,9 @@ from stepwatt.formulation.plant.stacking import stack
 from stepwatt.formulation.plant.state import Outcome, PlantState, Request, first_state
 from stepwatt.formulation.plant.step import advance
 from stepwatt.solvers.planners.forecasts import terminal_prices
-from stepwatt.solvers.planners.foresight.expected import expected_of
-from stepwatt.solvers.planners.foresight.foresight import Foresight, expectations, foreseen
+from stepwatt.solvers.planners.foresight.foresight import Foresight, foreseen
 from stepwatt.solvers.planners.foresight.planner import ForesightPolicy
-from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of
+from stepwatt.solvers.planners.foresight.renewal import Beliefs, beginning
 
 from ..codecs import CODECS, Codec, PricedCodec
 from .observation import observation_size, observe, outlook
@@ -104,8 +103,7 @@ def make_pool(
         pool = replace(pool, terminal_price=engine.asarray(price))
     if not foresight:
         return pool
-    expected = expected_of(expectations(days, information, histories=past, seed=seed))
-    beliefs = beliefs_of(information, expected, problem.shape.slot_hours, past, price)
+    expected, beliefs = beginning(days, information, past, seed)
     return replace(pool, foresight=foreseen(arrays_of(problem), expected), beliefs=beliefs)
 
 

@@ -31,7 +31,7 @@ def solve(
     forecast: Annotated[
         str | None,
         typer.Option(
-            help="What the rolling horizon plans on: perfect, persistence or day-ahead.",
+            help="What planners see ahead: perfect, persistence or day-ahead, these two also with +seen.",
             show_default="persistence",
         ),
     ] = None,

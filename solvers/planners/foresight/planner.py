@@ -22,11 +22,10 @@ from stepwatt.solvers.interface.settings import Progress, Settings, silent
 from stepwatt.solvers.response import Plan, best_response
 from stepwatt.solvers.response.programs.standing import Standing, standing_of
 
-from ..forecasts import FORECASTS, history_of, terminal_prices
+from ..forecasts import FORECASTS, history_of
 from .compiling import warm
-from .expected import expected_of
-from .foresight import Foresight, TooWide, alone, expectations, foreseen
-from .renewal import Beliefs, beliefs_of
+from .foresight import Foresight, TooWide, alone, foreseen
+from .renewal import Beliefs, beginning
 
 if TYPE_CHECKING:
     from stepwatt.solvers.response.whole_jobs import WholeJobs
@@ -211,12 +210,10 @@ class ForesightPolicy:
             TooWide: so many sites and classes cannot be planned in reasonable time.
         """
         arrays = [inst.arrays() for inst in instances]
-        told = expectations(instances, self.information, histories=histories, seed=self.seed)
-        expected, problem = expected_of(told), stack(arrays, numpy_engine())
         engine = numpy_engine()
+        expected, beliefs = beginning(instances, self.information, histories, self.seed)
+        problem = stack(arrays, engine)
         warm(lambda what: progress(0.0, what), problem.parts.links, len(instances))
-        price = terminal_prices(instances, self.information, histories, self.seed)
-        beliefs = beliefs_of(self.information, expected, problem.shape.slot_hours, histories, price)
         integral, slots = instances[0].integral_jobs, problem.shape.n_slots
         pace = Pace(deadline, slots)
         before = pace.left

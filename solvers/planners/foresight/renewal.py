@@ -18,12 +18,9 @@ from stepwatt.formulation import Instance
 from stepwatt.formulation.plant.stacked import Problem
 from stepwatt.formulation.plant.state import PlantState
 
-from ..forecasts import ERROR_AR1
-from .expected import SERIES, Expected, ages, double
-from .foresight import Foresight, block_size, foreseen_from, width
-
-#: Least factor on arrivals that a seen error may lead to expect.
-LEAST = 0.3
+from ..forecasts import ERROR_AR1, LEAST, SEEN, terminal_prices
+from .expected import SERIES, Expected, ages, double, expected_of
+from .foresight import Foresight, block_size, expectations, foreseen_from, width
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,22 @@ class Beliefs:
         factor = np.maximum(1 + error * lasting[:, None, None, None], LEAST)
         short = told.renewable[t] - double(problem.renewable[t])
         later = told.renewable[t + 1 :] - short * lasting[:, None, None]
+
+        def less_error(name: str) -> NDArray[Any]:
+            thought = getattr(told, name)
+            found: NDArray[Any] = (
+                thought[t + 1 :] - (thought[t] - double(getattr(problem, name)[t])) * lasting[:, None, None]
+            )
+            return found
+
+        cost, price = less_error("import_cost"), less_error("export_price")
+        fed_in = told.export_price[t + 1 :] > told.import_cost[t + 1 :]
         changed: dict[str, NDArray[Any]] = {
             "arrivals": told.arrivals[t + 1 :] / factor,
             "renewable": np.minimum(np.maximum(later, 0.0), told.renewable.max(0)),
+            "import_cost": cost,
+            "export_price": np.where(fed_in, price, np.minimum(price, cost)),
+            "outside": less_error("outside"),
         }
         series = {
             name: np.concatenate(
@@ -80,9 +90,9 @@ class Beliefs:
             )
             for name in SERIES
         }
-        waited, price = ages(problem, told, t, state.waiting), self.terminal_price
-        price = double(problem.terminal_price) if price is None else price[t]
-        return replace(told, backlog=waited, terminal_price=price, **series)
+        known = self.terminal_price
+        missing = double(problem.terminal_price) if known is None else known[t]
+        return replace(told, backlog=ages(problem, told, t, state.waiting), terminal_price=missing, **series)
 
     def _told(self, problem: Problem, t: int) -> Expected:
         """What is expected of all slots once slot t is known, errors aside."""
@@ -109,15 +119,33 @@ def beliefs_of(
     histories: Sequence[Instance | None] | None = None,
     terminal_price: NDArray[Any] | None = None,
 ) -> Beliefs:
-    """The beliefs of an information set, of which that is expected at the beginning, and the slots before;
-    ``terminal_price`` as :func:`.forecasts.terminal_prices` has it."""
-    if information != "persistence":
-        return Beliefs(expected, persistence_of(information), terminal_price=terminal_price)
+    """The beliefs of an information set, of which that is expected at the beginning (errors aside, that are
+    seen then), and the slots before; ``terminal_price`` as :func:`.forecasts.terminal_prices` has it."""
+    lasting = persistence_of(information)
+    if information.removesuffix(SEEN) != "persistence":
+        return Beliefs(expected, lasting, terminal_price=terminal_price)
     past = [None] * len(expected.deadline) if histories is None else histories
     known = np.array([0 if before is None else before.n_slots for before in past], dtype=np.int64)
-    return Beliefs(expected, day=max(1, round(24 / slot_hours)), known=known, terminal_price=terminal_price)
+    day = max(1, round(24 / slot_hours))
+    return Beliefs(expected, lasting, day=day, known=known, terminal_price=terminal_price)
+
+
+def beginning(
+    instances: Sequence[Instance],
+    information: str,
+    histories: Sequence[Instance | None] | None,
+    seed: int,
+) -> tuple[Expected, Beliefs]:
+    """What is expected in slot 0 of instances, and the beliefs behind that."""
+    told = expectations(instances, information, histories=histories, seed=seed)
+    expected = thought = expected_of(told)
+    if information.endswith(SEEN):
+        base = information.removesuffix(SEEN)
+        thought = expected_of(expectations(instances, base, histories=histories, seed=seed))
+    price = terminal_prices(instances, information, histories, seed)
+    return expected, beliefs_of(information, thought, told[0].slot_hours, histories, price)
 
 
 def persistence_of(information: str) -> float:
-    """How long errors last that are seen: only day-ahead forecasts have known error statistics."""
-    return ERROR_AR1 if information == "day-ahead" else 0.0
+    """How long errors last that are seen: day-ahead forecasts have known error statistics."""
+    return ERROR_AR1 if information == "day-ahead" or information.endswith(SEEN) else 0.0

@@ -470,7 +470,7 @@ TASKS = {
     [
         (task, information)
         for task, settings in TASKS.items()
-        for information in ("none", "persistence")
+        for information in ("none", "persistence", "persistence+seen")
         if not (settings.foresight and information == "none")
     ],
 )

@@ -144,6 +144,36 @@ def test_persistence_over_more_than_a_day_repeats_the_last_day_known() -> None:
     np.testing.assert_array_equal(beliefs[24:], np.arange(13, 24))  # then as yesterday
 
 
+@pytest.mark.parametrize("hours", [1.0, 0.5])
+def test_an_error_that_is_seen_fades_by_a_fifth_an_hour(hours: float) -> None:
+    """Today costs 30 more than yesterday, and brings twice the jobs: so do the next hours, less and less."""
+    today, yesterday = day(hours, lambda t: 40 + t), day(hours, lambda t: 10 + t)
+    a, before, n = today.arrays(), yesterday.arrays(), today.n_slots
+    a = replace(a, arrivals=2 * before.arrivals)
+    plain = make_forecast("persistence", a, before, 0)
+    seen = make_forecast("persistence+seen", a, before, 0)
+    for now in (0, 5, n - 2):
+        fading = 0.8 ** (np.floor(np.arange(now + 1, n) * hours) - np.floor(now * hours))
+        thought, found = plain(now, now + 1, n), seen(now, now + 1, n)
+        np.testing.assert_allclose(found["import_price"], thought["import_price"] + 30 * fading)
+        np.testing.assert_allclose(found["arrivals"], np.round(thought["arrivals"] / (1 - 0.5 * fading)))
+        np.testing.assert_array_equal(found["pue"], thought["pue"])
+
+
+def test_what_is_published_is_not_corrected_and_without_yesterday_nothing_is() -> None:
+    inst = random_instance(np.random.default_rng(4), n_slots=6, n_sites=2, features=["battery", "thermal"])
+    a = inst.arrays()
+    for base, same in (
+        ("day-ahead", ("import_price", "carbon_kg_per_mwh", "outside_c")),
+        ("persistence", SERIES),
+    ):
+        plain, seen = make_forecast(base, a, None, 3), make_forecast(f"{base}+seen", a, None, 3)
+        for now in range(5):
+            told, found = plain(now, now + 1, 6), seen(now, now + 1, 6)
+            for name in same:
+                np.testing.assert_array_equal(found[name], told[name], err_msg=name)
+
+
 def test_energy_missing_at_the_end_is_believed_to_cost_the_highest_price_seen_or_forecast() -> None:
     """Where the instance does not say what it costs; the prices rise all day, yesterday's were lower."""
     today, yesterday = day(1.0, lambda t: 100 + t), day(1.0, lambda t: t)
@@ -252,13 +282,16 @@ def poisoned(a: InstanceArrays, after: int, seed: int | None) -> InstanceArrays:
     instances(max_slots=6, max_sites=2, never=["fluid", "thermal"]),
     st.integers(0, 5),
     st.one_of(st.none(), SEEDS),
+    st.sampled_from(["persistence", "persistence+seen"]),
 )
-def test_the_future_is_seen_only_through_the_forecast(inst: Instance, t: int, seed: int | None) -> None:
+def test_the_future_is_seen_only_through_the_forecast(
+    inst: Instance, t: int, seed: int | None, forecast: str
+) -> None:
     """Decisions up to slot t stay the same whatever comes later, under ``persistence`` without history."""
     a = inst.arrays()
     t = min(t, a.n_slots - 1)
-    truth = decisions_until(a, t)
-    other = decisions_until(poisoned(a, t, seed), t)
+    truth = decisions_until(a, t, forecast)
+    other = decisions_until(poisoned(a, t, seed), t, forecast)
     for field in fields(Schedule):
         np.testing.assert_array_equal(getattr(truth, field.name), getattr(other, field.name))
 
@@ -273,8 +306,8 @@ def test_of_the_future_of_rooms_only_the_guard_against_overheating_reads_the_wea
         np.testing.assert_array_equal(getattr(truth, field.name), getattr(other, field.name))
 
 
-def decisions_until(a: InstanceArrays, t: int) -> Schedule:
-    planner = RollingPlanner(a, make_forecast("persistence", a, None, 0), 2.0)
+def decisions_until(a: InstanceArrays, t: int, forecast: str = "persistence") -> Schedule:
+    planner = RollingPlanner(a, make_forecast(forecast, a, None, 0), 2.0)
     state, parts = fresh_state(a), []
     for slot in range(t + 1):
         alone, decision, judged = planner.decide(slot, state)

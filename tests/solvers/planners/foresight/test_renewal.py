@@ -21,11 +21,10 @@ from stepwatt.learning.environment.task import TaskSettings
 from stepwatt.learning.environment.torch_engine import torch_engine
 from stepwatt.learning.environment.world import World, make_pool
 from stepwatt.solvers.common.blocks import coarser
-from stepwatt.solvers.planners.forecasts import persistence
+from stepwatt.solvers.planners.forecasts import make_forecast
 from stepwatt.solvers.planners.foresight import foresight
 from stepwatt.solvers.planners.foresight.expected import Expected, expected_of, planning_problem
-from stepwatt.solvers.planners.foresight.foresight import expectations
-from stepwatt.solvers.planners.foresight.renewal import Beliefs, beliefs_of, persistence_of
+from stepwatt.solvers.planners.foresight.renewal import Beliefs, beginning, persistence_of
 from stepwatt.solvers.response.day import DayPlan, day_rows, plan_day
 
 ENGINE = numpy_engine()
@@ -153,8 +152,9 @@ def test_only_forecasts_with_known_errors_are_corrected() -> None:
     assert persistence_of("persistence") == persistence_of("perfect") == 0.0
 
 
+@pytest.mark.parametrize("information", ["persistence", "persistence+seen"])
 @pytest.mark.parametrize("past", [None, 5, 24])
-def test_persistence_expects_what_the_last_day_that_was_seen_brought(past: int | None) -> None:
+def test_persistence_expects_what_the_last_day_seen_brought(past: int | None, information: str) -> None:
     """As the rolling horizon does: with a day's history, with hours of it, and with none."""
     days = sw.scenario("jemas", start="2018-05-27", n_slots=60, slot_minutes=60, integral_jobs=False)
     history = None
@@ -162,16 +162,22 @@ def test_persistence_expects_what_the_last_day_that_was_seen_brought(past: int |
         begun = f"2018-05-26T{24 - past:02}:00"
         history = sw.scenario("jemas", start=begun, n_slots=past, slot_minutes=60, integral_jobs=False)
     a, problem = days.arrays(), stack([days.arrays()], ENGINE)
-    told = expected_of(expectations([days], "persistence", histories=[history]))
-    beliefs = beliefs_of("persistence", told, 1.0, [history])
-    rolling = persistence(a, None if history is None else history.arrays(), 0)
+    expected, beliefs = beginning([days], information, [history], 0)
+    rolling = make_forecast(information, a, None if history is None else history.arrays(), 0)
     for t in (0, 7, 30, 58):
-        coming = beliefs.coming(problem, t, first_state(problem))
+        coming = beliefs.coming(problem, t, first_state(problem)) if t else expected
         wanted = rolling(t, t + 1, 60)
         for name, rate in (("arrivals", "arrivals"), ("renewable", "renewable_mw"), ("outside", "outside_c")):
             found = np.moveaxis(getattr(coming, name)[:, 0], 0, -1)
-            np.testing.assert_allclose(found[..., 1:], wanted[rate], rtol=1e-9, err_msg=f"{name} at {t}")
             np.testing.assert_allclose(found[..., 0], getattr(a, rate)[..., t], rtol=1e-9)
+            found, thought = found[..., 1:], wanted[rate]
+            if information.endswith("+seen") and name == "renewable":
+                # cut at the most of the horizon, and of the slots to come
+                most = np.minimum(found, thought).max(-1, keepdims=True)
+                found, thought = np.minimum(found, most), np.minimum(thought, most)
+            np.testing.assert_allclose(found, thought, rtol=1e-9, err_msg=f"{name} at {t}")
+        cost = wanted["import_price"] + a.carbon_price / 1000 * wanted["carbon_kg_per_mwh"]
+        np.testing.assert_allclose(np.moveaxis(coming.import_cost[1:, 0], 0, -1), cost, rtol=1e-9)
 
 
 def test_a_day_planned_again_is_played_on_from_where_it_is(day: sw.Instance) -> None:
