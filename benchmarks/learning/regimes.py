@@ -37,7 +37,7 @@ the same day, with two-way intervals, over seeds and days. CPU seconds compare o
 #: Rows and columns of the page's table, which has room for few; all are in the tables besides.
 ROWS = (
     *("none", "earned", "booked", "booked-now", "exact", "solver", "solver-without-duals"),
-    *("taught-by-diffusion", "taught-by-regression", "jemas", "reward-agent", "booked-penalised"),
+    *("taught-by-diffusion", "taught-by-regression", "jemas", "booked-penalised"),
 )
 COLUMNS = ("S", "R1", "R2", "R4", "R5")
 #: What the figure shows of each regime.
@@ -100,8 +100,10 @@ LONGER = (
     ("sac", "R5", ("earned", "booked")),
     ("sac", "R2", ("earned", "booked")),
     ("ppo", "R5", ("none", "earned", "booked")),
-    ("sac", "S", ("none", "booked")),
+    ("sac", "S", ("none", "booked", "booked-now")),
     ("ppo", "S", ("none", "booked", "booked-now")),
+    ("ppo", "F", ("booked-now",)),
+    ("sac", "F", ("booked-now",)),
     ("ppo", "R2", ("none", "earned", "booked")),
     ("sac", "R4", ("earned", "booked")),
 )
