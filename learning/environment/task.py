@@ -20,7 +20,8 @@ class TaskSettings(SettingsRecord):
     codec: Annotated[str, member(CODECS)] = "direct"
     """``direct``: say what to do; ``raw``: the same without repair; ``priced``: say what things are worth."""
     information: Annotated[str, member(INFORMATION)] = "day-ahead"
-    """What the policy sees of the future: none, persistence, day-ahead, perfect."""
+    """What the policy sees of the future: none, persistence, day-ahead, perfect; the middle two also with
+    +seen, less the errors seen so far."""
     reward: Annotated[str, member(REWARDS)] = "sparse"
     """dense, sparse (a slot is paid only if its service goal is met), episode (all at the end) or joint (all
     at the end, if every slot met its goal)."""
