@@ -492,7 +492,9 @@ def test_nothing_that_is_still_to_come_is_seen_or_acted_upon(
     act = random_actions(worlds[0], seed)
     for t in range(now + 1):
         seen = [world.observation() for world in worlds]
-        np.testing.assert_allclose(seen[0], seen[1], rtol=1e-9, atol=1e-12)
+        # rows of slots that believe the same are made together, and last digits depend on how many there are
+        digits = 1e-12 if task == "sites" else 0.0
+        np.testing.assert_allclose(seen[0], seen[1], rtol=digits, atol=digits)
         action = act(None)
         asked = [world.request(action) for world in worlds]
         for part, values in vars(asked[0]).items():
